@@ -1,0 +1,1 @@
+"""Everything that touches the world: models, sources, tools, effects, and each workflow's domain logic."""

@@ -1,0 +1,1 @@
+"""The changelog workflow's activities and domain logic."""

@@ -1,0 +1,1 @@
+"""The web pages and the API where people review and look things up."""

@@ -1,0 +1,97 @@
+"""A decision: a person's verdict on one digest, signed by a key that only people's sessions can use."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from contracts.base import Contract
+from contracts.digests import canonical_json, tagged_digest
+
+DECISION_TAG: Literal["countersign/decision/v1"] = "countersign/decision/v1"
+
+Verdict = Literal["approve", "request_changes", "reject"]
+RejectReason = Literal[
+    "wrong approach", "incorrect", "not needed", "duplicate", "style", "too risky", "other"
+]
+REJECT_REASONS: tuple[RejectReason, ...] = (
+    "wrong approach",
+    "incorrect",
+    "not needed",
+    "duplicate",
+    "style",
+    "too risky",
+    "other",
+)
+
+
+class Statement(Contract):
+    """What a person signs. It names the installation, the run and the digest, so it fits nowhere else."""
+
+    type: Literal["countersign/decision/v1"] = DECISION_TAG
+    realm: str
+    run: str
+    digest: str
+    verdict: Verdict
+    reason: RejectReason | None = None
+    words: str = Field(default="", max_length=10_000)
+    person: str
+    decided_at: AwareDatetime
+    nonce: str = Field(min_length=16, max_length=64)
+
+    @model_validator(mode="after")
+    def says_why(self) -> "Statement":
+        if self.verdict == "reject" and self.reason is None:
+            raise ValueError("a rejection needs a reason")
+        if self.verdict == "request_changes" and not self.words.strip():
+            raise ValueError("asking for changes needs words that say which")
+        return self
+
+    def signing_bytes(self) -> bytes:
+        """The bytes under the signature: canonical JSON."""
+        return canonical_json(self)
+
+    @property
+    def id(self) -> str:
+        return tagged_digest(DECISION_TAG, self.signing_bytes())
+
+
+class Signature(Contract):
+    """A signature and how it was made.
+
+    `sshsig`: an armored SSH signature in the namespace `countersign`, as `ssh-keygen -Y sign` writes it.
+    `ed25519`: a raw Ed25519 signature, base64, as a browser's WebCrypto makes it with a key that cannot be
+    exported from that browser. Passkeys will be a third scheme.
+    `key` is the key's fingerprint, `SHA256:…` as OpenSSH prints it.
+    """
+
+    scheme: Literal["sshsig", "ed25519"]
+    key: str
+    value: str
+
+
+class SignedDecision(Contract):
+    """The Temporal signal `decide`: the platform's public contract for approval."""
+
+    statement: Statement
+    signature: Signature
+    via: Literal["console", "command line", "demo"] = "command line"
+
+    @property
+    def id(self) -> str:
+        return self.statement.id
+
+
+class Ruling(Contract):
+    """What the server-side rule said of one decision."""
+
+    decision: str
+    accepted: bool
+    why: str = ""
+
+
+class Revision(Contract):
+    """The update `revise`: a person's edit of the text, against the digest they were looking at."""
+
+    digest: str
+    text: str
+    person: str

@@ -1,0 +1,214 @@
+"""Errors with names.
+
+Each says what happened, to what (`subject`) and the way out. They look the same in the terminal, in the
+console, in the API (problem+json, RFC 9457) and in the Temporal UI. `retryable` is the retry posture:
+it is set here once, and the activity's edge translates it for Temporal.
+"""
+
+from typing import Any, ClassVar
+
+
+class CountersignError(Exception):
+    """Something went wrong that a person can act on."""
+
+    retryable: ClassVar[bool] = False
+    status: ClassVar[int] = 500
+
+    def __init__(self, what: str, *, subject: str = "", way_out: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.subject = subject
+        self.way_out = way_out
+
+    @property
+    def name(self) -> str:
+        return type(self).__name__
+
+    def problem(self) -> dict[str, Any]:
+        """The error as a problem+json object."""
+        return {
+            "type": f"https://countersign.dev/errors/{self.name}",
+            "title": self.name,
+            "status": self.status,
+            "detail": self.what,
+            "subject": self.subject,
+            "way_out": self.way_out,
+        }
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.way_out}".strip()
+
+
+class BadInput(CountersignError):
+    """A value given by a person or a system cannot be used as it is."""
+
+    status = 422
+
+
+class NotFound(CountersignError):
+    """The thing asked for is not in the ledger."""
+
+    status = 404
+
+
+class Conflict(CountersignError):
+    """The request was sound, but the world moved on."""
+
+    status = 409
+
+
+# Repositories
+
+
+class NotARepository(BadInput):
+    """The path or URL given is not a git repository that can be read."""
+
+
+class UnknownRange(BadInput):
+    """The range names a commit, tag or date that the repository does not have."""
+
+
+class ChangelogStructure(BadInput):
+    """The changelog file has a structure we cannot add an entry to without guessing."""
+
+
+class AccessRefused(CountersignError):
+    """The file, folder or remote exists, and this process may not use it."""
+
+    status = 403
+
+
+class DiskFull(CountersignError):
+    """The disk has no room for what had to be written; nothing half-written was kept."""
+
+    status = 507
+
+
+class TookTooLong(CountersignError):
+    """The work did not finish within its policy's limit."""
+
+    status = 504
+
+
+# Sandboxes
+
+
+class SandboxUnavailable(CountersignError):
+    """This host cannot give the protection that the policy asks for. There is no weaker fallback."""
+
+    status = 503
+
+
+class SandboxFailed(CountersignError):
+    """The sandbox itself failed (not the command in it). A new one may work."""
+
+    retryable = True
+
+
+class CommandNotFound(BadInput):
+    """The program is not in the sandbox."""
+
+
+# Decisions
+
+
+class Refused(CountersignError):
+    """A decision or an effect was not allowed. It is logged and shown."""
+
+    status = 403
+
+
+class UnknownKey(Refused):
+    """The key that signed is not enrolled here, or was revoked."""
+
+
+class BadSignature(Refused):
+    """The signature does not match the bytes that were signed."""
+
+
+class WrongDigest(Refused):
+    """The decision was signed for another digest than the one that would be carried out."""
+
+
+class AlreadyUsed(Refused):
+    """The decision was used before, by another run or for another effect."""
+
+
+class NotSigned(Refused):
+    """The effect is not part of what was signed."""
+
+
+class Expired(Refused):
+    """The proposal's time to be decided has passed. A timeout never approves."""
+
+
+# Effects
+
+
+class DestinationMoved(Conflict):
+    """The destination no longer looks as it did when the effect was proposed."""
+
+
+class Unaskable(CountersignError):
+    """After a crash the destination cannot say whether the effect happened. A person has to look."""
+
+    status = 409
+
+
+# Models
+
+
+class ModelRefused(CountersignError):
+    """The provider or the model declined, or its answer was stopped by a content filter."""
+
+
+class ModelMisconfigured(CountersignError):
+    """A bad key, an unknown model or a bad base URL: the message names the setting to fix."""
+
+
+class ModelBusy(CountersignError):
+    """The provider is rate-limited or overloaded. `retry_after` is in seconds, when it said so."""
+
+    retryable = True
+    status = 503
+
+    def __init__(
+        self, what: str, *, subject: str = "", way_out: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(what, subject=subject, way_out=way_out)
+        self.retry_after = retry_after
+
+
+class ModelReplyUnusable(CountersignError):
+    """The reply was cut off or is not of the shape that was asked for."""
+
+
+class BudgetSpent(CountersignError):
+    """The call's worst case does not fit the budget that is left."""
+
+    status = 402
+
+
+# Running the platform
+
+
+class PortTaken(CountersignError):
+    """Another process listens on the port."""
+
+
+class StateUnusable(CountersignError):
+    """The state folder cannot be used: no permission, another owner, a newer release's schema."""
+
+
+class TemporalUnavailable(CountersignError):
+    """No Temporal server could be found, started or reached."""
+
+    status = 503
+
+
+class ChildDied(CountersignError):
+    """A process that `countersign up` supervises ended and did not come back."""
+
+
+class MissingTool(CountersignError):
+    """A program that has to be on this host is not there."""

@@ -1,0 +1,183 @@
+"""The proposal: draft, evidence and effects, sealed by a digest.
+
+What is shown is what is signed is what is done.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field, JsonValue, field_validator
+
+from contracts.base import Contract
+from contracts.digests import canonical_json, short, tagged_digest
+
+PROPOSAL_TAG = "countersign/proposal/v1"
+
+
+class Effect(Contract):
+    """One change to the outside world.
+
+    `kind` names the code that carries it out, and `params` is that code's own pydantic model as JSON.
+    `says` is the sentence on the signing button. `key` is the idempotency key: unique to this effect of
+    this run, and never made of names only.
+    """
+
+    kind: str
+    key: str
+    says: str
+    params: dict[str, JsonValue]
+
+
+class Check(Contract):
+    """A deterministic guardrail's finding on a draft. A failed one that blocks makes no proposal."""
+
+    name: str
+    passed: bool
+    says: str
+
+
+class Cost(Contract):
+    """What the run has cost so far. `usd` is None where a price is unknown: unknown is never zero."""
+
+    usd: Decimal | None = Decimal("0")
+    input_tokens: int = 0
+    output_tokens: int = 0
+    model_calls: int = 0
+    model: str | None = None
+
+
+class Cell(Contract):
+    """A table cell. The text is untrusted and gets escaped; a link must be http(s)."""
+
+    text: str
+    href: str | None = None
+
+    @field_validator("href")
+    @classmethod
+    def only_web_links(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("https://", "http://")):
+            return None
+        return value
+
+
+class MarkdownPanel(Contract):
+    """Text to be read as rendered Markdown (raw HTML in it stays text)."""
+
+    kind: Literal["markdown"] = "markdown"
+    title: str
+    text: str
+
+
+class DiffPanel(Contract):
+    """A unified diff of one file."""
+
+    kind: Literal["diff"] = "diff"
+    title: str
+    path: str
+    diff: str
+
+
+class TablePanel(Contract):
+    """Rows of evidence. `note` says what was left out of the table, if anything was."""
+
+    kind: Literal["table"] = "table"
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    note: str = ""
+    folded: bool = False
+
+
+class Claim(Contract):
+    """One line of the draft and the sources that stand behind it."""
+
+    text: str
+    group: str = ""
+    sources: tuple[Cell, ...]
+
+
+class ClaimsPanel(Contract):
+    """Each line of the draft with its sources."""
+
+    kind: Literal["claims"] = "claims"
+    title: str
+    claims: tuple[Claim, ...]
+
+
+class ComparePanel(Contract):
+    """Two versions of the same text, side by side."""
+
+    kind: Literal["compare"] = "compare"
+    title: str
+    left_title: str
+    left: str
+    right_title: str
+    right: str
+
+
+Panel = Annotated[
+    MarkdownPanel | DiffPanel | TablePanel | ClaimsPanel | ComparePanel, Field(discriminator="kind")
+]
+
+
+class Editable(Contract):
+    """The text that a reviewer may change in place before signing."""
+
+    label: str
+    text: str
+    max_chars: int = 200_000
+
+
+class Proposal(Contract):
+    """The reviewable output of a run: one revision of it.
+
+    `seal` computes `digest` over all other fields, so the digest covers the effects, everything shown, the
+    workflow's version, the run, and the installation (`realm`) it belongs to.
+    """
+
+    realm: str
+    workflow: str
+    version: str
+    run: str
+    revision: int
+    title: str
+    summary: str
+    drafted_by: Literal["baseline", "model", "person"]
+    fallback: str = ""
+    edited_by: str | None = None
+    effects: tuple[Effect, ...]
+    panels: tuple[Panel, ...]
+    checks: tuple[Check, ...] = ()
+    cost: Cost = Cost()
+    editable: Editable | None = None
+    role: str
+    created_at: AwareDatetime
+    expires_at: AwareDatetime
+    digest: str = ""
+
+    def computed_digest(self) -> str:
+        body = self.model_dump(mode="json", exclude={"digest"})
+        return tagged_digest(PROPOSAL_TAG, canonical_json(body))
+
+    def seal(self) -> "Proposal":
+        return self.model_copy(update={"digest": self.computed_digest()})
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether the digest is the digest of these very fields."""
+        return self.digest == self.computed_digest()
+
+    @property
+    def id(self) -> str:
+        """What a person types: `countersign approve 3f9a1c02b7de`. Another revision has another id."""
+        return short(self.digest)
+
+    def button(self) -> str:
+        """What the signing button says: what will happen, never just OK."""
+        return " and ".join(effect.says for effect in self.effects) or "Record this and change nothing"
+
+
+def blocking(checks: Sequence[Check]) -> list[Check]:
+    """The checks that failed."""
+    return [check for check in checks if not check.passed]

@@ -1,0 +1,123 @@
+"""Rows of the ledger as they cross a boundary."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field, JsonValue
+
+from contracts.base import Contract
+
+EntryKind = Literal[
+    "activity", "run", "proposal", "decision", "refusal", "effect", "model", "egress", "system", "person"
+]
+
+
+class Entry(Contract):
+    """One line of the ledger: who did what, for which run, when, and how it ended.
+
+    `key` makes the entry unique: writing the same key twice keeps the first. `facts` is small structured
+    evidence (ids, counts, digests), never a body and never a secret.
+    """
+
+    key: str
+    kind: EntryKind
+    name: str
+    says: str
+    run: str = ""
+    workflow: str = ""
+    actor: str = "platform"
+    outcome: Literal["ok", "failed", "refused", "cancelled", "intent"] = "ok"
+    started_at: AwareDatetime
+    finished_at: AwareDatetime
+    attempt: int = 1
+    facts: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class StoredEntry(Entry):
+    """An entry with its place in the log."""
+
+    id: int
+    digest: str
+    sealed_in: int | None = None
+
+
+RunState = Literal[
+    "running", "waiting", "done", "nothing to do", "rejected", "expired", "failed", "cancelled"
+]
+
+
+class RunRecord(Contract):
+    """A run as the console and the command line list it."""
+
+    run: str
+    workflow: str
+    version: str = ""
+    temporal_run_id: str = ""
+    subject: str = ""
+    state: RunState = "running"
+    says: str = ""
+    started_at: AwareDatetime
+    finished_at: AwareDatetime | None = None
+    cost_usd: str | None = "0"
+
+
+class ProposalRecord(Contract):
+    """A proposal as the inbox lists it; the body is in the artifact store under its digest."""
+
+    digest: str
+    run: str
+    workflow: str
+    revision: int
+    title: str
+    summary: str
+    state: Literal["open", "superseded", "approved", "changes requested", "rejected", "expired", "withdrawn"]
+    role: str
+    drafted_by: str
+    created_at: AwareDatetime
+    expires_at: AwareDatetime
+    decided_by: str | None = None
+    decided_at: AwareDatetime | None = None
+
+
+class EffectRecord(Contract):
+    """An effect's intent and outcome under its idempotency key."""
+
+    key: str
+    kind: str
+    run: str
+    digest: str
+    decision: str
+    state: Literal["intent", "done", "failed", "refused"]
+    subject: str = ""
+    outcome: dict[str, JsonValue] = Field(default_factory=dict)
+    intended_at: AwareDatetime
+    finished_at: AwareDatetime | None = None
+
+
+class Person(Contract):
+    """Somebody who may decide."""
+
+    name: str
+    display_name: str
+    email: str = ""
+    roles: tuple[str, ...] = ("reviewer",)
+
+
+class PersonKey(Contract):
+    """A public key of a person. Workers only ever hold these."""
+
+    fingerprint: str
+    person: str
+    public_key: str = Field(description="OpenSSH one-line form: ssh-ed25519 AAAA… comment")
+    label: str
+    enrolled_at: AwareDatetime
+    revoked_at: AwareDatetime | None = None
+
+
+class Verification(Contract):
+    """What `countersign ledger verify` found."""
+
+    ok: bool
+    entries: int
+    sealed: int
+    heads: int
+    problems: tuple[str, ...] = ()

@@ -1,0 +1,84 @@
+"""What every run shares: the sealed proposal by reference, what the gate decided, and how it ended."""
+
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from contracts.base import Contract
+from contracts.decision import SignedDecision
+from contracts.proposal import Cost
+
+
+class Sealed(Contract):
+    """A proposal as the workflow knows it: the body is in the artifact store under `digest`."""
+
+    digest: str
+    title: str
+    revision: int
+    effects: tuple[str, ...]
+    says: str
+    cost: Cost = Cost()
+
+
+class Judge(Contract):
+    """Ask the server-side rule about one decision. `digest` is what the run waits for now."""
+
+    decision: SignedDecision
+    run: str
+    digest: str
+
+
+class CarryOut(Contract):
+    """Carry out one effect of a signed proposal. The activity verifies everything itself."""
+
+    run: str
+    digest: str
+    effect: str
+    decision: SignedDecision
+
+
+class Done(Contract):
+    """What became of an effect: what it made (a commit, a ticket) in words and in facts."""
+
+    effect: str
+    says: str
+    facts: dict[str, JsonValue] = Field(default_factory=dict)
+    repeated: bool = False
+
+
+class Close(Contract):
+    """Write down how a run ended, and learn from it."""
+
+    run: str
+    state: Literal["done", "nothing to do", "rejected", "expired"]
+    says: str
+    digest: str | None = None
+
+
+class Outcome(Contract):
+    """The result of a run, as the Temporal UI shows it."""
+
+    state: Literal["done", "nothing to do", "rejected", "expired"]
+    says: str
+    digest: str | None = None
+    signed_by: str | None = None
+    effects: tuple[Done, ...] = ()
+    cost: Cost = Cost()
+
+
+class GateView(Contract):
+    """The query `gate`: what the run waits for."""
+
+    digest: str | None
+    revision: int
+    waiting: bool
+    rulings: tuple[str, ...] = ()
+
+
+class Note(Contract):
+    """Something a run wants in the ledger that is no activity of its own: a reminder, an expiry."""
+
+    run: str
+    name: str
+    says: str
+    outcome: Literal["ok", "failed", "refused"] = "ok"

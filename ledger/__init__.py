@@ -1,0 +1,1 @@
+"""The durable record: entries, seals, proposals, decisions, people, artifacts."""

@@ -1,0 +1,1 @@
+"""Disposable machines: the protocol, its providers and their limits."""

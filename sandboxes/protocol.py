@@ -1,0 +1,89 @@
+"""What every sandbox can do, whichever provider made it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from contracts.policy import SandboxPolicy
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A folder or file of the host, seen inside at `target`. Read-only unless `writable`."""
+
+    source: Path
+    target: str
+    writable: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended. `truncated`: output went past the policy's limit and the rest was dropped.
+
+    `timed_out`: the whole process tree was killed when its time was up; `exit_code` is then -9.
+    """
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+    seconds: float
+    truncated: bool = False
+    timed_out: bool = False
+
+
+class Sandbox(Protocol):
+    """A disposable machine with a writable folder `/work`. Leaving the context destroys it."""
+
+    id: str
+
+    async def exec(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str = "/work",
+        stdin: bytes | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        on_stdout: Callable[[bytes], None] | None = None,
+    ) -> Result:
+        """Run a program. With `on_stdout`, chunks go there as they come and `Result.stdout` is empty.
+
+        Raises CommandNotFound, SandboxFailed. A non-zero exit is a result, not an error.
+        """
+        ...
+
+    async def read(self, path: str, *, limit: int = 64 << 20) -> bytes:
+        """A file below /work. Never follows a link out of it."""
+        ...
+
+    async def write(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
+        """Create or replace a file below /work, with its parent folders."""
+        ...
+
+    async def list(self, path: str = ".") -> list[str]:
+        """Names in a folder below /work, sorted; folders end with a slash."""
+        ...
+
+    async def destroy(self) -> None:
+        """End all processes and remove all files. Doing it twice is fine."""
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class SandboxProvider(Protocol):
+    """Makes sandboxes of one kind."""
+
+    name: str
+
+    async def create(
+        self, policy: SandboxPolicy, *, owner: str = "", mounts: Sequence[Mount] = ()
+    ) -> Sandbox:
+        """A new sandbox for `owner` (a run). Raises SandboxUnavailable where the host can't hold the policy."""
+        ...

@@ -1,0 +1,1 @@
+"""The processes: worker, dev server, schedules, command line, settings. Wires everything."""

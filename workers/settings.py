@@ -1,0 +1,66 @@
+"""Settings, from the environment (and only when asked for: nothing is read on import)."""
+
+from pathlib import Path
+
+from platformdirs import user_state_path
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def default_state() -> Path:
+    return user_state_path("countersign")
+
+
+class Settings(BaseSettings):
+    """Every setting of the platform. `COUNTERSIGN_STATE=/srv/countersign` sets `state`, and so on.
+
+    Model keys and base URLs keep their providers' own names (ANTHROPIC_API_KEY, OPENAI_API_KEY,
+    OPENAI_BASE_URL, …) and are read by `activities.models` where they are used.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="COUNTERSIGN_", extra="ignore")
+
+    state: Path = Field(default_factory=default_state, description="folder of everything kept on this host")
+    database_url: str = Field(default="", description="SQLAlchemy URL; empty: SQLite in the state folder")
+    temporal_address: str = Field(
+        default="", validation_alias=AliasChoices("COUNTERSIGN_TEMPORAL_ADDRESS", "TEMPORAL_ADDRESS")
+    )
+    namespace: str = Field(
+        default="default", validation_alias=AliasChoices("COUNTERSIGN_NAMESPACE", "TEMPORAL_NAMESPACE")
+    )
+    temporal_port: int = Field(default=7233, description="of the Temporal server that `up` starts")
+    temporal_ui_port: int = 8233
+    temporal_ui_url: str = Field(default="", description="empty: that of the server that `up` starts")
+    console_port: int = 8400
+    person: str = Field(default="", description="who signs here; empty: the operating system's user name")
+    author_name: str = "Countersign"
+    author_email: str = "countersign@localhost"
+    committer_name: str = "Countersign"
+    committer_email: str = "countersign@localhost"
+    workflows: str = Field(default="", description="folder with workflows/ and activities/ of your own")
+    demo: bool = Field(default=False, description="the state folder is a demo's: its key signs nothing else")
+
+    @property
+    def address(self) -> str:
+        return self.temporal_address or f"127.0.0.1:{self.temporal_port}"
+
+    @property
+    def ui(self) -> str:
+        return (self.temporal_ui_url or f"http://127.0.0.1:{self.temporal_ui_port}").rstrip("/")
+
+    @property
+    def console_url(self) -> str:
+        return f"http://127.0.0.1:{self.console_port}"
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.state / 'ledger.db'}"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.state / "artifacts"
+
+    @property
+    def keys(self) -> Path:
+        """Private keys of the person at this host. No worker opens this folder."""
+        return self.state / "keys"

@@ -1,0 +1,1 @@
+"""Deterministic orchestration: one file a scoped workflow, and the few pieces they share."""
