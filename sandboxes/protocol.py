@@ -85,5 +85,5 @@ class SandboxProvider(Protocol):
     async def create(
         self, policy: SandboxPolicy, *, owner: str = "", mounts: Sequence[Mount] = ()
     ) -> Sandbox:
-        """A new sandbox for `owner` (a run). Raises SandboxUnavailable where the host can't hold the policy."""
+        """A new sandbox for `owner` (a run). SandboxUnavailable where the host can't hold the policy."""
         ...
