@@ -163,6 +163,8 @@ class ProposeRequest(Contract):
     baseline: str
     checks: tuple[Check, ...] = ()
     cost: Cost = Cost()
+    fallback: str = Field(default="", description="why the baseline's draft is proposed after all")
+    words: tuple[str, ...] = Field(default=(), description="what reviewers asked for, oldest first")
     text: str | None = None
     edited_by: str | None = None
     role: str = "reviewer"

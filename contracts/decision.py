@@ -10,9 +10,7 @@ from contracts.digests import canonical_json, tagged_digest
 DECISION_TAG: Literal["countersign/decision/v1"] = "countersign/decision/v1"
 
 Verdict = Literal["approve", "request_changes", "reject"]
-RejectReason = Literal[
-    "wrong approach", "incorrect", "not needed", "duplicate", "style", "too risky", "other"
-]
+RejectReason = Literal["wrong approach", "incorrect", "not needed", "duplicate", "style", "too risky", "other"]
 REJECT_REASONS: tuple[RejectReason, ...] = (
     "wrong approach",
     "incorrect",

@@ -172,9 +172,7 @@ class ModelBusy(CountersignError):
     retryable = True
     status = 503
 
-    def __init__(
-        self, what: str, *, subject: str = "", way_out: str = "", retry_after: float | None = None
-    ) -> None:
+    def __init__(self, what: str, *, subject: str = "", way_out: str = "", retry_after: float | None = None) -> None:
         super().__init__(what, subject=subject, way_out=way_out)
         self.retry_after = retry_after
 

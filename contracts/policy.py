@@ -45,9 +45,7 @@ class SandboxPolicy(Contract):
     cpus: float = Field(default=2.0, gt=0)
     wall_seconds: float = Field(default=600, gt=0, description="for each command")
     disk_bytes: int = Field(default=4 << 30, ge=1 << 20)
-    output_bytes: int = Field(
-        default=1 << 30, ge=1024, description="for each command, stdout and stderr together"
-    )
+    output_bytes: int = Field(default=1 << 30, ge=1024, description="for each command, stdout and stderr together")
     environment: dict[str, str] = Field(default_factory=dict, description="plain values, never a secret")
     network: Literal["none", "open"] = "none"
 

@@ -116,9 +116,7 @@ class ComparePanel(Contract):
     right: str
 
 
-Panel = Annotated[
-    MarkdownPanel | DiffPanel | TablePanel | ClaimsPanel | ComparePanel, Field(discriminator="kind")
-]
+Panel = Annotated[MarkdownPanel | DiffPanel | TablePanel | ClaimsPanel | ComparePanel, Field(discriminator="kind")]
 
 
 class Editable(Contract):

@@ -40,9 +40,7 @@ class StoredEntry(Entry):
     sealed_in: int | None = None
 
 
-RunState = Literal[
-    "running", "waiting", "done", "nothing to do", "rejected", "expired", "failed", "cancelled"
-]
+RunState = Literal["running", "waiting", "done", "nothing to do", "rejected", "expired", "failed", "cancelled"]
 
 
 class RunRecord(Contract):

@@ -1,0 +1,139 @@
+"""The gate: where a run waits for a person's decision on exactly what would happen.
+
+Decisions come as the signal `decide` and are buffered until they can be ruled on. One for the digest the run
+waits for goes to the server-side rule (activity `gate.judge`). One for another digest does nothing but leave an
+entry; while a new revision is being sealed it is held, since the person may have been quicker than we are.
+A person's edit of the text comes as the update `revise`, and answers with the new digest. No timeout approves.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from workflows.steps import step
+
+with workflow.unsafe.imports_passed_through():
+    # Types only, see workflows/steps.py.
+    from contracts.decision import Revision, SignedDecision
+    from contracts.digests import short
+    from contracts.policy import Gate
+    from contracts.runs import GateView, Judge, Note, Sealed
+    from contracts.steps import JUDGE, NOTE
+
+Reseal = Callable[[Revision], Awaitable[Sealed]]
+
+# A flood of signals must not grow the history of our own making: beyond this they are dropped, unread.
+MOST_UNREAD = 500
+
+
+class ReviewGate:
+    """One gate of one run. Make it in the workflow's `@workflow.init`, so that no signal comes too early."""
+
+    def __init__(self, policy: Gate) -> None:
+        self._policy = policy
+        self._unread: list[SignedDecision] = []
+        self._seen: set[str] = set()
+        self._rulings: list[str] = []
+        self._current: Sealed | None = None
+        self._reseal: Reseal | None = None
+        self._busy = asyncio.Lock()
+        workflow.set_signal_handler("decide", self._on_decide)
+        workflow.set_update_handler("revise", self._on_revise, validator=self._may_revise)
+        workflow.set_query_handler("gate", self._view)
+
+    async def decision(self, sealed: Sealed, *, reseal: Reseal) -> tuple[Sealed, SignedDecision] | None:
+        """Park until a decision is accepted. Gives the revision it is for; None when nobody decided in time."""
+        self._current, self._reseal = sealed, reseal
+        expires = workflow.now() + self._policy.expire_after
+        remind: datetime | None = workflow.now() + self._policy.remind_after
+        try:
+            while True:
+                wake = min(remind, expires) if remind else expires
+                if await self._something_to_read(until=wake):
+                    accepted = await self._rule_on_next()
+                    if accepted:
+                        return accepted
+                elif workflow.now() >= expires:
+                    return None
+                else:
+                    remind = None
+                    await self._note("gate.reminder", f"Still waiting for {self._policy.role}: {sealed.title}")
+        finally:
+            self._current = None
+
+    async def leave(self) -> None:
+        """Before the run ends: rule on what came too late, and let open updates finish."""
+        for signed in self._unread:
+            await self._judge(signed, digest="")
+        self._unread.clear()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+
+    async def _something_to_read(self, *, until: datetime) -> bool:
+        left = (until - workflow.now()).total_seconds()
+        try:
+            await workflow.wait_condition(
+                lambda: bool(self._unread) and not self._busy.locked(),
+                timeout=max(left, 0.001),
+                timeout_summary=f"Reminder or expiry at {until:%Y-%m-%d %H:%M} UTC",
+            )
+        except TimeoutError:
+            return False
+        return True
+
+    async def _rule_on_next(self) -> tuple[Sealed, SignedDecision] | None:
+        async with self._busy:
+            if not self._unread or self._current is None:
+                return None
+            signed = self._unread.pop(0)
+            accepted = await self._judge(signed, digest=self._current.digest)
+            return (self._current, signed) if accepted else None
+
+    async def _judge(self, signed: SignedDecision, *, digest: str) -> bool:
+        statement = signed.statement
+        ruling = await step(
+            JUDGE,
+            Judge(decision=signed, run=workflow.info().workflow_id, digest=digest),
+            summary=f"{statement.verdict} by {statement.person} of {short(statement.digest)}",
+        )
+        if not ruling.accepted:
+            self._rulings.append(ruling.why)
+        return ruling.accepted
+
+    async def _note(self, name: str, says: str) -> None:
+        await step(NOTE, Note(run=workflow.info().workflow_id, name=name, says=says), summary=says)
+
+    def _on_decide(self, signed: SignedDecision) -> None:
+        # A repeated signal is one signal.
+        if signed.id not in self._seen and len(self._unread) < MOST_UNREAD:
+            self._seen.add(signed.id)
+            self._unread.append(signed)
+
+    async def _on_revise(self, revision: Revision) -> Sealed:
+        async with self._busy:
+            self._may_revise(revision)
+            assert self._reseal is not None
+            self._current = await self._reseal(revision)
+            return self._current
+
+    def _may_revise(self, revision: Revision) -> None:
+        if self._current is None or self._reseal is None:
+            raise ApplicationError("This run is not waiting for a decision.", type="Conflict")
+        if revision.digest != self._current.digest:
+            raise ApplicationError(
+                f"The text was changed meanwhile: you edited {short(revision.digest)}, "
+                f"the newest is {short(self._current.digest)}. Reload and edit that one.",
+                type="Conflict",
+            )
+        if not revision.text.strip():
+            raise ApplicationError("An empty text can't be proposed. Reject it instead.", type="BadInput")
+
+    def _view(self) -> GateView:
+        return GateView(
+            digest=self._current.digest if self._current else None,
+            revision=self._current.revision if self._current else 0,
+            waiting=self._current is not None,
+            rulings=tuple(self._rulings[-20:]),
+        )
