@@ -1,14 +1,19 @@
 """Settings, from the environment (and only when asked for: nothing is read on import)."""
 
 from pathlib import Path
+from typing import Literal
 
-from platformdirs import user_state_path
+from platformdirs import user_cache_path, user_state_path
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 def default_state() -> Path:
     return user_state_path("countersign")
+
+
+def default_tools() -> Path:
+    return user_cache_path("countersign") / "tools"
 
 
 class Settings(BaseSettings):
@@ -21,6 +26,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="COUNTERSIGN_", extra="ignore")
 
     state: Path = Field(default_factory=default_state, description="folder of everything kept on this host")
+    tools: Path = Field(
+        default_factory=default_tools, description="folder of the Temporal server that was fetched or built"
+    )
     database_url: str = Field(default="", description="SQLAlchemy URL; empty: SQLite in the state folder")
     temporal_address: str = Field(
         default="", validation_alias=AliasChoices("COUNTERSIGN_TEMPORAL_ADDRESS", "TEMPORAL_ADDRESS")
@@ -28,9 +36,18 @@ class Settings(BaseSettings):
     namespace: str = Field(
         default="default", validation_alias=AliasChoices("COUNTERSIGN_NAMESPACE", "TEMPORAL_NAMESPACE")
     )
+    temporal_tls: bool = Field(default=False, description="TLS to TEMPORAL_ADDRESS; implied by an API key")
+    temporal_api_key: str = Field(
+        default="",
+        repr=False,
+        validation_alias=AliasChoices("COUNTERSIGN_TEMPORAL_API_KEY", "TEMPORAL_API_KEY"),
+    )
     temporal_port: int = Field(default=7233, description="of the Temporal server that `up` starts")
     temporal_ui_port: int = 8233
     temporal_ui_url: str = Field(default="", description="empty: that of the server that `up` starts")
+    temporal_synchronous: Literal["NORMAL", "FULL"] = Field(
+        default="NORMAL", description="FULL where a power cut matters; NORMAL survives any crash of a process"
+    )
     console_port: int = 8400
     person: str = Field(default="", description="who signs here; empty: the operating system's user name")
     author_name: str = "Countersign"
