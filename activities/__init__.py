@@ -1,1 +1,6 @@
 """Everything that touches the world: models, sources, tools, effects, and each workflow's domain logic."""
+
+from pkgutil import extend_path
+
+# Somebody's own folder (COUNTERSIGN_WORKFLOWS) adds modules to this package, also inside the workflow sandbox.
+__path__ = extend_path(__path__, __name__)

@@ -19,7 +19,7 @@ class ChangelogRequest(Contract):
     last tag, else four weeks. `changelog_path` empty: found in the repository, else CHANGELOG.md.
     """
 
-    repository: str
+    repository: str = Field(min_length=1, json_schema_extra={"is_path": True})
     since: str = ""
     until: str = "HEAD"
     changelog_path: str = ""

@@ -85,6 +85,7 @@ class Ruling(Contract):
     decision: str
     accepted: bool
     why: str = ""
+    error: str = Field(default="", description="name of the contracts.errors.Refused class, when refused")
 
 
 class Revision(Contract):

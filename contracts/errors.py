@@ -138,6 +138,14 @@ class NotSigned(Refused):
     """The effect is not part of what was signed."""
 
 
+class WrongRun(Refused):
+    """The decision was signed for another run, or for another installation."""
+
+
+class MissingRole(Refused):
+    """The person who signed does not have the role that the proposal asks for."""
+
+
 class Expired(Refused):
     """The proposal's time to be decided has passed. A timeout never approves."""
 
@@ -167,7 +175,10 @@ class ModelMisconfigured(CountersignError):
 
 
 class ModelBusy(CountersignError):
-    """The provider is rate-limited or overloaded. `retry_after` is in seconds, when it said so."""
+    """The provider is rate-limited or overloaded. `retry_after` is in seconds, when it said so.
+
+    `maybe_paid`: the reply had begun when the connection broke, so the provider may charge for it.
+    """
 
     retryable = True
     status = 503
@@ -181,10 +192,30 @@ class ModelReplyUnusable(CountersignError):
     """The reply was cut off or is not of the shape that was asked for."""
 
 
+class ContextOverflow(CountersignError):
+    """The prompt and the reply's length do not fit the model's context window. Nothing was charged."""
+
+    status = 413
+
+
 class BudgetSpent(CountersignError):
     """The call's worst case does not fit the budget that is left."""
 
     status = 402
+
+
+# The ledger
+
+
+class LedgerUnavailable(CountersignError):
+    """The database does not answer now: locked for too long, restarting or out of reach. A retry may work."""
+
+    retryable = True
+    status = 503
+
+
+class ArtifactDamaged(CountersignError):
+    """A stored body no longer has the hash that it is stored under."""
 
 
 # Running the platform

@@ -37,7 +37,8 @@ class StoredEntry(Entry):
 
     id: int
     digest: str
-    sealed_in: int | None = None
+    sealed_in: int | None = Field(default=None, description="number of the tree head that sealed it")
+    recorded_at: AwareDatetime | None = Field(default=None, description="when the ledger took it in")
 
 
 RunState = Literal["running", "waiting", "done", "nothing to do", "rejected", "expired", "failed", "cancelled"]
@@ -119,3 +120,21 @@ class Verification(Contract):
     sealed: int
     heads: int
     problems: tuple[str, ...] = ()
+    unsealed: int = 0
+    seconds: float = 0.0
+
+
+class Head(Contract):
+    """A signed tree head: the Merkle root over the first `size` entries, chained to the head before.
+
+    Keep one somewhere else (a commit, a mail, paper) and `Ledger.verify(known=[head])` proves that nothing
+    that it covers was cut off since.
+    """
+
+    number: int
+    size: int
+    root: str
+    previous: str = Field(description="hash of the head before; empty for the first")
+    sealed_at: AwareDatetime
+    key: str = Field(description="fingerprint of the ledger's key")
+    signature: str

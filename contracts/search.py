@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from temporalio.common import SearchAttributeKey
+from temporalio.common import SearchAttributeKey, SearchAttributePair
+
+__all__ = ["COST", "MODEL", "STATE", "SUBJECT", "TEAM", "TYPES", "WORKFLOW", "SearchAttributePair"]
 
 WORKFLOW = SearchAttributeKey.for_keyword("CountersignWorkflow")
 TEAM = SearchAttributeKey.for_keyword("CountersignTeam")

@@ -1,0 +1,96 @@
+"""The gate's side of the world: the server-side rule, notes of a run, and how it ended."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from temporalio import activity
+
+from activities.toolbox import Toolbox
+from contracts.decision import Ruling
+from contracts.proposal import Proposal
+from contracts.records import Entry
+from contracts.runs import Close, Judge, Note
+from contracts.steps import CLOSE, JUDGE, NOTE
+
+PROPOSAL_STATES = {"approve": "approved", "request_changes": "changes requested", "reject": "rejected"}
+
+
+class GateActivities:
+    """Registered on the agents' queue. None of these acts on the outside world."""
+
+    def __init__(self, toolbox: Toolbox) -> None:
+        self.ledger = toolbox.ledger
+
+    @activity.defn(name=JUDGE.name)
+    async def judge(self, request: Judge) -> Ruling:
+        """Rule on one decision, and write the ruling down, accepted or not."""
+        return await asyncio.to_thread(self._judge, request)
+
+    def _judge(self, request: Judge) -> Ruling:
+        decision = request.decision
+        ruling = self.ledger.judge(decision, run=request.run, digest=request.digest)
+        self.ledger.record_decision(decision, ruling)
+        if ruling.accepted:
+            statement = decision.statement
+            self.ledger.set_proposal_state(
+                statement.digest,
+                PROPOSAL_STATES[statement.verdict],
+                by=statement.person,
+                at=statement.decided_at,
+            )
+            self.ledger.update_run(request.run, state="running", says=f"{statement.verdict} by {statement.person}")
+        return ruling
+
+    @activity.defn(name=NOTE.name)
+    async def note(self, request: Note) -> None:
+        info, now = activity.info(), datetime.now(UTC)
+        await self.ledger.write(
+            Entry(
+                key=f"note/{info.workflow_run_id}/{info.activity_id}",
+                kind="run",
+                name=request.name,
+                says=request.says,
+                run=request.run,
+                workflow=info.workflow_type or "",
+                outcome=request.outcome,
+                started_at=now,
+                finished_at=now,
+            )
+        )
+
+    @activity.defn(name=CLOSE.name)
+    async def close(self, request: Close) -> None:
+        """Write the run's end down, with what the person changed before signing: the training signal."""
+        await asyncio.to_thread(self._close, request)
+
+    def _close(self, request: Close) -> None:
+        info, now = activity.info(), datetime.now(UTC)
+        self.ledger.append(
+            Entry(
+                key=f"run/{info.workflow_run_id}/closed",
+                kind="run",
+                name="run.closed",
+                says=request.says,
+                run=request.run,
+                workflow=info.workflow_type or "",
+                started_at=now,
+                finished_at=now,
+                facts={"state": request.state, **self._learnt(request)},
+            )
+        )
+        if request.state == "expired" and request.digest:
+            self.ledger.set_proposal_state(request.digest, "expired", at=now)
+        self.ledger.update_run(request.run, state=request.state, says=request.says, finished_at=now)
+
+    def _learnt(self, request: Close) -> dict[str, str | int | None]:
+        """What became of the draft: signed as it was, or signed after which edits."""
+        if request.digest is None:
+            return {}
+        signed: Proposal = self.ledger.proposal(request.digest)
+        return {
+            "digest": request.digest,
+            "drafted_by": signed.drafted_by,
+            "edited_by": signed.edited_by,
+            "revision": signed.revision,
+            "cost_usd": None if signed.cost.usd is None else str(signed.cost.usd),
+        }

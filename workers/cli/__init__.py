@@ -1,0 +1,43 @@
+"""The command `countersign`."""
+
+import os
+import sys
+
+import typer
+from rich.console import Console
+
+from contracts.errors import CountersignError
+from workers.cli import decisions, logs, new, people, processes, runs, schedules
+from workers.cli.common import print_problem
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Background agent workflows with a person's signature on every effect.",
+)
+for part in (processes, runs, decisions, logs, people, new):
+    part.register(app)
+app.add_typer(schedules.app, name="schedules", help="When workflows start by themselves.")
+app.add_typer(logs.app, name="ledger", help="The log of everything, and the proof that it is whole.")
+
+
+def main() -> None:
+    """Run the command line. An error is shown as what happened and the way out, never as a traceback."""
+    try:
+        app()
+    except CountersignError as error:
+        print_problem(error)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Stopped.")
+        sys.exit(130)
+    except Exception as error:
+        if os.environ.get("COUNTERSIGN_DEBUG"):
+            raise
+        Console(stderr=True).print(
+            f"[red]Unexpected {type(error).__name__}[/red]: {error}\n"
+            "This is a bug of ours. COUNTERSIGN_DEBUG=1 shows where it happened.",
+            markup=True,
+        )
+        sys.exit(70)

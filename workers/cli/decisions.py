@@ -1,0 +1,190 @@
+"""The reviewer's commands: inbox, show, edit, approve, request-changes, reject."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.service import RPCError
+
+from contracts.decision import RejectReason, Revision, SignedDecision, Verdict
+from contracts.digests import short
+from contracts.errors import BadInput, Conflict, CountersignError, Refused
+from contracts.proposal import Proposal
+from contracts.runs import Sealed
+from workers import keys
+from workers.cli.common import Platform, opened_ledger, out, platform, wait_for
+from workers.cli.runs import follow
+from workers.cli.show import print_proposal
+from workers.watcher import root_message
+
+Id = Annotated[str, typer.Argument(help="The proposal's id: the first digits of its digest.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Sign without asking once more.")]
+RULING_PATIENCE = 30.0
+
+
+def register(app: typer.Typer) -> None:
+    app.command("inbox")(inbox)
+    app.command("show")(show)
+    app.command("edit")(edit)
+    app.command("approve")(approve)
+    app.command("request-changes")(request_changes)
+    app.command("reject")(reject)
+
+
+def inbox() -> None:
+    """List what waits for a decision, oldest first."""
+    with opened_ledger() as (settings, ledger):
+        waiting = ledger.proposals(state="open")
+        if not waiting:
+            out.print("Nothing waits for you.")
+            return
+        table = Table("id", "what", "drafted by", "since", "expires", box=None, header_style="dim")
+        for each in waiting:
+            dates = (f"{each.created_at:%m-%d %H:%M}", f"{each.expires_at:%m-%d}")
+            table.add_row(short(each.digest), escape(each.title), each.drafted_by, *dates)
+        out.print(table)
+        out.print(f"[dim]In the browser: {settings.console_url}[/dim]")
+
+
+def show(proposal: Id) -> None:
+    """Show a proposal: intent, proof, diff, evidence."""
+    with opened_ledger() as (_, ledger):
+        print_proposal(out, ledger.proposal(proposal))
+
+
+def approve(proposal: Id, yes: Yes = False) -> None:
+    """Sign a proposal: exactly what it shows will happen."""
+    wait_for(decide(proposal, "approve", yes=yes))
+
+
+def request_changes(
+    proposal: Id, words: Annotated[str, typer.Argument(help="What should change.")], yes: Yes = False
+) -> None:
+    """Send a proposal back into its run with your words."""
+    wait_for(decide(proposal, "request_changes", words=words, yes=yes))
+
+
+def reject(
+    proposal: Id,
+    reason: Annotated[str, typer.Option(help=f"One of: {', '.join(get_args(RejectReason))}.")],
+    words: Annotated[str, typer.Argument(help="In your own words.")] = "",
+    yes: Yes = False,
+) -> None:
+    """Reject a proposal: the run ends, nothing happens."""
+    if reason not in get_args(RejectReason):
+        raise BadInput(
+            f"{reason!r} is not a reason.", subject="--reason", way_out=f"One of: {', '.join(get_args(RejectReason))}."
+        )
+    wait_for(decide(proposal, "reject", reason=reason, words=words, yes=yes))  # type: ignore[arg-type]
+
+
+def edit(
+    proposal: Id,
+    text_file: Annotated[Path | None, typer.Option(help="The new text; without it your $EDITOR opens.")] = None,
+) -> None:
+    """Change the proposal's text. It gets a new digest, and is then yours to sign."""
+
+    async def go() -> None:
+        async with platform() as here:
+            current = here.ledger.proposal(proposal)
+            text = text_file.read_text() if text_file else edited_text(current)
+            if current.editable and text == current.editable.text:
+                out.print("You changed nothing.")
+                return
+            sealed = await revise(here, current, text)
+            out.print(f"Revision {sealed.revision}: {escape(sealed.says)}")
+            out.print(f"Sign it with [bold]countersign approve {short(sealed.digest)}[/bold].")
+
+    wait_for(go())
+
+
+async def decide(
+    proposal_id: str,
+    verdict: Verdict,
+    *,
+    reason: RejectReason | None = None,
+    words: str = "",
+    yes: bool = False,
+) -> None:
+    async with platform() as here:
+        proposal = here.ledger.proposal(proposal_id)
+        if not yes:
+            confirm(proposal, verdict)
+        signed = keys.sign(here.settings, proposal, verdict, reason=reason, words=words)
+        await send(here, signed)
+        await follow(here, proposal.run)
+
+
+async def send(here: Platform, signed: SignedDecision) -> None:
+    """Send a signed decision to its run and wait for the ruling. Raises Refused when it was refused."""
+    statement = signed.statement
+    ruling = here.ledger.judge(signed, run=statement.run, digest=statement.digest)
+    if not ruling.accepted:
+        here.ledger.record_decision(signed, ruling)
+        raise Refused(ruling.why, subject=short(statement.digest), way_out="`countersign inbox` lists what is open.")
+    handle = here.client.get_workflow_handle(statement.run)
+    try:
+        await handle.signal("decide", signed)
+    except RPCError as error:
+        raise Conflict(
+            f"The run {statement.run} takes no decision any more: {error.message}.",
+            subject=statement.run,
+            way_out=f"`countersign log {statement.run}` says how it ended.",
+        ) from error
+    await ruled(here, signed)
+
+
+async def ruled(here: Platform, signed: SignedDecision) -> None:
+    """Wait until the run has ruled on the decision."""
+    deadline = asyncio.get_running_loop().time() + RULING_PATIENCE
+    while asyncio.get_running_loop().time() < deadline:
+        for decision, ruling in here.ledger.decisions(signed.statement.run):
+            if decision.id == signed.id and not ruling.accepted:
+                raise Refused(ruling.why, subject=signed.statement.run)
+            if decision.id == signed.id:
+                out.print(f"[green]Signed[/green] by {signed.statement.person}: {signed.statement.verdict}")
+                return
+        await asyncio.sleep(0.1)
+    out.print("The decision is in the run's history; no worker has taken it yet. It will, when one runs.")
+
+
+async def revise(here: Platform, current: Proposal, text: str) -> Sealed:
+    """Send an edit to the run. Gives the new revision; the run's own words when it refuses."""
+    revision = Revision(digest=current.digest, text=text, person=keys.person_name(here.settings))
+    try:
+        return await here.client.get_workflow_handle(current.run).execute_update("revise", revision, result_type=Sealed)
+    except WorkflowUpdateFailedError as error:
+        raise BadInput(root_message(error.cause), subject=current.id) from error
+    except RPCError as error:
+        raise CountersignError(f"The edit could not be sent: {error.message}.", subject=current.run) from error
+
+
+def confirm(proposal: Proposal, verdict: Verdict) -> None:
+    """Show what will be signed and ask. Without a terminal there is nobody to ask: `--yes` says so."""
+    if not sys.stdin.isatty():
+        raise BadInput(
+            "There is no terminal to ask in.", subject=proposal.id, way_out="Read it first, then add --yes."
+        )
+    print_proposal(out, proposal, full=False)
+    question = proposal.button() if verdict == "approve" else f"{verdict.replace('_', ' ')}: {proposal.title}"
+    typer.confirm(f"{question}?", abort=True)
+
+
+def edited_text(proposal: Proposal) -> str:
+    """What the person made of the text in their editor."""
+    if proposal.editable is None:
+        raise BadInput("This proposal has no text to edit.", subject=proposal.id)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "entry.md"
+        path.write_text(proposal.editable.text)
+        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+        subprocess.run([*editor.split(), str(path)], check=True)
+        return path.read_text()

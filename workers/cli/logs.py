@@ -1,0 +1,59 @@
+"""`countersign log RUN`, and the ledger's own commands."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from workers.cli.common import opened_ledger, out
+from workers.cli.runs import print_entry, temporal_link
+
+app = typer.Typer(no_args_is_help=True)
+
+
+def register(root: typer.Typer) -> None:
+    root.command("log")(log)
+
+
+def log(
+    run: Annotated[str, typer.Argument(help="The run's id.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Show everything a run did, in order."""
+    with opened_ledger() as (settings, ledger):
+        record = ledger.run(run)
+        entries = ledger.entries(run=run, limit=100_000)
+        if as_json:
+            for entry in entries:
+                typer.echo(json.dumps(entry.model_dump(mode="json")))
+            return
+        out.print(f"[bold]{escape(record.run)}[/bold]  {record.workflow}, {record.state}: {escape(record.says)}")
+        out.print(f"[dim]{temporal_link(settings, run)}[/dim]")
+        for entry in entries:
+            print_entry(entry)
+
+
+@app.command("verify")
+def verify() -> None:
+    """Prove that nothing in the ledger was changed, removed or put in another order."""
+    with opened_ledger() as (_, ledger):
+        ledger.seal()
+        found = ledger.verify()
+        for problem in found.problems:
+            out.print(f"[red]✗[/red] {escape(problem)}")
+        if not found.ok:
+            raise typer.Exit(1)
+        out.print(f"[green]✓[/green] {found.entries:,} entries, all sealed under {found.heads:,} signed heads, none changed.")
+
+
+@app.command("list")
+def entries(
+    words: Annotated[str, typer.Argument(help="Only entries with these words.")] = "",
+    kind: Annotated[str, typer.Option(help="Only entries of this kind.")] = "",
+    limit: Annotated[int, typer.Option(help="How many at most.")] = 50,
+) -> None:
+    """List entries, newest last."""
+    with opened_ledger() as (_, ledger):
+        for entry in reversed(ledger.entries(kind=kind, words=words, limit=limit, newest_first=True)):
+            print_entry(entry)

@@ -1,0 +1,45 @@
+"""Who may sign here: enrol yourself, and open the console as yourself."""
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from workers import keys
+from workers.cli.common import opened_ledger, out
+
+LINK_SECONDS = 15 * 60
+
+
+def register(app: typer.Typer) -> None:
+    app.command("enrol")(enrol)
+    app.command("people")(people)
+    app.command("link")(link)
+
+
+def enrol() -> None:
+    """Enrol yourself at this computer: makes a signing key, and registers its public half."""
+    with opened_ledger() as (settings, ledger):
+        person, key, new = keys.enrol_local_person(settings, ledger)
+        made = "A new key was made" if new else "The key was there already"
+        out.print(f"{escape(person.display_name)} may sign here. {made}: {key.fingerprint}")
+        out.print(f"[dim]{keys.key_path(settings)}[/dim]")
+
+
+def people() -> None:
+    """List who may sign, with which keys."""
+    with opened_ledger() as (_, ledger):
+        for person in ledger.people():
+            out.print(f"[bold]{escape(person.name)}[/bold]  {', '.join(person.roles)}")
+            for key in ledger.keys(person.name):
+                state = "[red]revoked[/red]" if key.revoked_at else "enrolled"
+                out.print(f"  {key.fingerprint}  {escape(key.label)}, {state} {key.enrolled_at:%Y-%m-%d}")
+
+
+def link(quiet: Annotated[bool, typer.Option(help="Only the link.")] = False) -> None:
+    """Make a link that opens the console as you. It works once, for a quarter of an hour."""
+    with opened_ledger() as (settings, ledger):
+        person, _, _ = keys.enrol_local_person(settings, ledger)
+        token = ledger.create_invitation(person.name, seconds=LINK_SECONDS)
+        url = f"{settings.console_url}/enter#{token}"
+        typer.echo(url) if quiet else out.print(f"Open the inbox as {person.name} (once, within 15 minutes):\n{url}")

@@ -1,0 +1,205 @@
+"""Start runs, list them, follow them."""
+
+import asyncio
+import re
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel, ValidationError
+from rich.markup import escape
+from rich.table import Table
+from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
+
+from contracts import search
+from contracts.errors import BadInput
+from contracts.records import RunRecord, StoredEntry
+from contracts.steps import AGENTS
+from workers import discovery
+from workers.cli.common import Platform, opened_ledger, out, platform, wait_for
+from workers.settings import Settings
+
+EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
+MARKS = {"ok": "[green]✓[/green]", "failed": "[red]✗[/red]", "refused": "[red]⊘[/red]", "cancelled": "[yellow]–[/yellow]"}
+PARKED = ("waiting",)
+
+
+def register(app: typer.Typer) -> None:
+    app.command("run", context_settings=EXTRA)(run)
+    app.command("runs")(runs)
+
+
+def run(
+    context: typer.Context,
+    workflow: Annotated[str, typer.Argument(help="Which workflow: changelog, …")],
+    detach: Annotated[bool, typer.Option(help="Start it and return at once.")] = False,
+) -> None:
+    """Start a run, and follow it until it waits for you or ends.
+
+    The workflow's own inputs follow its name: `countersign run changelog . --since v1.2.0`.
+    """
+    settings = Settings()
+    discovery.add_folder(settings.workflows)
+    cls = discovery.workflow_named(workflow)
+    request = request_from(discovery.request_type(cls), context.args)
+
+    async def go() -> None:
+        async with platform(settings) as here:
+            run_id = await start(here, cls, request)
+            out.print(f"Started [bold]{run_id}[/bold]")
+            out.print(f"[dim]{temporal_link(here.settings, run_id)}[/dim]")
+            if not detach:
+                await follow(here, run_id)
+
+    wait_for(go())
+
+
+def runs(
+    state: Annotated[str, typer.Option(help="Only those in this state.")] = "",
+    limit: Annotated[int, typer.Option(help="How many at most.")] = 30,
+) -> None:
+    """List runs, newest first."""
+    with opened_ledger() as (_, ledger):
+        table = Table("run", "workflow", "subject", "state", "started", "what", box=None, header_style="dim")
+        for each in ledger.runs(state=state, limit=limit):
+            started = f"{each.started_at:%m-%d %H:%M}"
+            table.add_row(each.run, each.workflow, escape(each.subject), each.state, started, escape(each.says[:80]))
+        out.print(table)
+
+
+def request_from(model: type[Any], words: list[str]) -> BaseModel:
+    """The workflow's input from the command line's words.
+
+    Bare words fill the model's fields in order, `--name value` (or `--name=value`) fills one by name.
+    """
+    fields = list(model.model_fields)
+    values: dict[str, str] = {}
+    rest = iter(words)
+    for word in rest:
+        if word.startswith("--"):
+            name, equals, value = word[2:].partition("=")
+            name = name.replace("-", "_")
+            if name not in fields:
+                raise BadInput(f"{word!r} is not an input.", subject=word, way_out=f"There are: {', '.join(fields)}.")
+            values[name] = value if equals else _next(rest, word)
+        else:
+            free = next((field for field in fields if field not in values), None)
+            if free is None:
+                raise BadInput(f"{word!r} is one word too many.", subject=word, way_out=f"Inputs: {', '.join(fields)}.")
+            values[free] = word
+    return validated(model, values)
+
+
+def validated(model: type[Any], values: dict[str, Any]) -> BaseModel:
+    """The model of these values, with paths made absolute. BadInput names the field that is wrong."""
+    for name, field in model.model_fields.items():
+        extra = field.json_schema_extra
+        if name in values and isinstance(extra, dict) and extra.get("is_path"):
+            values[name] = absolute(values[name])
+    try:
+        made: BaseModel = model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadInput(
+            f"Input {where!r}: {first['msg']}.", subject=where, way_out=f"Inputs: {', '.join(model.model_fields)}."
+        ) from error
+    return made
+
+
+def absolute(path: str) -> str:
+    """A path as the worker can find it, whose working folder is another. URLs stay as they are."""
+    if re.match(r"^[a-z+]+://|^[\w.-]+@[\w.-]+:", path):
+        return path
+    return str(Path(path).expanduser().resolve())
+
+
+def _next(words: Any, option: str) -> str:
+    value = next(words, None)
+    if value is None:
+        raise BadInput(f"{option} needs a value.", subject=option, way_out=f"Say {option}=VALUE.")
+    return str(value)
+
+
+async def start(here: Platform, cls: type, request: BaseModel) -> str:
+    """Start a run of a workflow class. Gives the run's id."""
+    name = discovery.workflow_name(cls)
+    policy = cls.policy  # type: ignore[attr-defined]
+    run_id = new_run_id(name, request)
+    handle = await here.client.start_workflow(
+        name,
+        request,
+        id=run_id,
+        task_queue=AGENTS,
+        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        static_summary=summary_of(policy.summary, request),
+        search_attributes=TypedSearchAttributes(
+            [
+                search.SearchAttributePair(search.WORKFLOW, name),
+                search.SearchAttributePair(search.TEAM, policy.team),
+                search.SearchAttributePair(search.STATE, "starting"),
+            ]
+        ),
+    )
+    here.ledger.start_run(
+        RunRecord(
+            run=run_id,
+            workflow=name,
+            version=policy.version,
+            temporal_run_id=handle.first_execution_run_id or "",
+            started_at=datetime.now(UTC),
+        )
+    )
+    return run_id
+
+
+def new_run_id(workflow: str, request: BaseModel) -> str:
+    """`changelog-httpx-20261123-0901-3fa9`: readable, unique, and fit for a URL and a branch name."""
+    subject = Path(str(getattr(request, "repository", ""))).name.removesuffix(".git")
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", subject).strip("-").lower()[:30]
+    parts = [workflow, slug, f"{datetime.now(UTC):%Y%m%d-%H%M}", secrets.token_hex(2)]
+    return "-".join(part for part in parts if part)
+
+
+def summary_of(what: str, request: BaseModel) -> str:
+    subject = getattr(request, "repository", "")
+    return f"{what}: {subject}"[:200] if subject else what[:200]
+
+
+def temporal_link(settings: Settings, run: str) -> str:
+    return f"{settings.ui}/namespaces/{settings.namespace}/workflows/{run}"
+
+
+async def follow(here: Platform, run_id: str, *, until_closed: bool = False) -> RunRecord:
+    """Print each entry of a run as it comes, until the run waits for a person or has ended."""
+    after = 0
+    while True:
+        record = here.ledger.run(run_id)
+        for entry in here.ledger.entries(run=run_id, after=after):
+            print_entry(entry)
+            after = entry.id
+        if record.state != "running" and not (until_closed and record.state in PARKED):
+            print_state(here, record)
+            return record
+        await asyncio.sleep(0.15)
+
+
+def print_entry(entry: StoredEntry) -> None:
+    """One line of the timeline."""
+    seconds = (entry.finished_at - entry.started_at).total_seconds()
+    says = "" if entry.says == entry.name else escape(entry.says)
+    out.print(f"  {MARKS.get(entry.outcome, '·')} {entry.name:<22} [dim]{seconds:7.2f} s[/dim]  {says}")
+
+
+def print_state(here: Platform, record: RunRecord) -> None:
+    if record.state == "waiting":
+        [proposal] = here.ledger.proposals(state="open", run=record.run)[:1] or [None]
+        if proposal is not None:
+            short = proposal.digest.removeprefix("sha256:")[:12]
+            out.print(f"\n[bold]{escape(proposal.title)}[/bold] waits for you: {here.settings.console_url}/proposals/{short}")
+            out.print(f"Read it with [bold]countersign show {short}[/bold], sign it with [bold]countersign approve {short}[/bold].")
+        return
+    colour = "green" if record.state in ("done", "nothing to do") else "red"
+    out.print(f"[{colour}]{record.state.capitalize()}[/{colour}]: {escape(record.says)}")

@@ -1,0 +1,88 @@
+"""A proposal in the terminal: what would happen first, then the proof, then the bulk."""
+
+from rich.console import Console, Group, RenderableType
+from rich.markdown import Markdown
+from rich.markup import escape
+from rich.panel import Panel as Box
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from contracts.proposal import (
+    ClaimsPanel,
+    ComparePanel,
+    DiffPanel,
+    MarkdownPanel,
+    Panel,
+    Proposal,
+    TablePanel,
+)
+
+MOST_ROWS = 15
+
+
+def print_proposal(console: Console, proposal: Proposal, *, full: bool = True) -> None:
+    """Print all panels, or (`full=False`) only the intent, the checks and the first two panels."""
+    console.print(header(proposal))
+    for panel in proposal.panels if full else proposal.panels[:2]:
+        console.print(Text(panel.title, style="bold underline"))
+        console.print(rendered(panel))
+        console.print()
+
+
+def header(proposal: Proposal) -> RenderableType:
+    lines = [
+        f"[bold]{escape(proposal.title)}[/bold]",
+        escape(proposal.summary),
+        "",
+        f"On approval   {escape(proposal.button())}",
+        f"Drafted by    {drafted(proposal)}",
+        f"Cost          {cost(proposal)}",
+        f"Digest        {proposal.digest}",
+    ]
+    checks = [f"{'[green]✓[/green]' if each.passed else '[red]✗[/red]'} {escape(each.says)}" for each in proposal.checks]
+    return Box("\n".join([*lines, *([""] if checks else []), *checks]), border_style="blue", title=proposal.id)
+
+
+def drafted(proposal: Proposal) -> str:
+    """Who made the draft, in words."""
+    who = f"{proposal.edited_by}, editing" if proposal.edited_by else f"the {proposal.drafted_by}"
+    return escape(f"{who}. {proposal.fallback}" if proposal.fallback else who)
+
+
+def cost(proposal: Proposal) -> str:
+    """Money and tokens in words. An unknown price is said to be unknown."""
+    spent = proposal.cost
+    if spent.model_calls == 0:
+        return "$0, no model was called"
+    usd = "unknown price" if spent.usd is None else f"${spent.usd}"
+    return f"{usd}, {spent.input_tokens:,} tokens in, {spent.output_tokens:,} out, {spent.model}"
+
+
+def rendered(panel: Panel) -> RenderableType:
+    """A panel for the terminal. Text from outside is never read as markup."""
+    if isinstance(panel, MarkdownPanel):
+        return Markdown(panel.text, hyperlinks=False)
+    if isinstance(panel, DiffPanel):
+        return Syntax(panel.diff, "diff", word_wrap=True, background_color="default")
+    if isinstance(panel, ClaimsPanel):
+        return Group(*(claim_line(panel, index) for index in range(len(panel.claims))))
+    if isinstance(panel, ComparePanel):
+        return Group(Box(Text(panel.left), title=panel.left_title), Box(Text(panel.right), title=panel.right_title))
+    return table(panel)
+
+
+def claim_line(panel: ClaimsPanel, index: int) -> Text:
+    claim = panel.claims[index]
+    line = Text(f"• {claim.group + ': ' if claim.group else ''}{claim.text}")
+    line.append("\n    " + ", ".join(source.text for source in claim.sources), style="dim")
+    return line
+
+
+def table(panel: TablePanel) -> RenderableType:
+    grid = Table(*panel.columns, box=None, header_style="dim")
+    for row in panel.rows[:MOST_ROWS]:
+        grid.add_row(*(Text(cell.text) for cell in row))
+    more = len(panel.rows) - MOST_ROWS
+    note = " ".join(filter(None, [panel.note, f"{more} more in the console." if more > 0 else ""]))
+    return Group(grid, Text(note, style="dim"))

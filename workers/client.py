@@ -1,0 +1,56 @@
+"""The one way to a Temporal client: pydantic payloads, large bodies kept outside history."""
+
+import asyncio
+import dataclasses
+import time
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter, ExternalStorage
+from temporalio.service import GrpcCompression, RPCError
+
+from contracts.errors import TemporalUnavailable
+from ledger import ArtifactStore
+from workers.settings import Settings
+from workers.storage import ArtifactDriver
+
+# Above this a payload goes to the artifact store. Far below Temporal's own limit of 2 MB, and low enough that a
+# history of a few hundred steps stays small.
+LARGE = 32 * 1024
+
+
+def converter(artifacts: ArtifactStore) -> DataConverter:
+    """Pydantic both ways; payloads over 32 KiB by reference."""
+    return dataclasses.replace(
+        pydantic_data_converter,
+        external_storage=ExternalStorage(drivers=[ArtifactDriver(artifacts)], payload_size_threshold=LARGE),
+    )
+
+
+async def connect(settings: Settings, artifacts: ArtifactStore, *, patience: float = 10) -> Client:
+    """A client, once the server answers. TemporalUnavailable when it doesn't within `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return await Client.connect(
+                settings.address,
+                namespace=settings.namespace,
+                data_converter=converter(artifacts),
+                # On one host compression costs more than it saves (docs/performance.md).
+                grpc_compression=GrpcCompression.NONE,
+                api_key=settings.temporal_api_key or None,
+                tls=settings.temporal_tls or bool(settings.temporal_api_key),
+            )
+        except (RPCError, RuntimeError) as error:
+            if time.monotonic() > deadline:
+                raise TemporalUnavailable(
+                    f"No Temporal server answers at {settings.address}: {first_line(error)}",
+                    subject=settings.address,
+                    way_out="Start it with `countersign up`, or set TEMPORAL_ADDRESS to a running one.",
+                ) from error
+            await asyncio.sleep(0.2)
+
+
+def first_line(error: BaseException) -> str:
+    """An error's first line: enough for a person."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]

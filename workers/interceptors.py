@@ -1,0 +1,143 @@
+"""What happens around every activity, so that nobody has to remember it.
+
+Each attempt leaves an entry in the ledger before Temporal hears of its result: a process that dies in between
+leaves an entry too many under another attempt, never one too few. Errors are translated here, once, into
+Temporal's terms.
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import BaseModel, JsonValue, ValidationError
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from contracts.errors import CountersignError, ModelBusy
+from contracts.records import Entry, RunRecord
+from ledger import Ledger
+
+# A bug repeats itself: retrying it costs time and hides it.
+BUGS = (TypeError, ValueError, LookupError, AttributeError, AssertionError, NotImplementedError, ValidationError)
+LONGEST_FACT = 160
+
+
+class LedgerInterceptor(Interceptor):
+    """Writes every activity attempt of a worker into the ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return LedgerActivityInbound(next, self._ledger)
+
+
+class LedgerActivityInbound(ActivityInboundInterceptor):
+    """One activity's part of it."""
+
+    # Runs whose row is known to be there, so that a run costs one insert for each process and not for each step.
+    _known: set[str] = set()  # noqa: RUF012
+
+    def __init__(self, next: ActivityInboundInterceptor, ledger: Ledger) -> None:
+        super().__init__(next)
+        self._ledger = ledger
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        started = datetime.now(UTC)
+        await self._open_run(started)
+        try:
+            result = await super().execute_activity(input)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._write(started, "cancelled", "It was cancelled.", {}))
+            raise
+        except Exception as error:
+            failure = translated(error)
+            await self._write(started, "failed", failure.message, {"error": failure.type or "", **_way_out(error)})
+            raise failure from error
+        await self._write(started, "ok", says(result), facts(result))
+        return result
+
+    async def _open_run(self, started: datetime) -> None:
+        info = activity.info()
+        run = info.workflow_id
+        if run is None or run in self._known:
+            return
+        record = RunRecord(
+            run=run,
+            workflow=info.workflow_type or "",
+            temporal_run_id=info.workflow_run_id or "",
+            started_at=started,
+        )
+        await asyncio.to_thread(self._ledger.start_run, record)
+        if len(self._known) > 100_000:
+            self._known.clear()
+        self._known.add(run)
+
+    async def _write(
+        self,
+        started: datetime,
+        outcome: Literal["ok", "failed", "cancelled"],
+        what: str,
+        known: dict[str, JsonValue],
+    ) -> None:
+        info = activity.info()
+        await self._ledger.write(
+            Entry(
+                key=f"activity/{info.workflow_run_id}/{info.activity_id}/{info.attempt}",
+                kind="activity",
+                name=info.activity_type,
+                says=what or info.activity_type,
+                run=info.workflow_id or "",
+                workflow=info.workflow_type or "",
+                outcome=outcome,
+                started_at=started,
+                finished_at=datetime.now(UTC),
+                attempt=info.attempt,
+                facts={"activity_id": info.activity_id, **known},
+            )
+        )
+
+
+def says(result: object) -> str:
+    """A result's own sentence, where it has one."""
+    sentence = getattr(result, "says", "")
+    return sentence if isinstance(sentence, str) else ""
+
+
+def facts(result: object) -> dict[str, JsonValue]:
+    """The small plain fields of a result: counts, digests, references. Bodies stay out of the ledger."""
+    if not isinstance(result, BaseModel):
+        return {}
+    return {
+        name: value
+        for name, value in result
+        if isinstance(value, (int, float, bool)) or (isinstance(value, str) and 0 < len(value) <= LONGEST_FACT)
+    }
+
+
+def translated(error: Exception) -> ApplicationError:
+    """An error in Temporal's terms: its name as type, the way out in its details, its retry posture."""
+    if isinstance(error, ApplicationError):
+        return error
+    if isinstance(error, CountersignError):
+        pause = error.retry_after if isinstance(error, ModelBusy) else None
+        return ApplicationError(
+            str(error),
+            error.problem(),
+            type=error.name,
+            non_retryable=not error.retryable,
+            next_retry_delay=timedelta(seconds=pause) if pause else None,
+        )
+    if isinstance(error, FailureError):
+        return ApplicationError(str(error), type=type(error).__name__)
+    if isinstance(error, BUGS):
+        message = f"A bug in this activity: {type(error).__name__}: {error}"
+        return ApplicationError(message[:2000], type=type(error).__name__, non_retryable=True)
+    return ApplicationError(f"{type(error).__name__}: {error}"[:2000], type=type(error).__name__)
+
+
+def _way_out(error: Exception) -> dict[str, JsonValue]:
+    if isinstance(error, CountersignError):
+        return {"subject": error.subject[:LONGEST_FACT], "way_out": error.way_out}
+    return {}

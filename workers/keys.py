@@ -1,0 +1,119 @@
+"""The private key of the person at this host. Only the command line opens it; no worker does."""
+
+import getpass
+import os
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_ssh_private_key,
+)
+
+from contracts import signatures
+from contracts.decision import RejectReason, Signature, SignedDecision, Statement, Verdict
+from contracts.errors import NotFound, StateUnusable
+from contracts.proposal import Proposal
+from contracts.records import Person, PersonKey
+from ledger import Ledger
+from workers.settings import Settings
+
+
+def person_name(settings: Settings) -> str:
+    """Who is at the keyboard: COUNTERSIGN_PERSON, else the operating system's user."""
+    return settings.person or getpass.getuser()
+
+
+def key_path(settings: Settings) -> Path:
+    return settings.keys / f"{person_name(settings)}_ed25519"
+
+
+def enrol_local_person(settings: Settings, ledger: Ledger) -> tuple[Person, PersonKey, bool]:
+    """The local person and key, made on first use. The last value tells whether they are new."""
+    name, path = person_name(settings), key_path(settings)
+    new = not path.exists()
+    if new:
+        generate(path, comment=("countersign demo, " if settings.demo else "") + name)
+    line = path.with_suffix(".pub").read_text().strip()
+    person = Person(name=name, display_name=name, roles=("reviewer", "approver", "administrator"))
+    key = PersonKey(
+        fingerprint=signatures.fingerprint(line),
+        person=name,
+        public_key=line,
+        label="demo key" if settings.demo else "this computer",
+        enrolled_at=datetime.now(UTC),
+    )
+    known = {each.fingerprint: each for each in ledger.keys(name)}
+    if key.fingerprint not in known:
+        ledger.enrol(person)
+        ledger.add_key(key)
+    return person, known.get(key.fingerprint, key), new
+
+
+def generate(path: Path, *, comment: str) -> None:
+    """A new Ed25519 key pair in OpenSSH's format: `path` with mode 0600 and `path.pub`."""
+    private = Ed25519PrivateKey.generate()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    body = private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(body)
+    path.with_suffix(".pub").write_text(signatures.public_line(private, comment) + "\n")
+
+
+def load_private(path: Path) -> Ed25519PrivateKey:
+    """The private key at `path`, which must be the owner's alone."""
+    if not path.exists():
+        raise NotFound(
+            f"There is no signing key at {path}.",
+            subject=str(path),
+            way_out="Enrol yourself on this computer: `countersign enrol`.",
+        )
+    if path.stat().st_mode & 0o077:
+        raise StateUnusable(
+            f"The signing key {path} can be read by others.", subject=str(path), way_out=f"chmod 600 {path}"
+        )
+    private = load_ssh_private_key(path.read_bytes(), password=None)
+    if not isinstance(private, Ed25519PrivateKey):
+        raise StateUnusable(
+            f"The signing key {path} is not an Ed25519 key.",
+            subject=str(path),
+            way_out="Move it away and run `countersign enrol`.",
+        )
+    return private
+
+
+def sign(
+    settings: Settings,
+    proposal: Proposal,
+    verdict: Verdict,
+    *,
+    reason: RejectReason | None = None,
+    words: str = "",
+) -> SignedDecision:
+    """The local person's signed decision on exactly this proposal."""
+    path = key_path(settings)
+    private = load_private(path)
+    statement = Statement(
+        realm=proposal.realm,
+        run=proposal.run,
+        digest=proposal.digest,
+        verdict=verdict,
+        reason=reason,
+        words=words,
+        person=person_name(settings),
+        decided_at=datetime.now(UTC),
+        nonce=secrets.token_hex(16),
+    )
+    return SignedDecision(
+        statement=statement,
+        signature=Signature(
+            scheme="sshsig",
+            key=signatures.fingerprint(signatures.public_line(private, "")),
+            value=signatures.sshsig_sign(private, statement.signing_bytes()),
+        ),
+        via="demo" if settings.demo else "command line",
+    )

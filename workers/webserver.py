@@ -1,0 +1,48 @@
+"""The console's process: FastAPI on this host only, with the ledger and a Temporal client behind it."""
+
+import asyncio
+
+import uvicorn
+from temporalio.client import Client
+
+from console.app import create_app
+from console.deps import ConsoleDeps
+from ledger import FolderArtifacts
+from workers.client import connect
+from workers.settings import Settings
+from workers.worker import open_ledger
+
+
+def serve(settings: Settings) -> None:
+    """Serve until Ctrl-C. Nothing but this host can connect: the console listens on 127.0.0.1."""
+    ledger = open_ledger(settings)
+    artifacts = FolderArtifacts(settings.artifacts)
+    lock = asyncio.Lock()
+    known: list[Client] = []
+
+    async def temporal() -> Client:
+        async with lock:
+            if not known:
+                known.append(await connect(settings, artifacts, patience=2))
+            return known[0]
+
+    deps = ConsoleDeps(
+        ledger=ledger,
+        artifacts=artifacts,
+        temporal=temporal,
+        temporal_ui=settings.ui,
+        namespace=settings.namespace,
+        base_url=settings.console_url,
+        demo=settings.demo,
+    )
+    try:
+        uvicorn.run(
+            create_app(deps),
+            host="127.0.0.1",
+            port=settings.console_port,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=3,
+        )
+    finally:
+        ledger.close()
