@@ -183,9 +183,18 @@ class ModelBusy(CountersignError):
     retryable = True
     status = 503
 
-    def __init__(self, what: str, *, subject: str = "", way_out: str = "", retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        subject: str = "",
+        way_out: str = "",
+        retry_after: float | None = None,
+        maybe_paid: bool = False,
+    ) -> None:
         super().__init__(what, subject=subject, way_out=way_out)
         self.retry_after = retry_after
+        self.maybe_paid = maybe_paid
 
 
 class ModelReplyUnusable(CountersignError):
