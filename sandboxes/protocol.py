@@ -82,8 +82,6 @@ class SandboxProvider(Protocol):
 
     name: str
 
-    async def create(
-        self, policy: SandboxPolicy, *, owner: str = "", mounts: Sequence[Mount] = ()
-    ) -> Sandbox:
+    async def create(self, policy: SandboxPolicy, *, owner: str = "", mounts: Sequence[Mount] = ()) -> Sandbox:
         """A new sandbox for `owner` (a run). SandboxUnavailable where the host can't hold the policy."""
         ...

@@ -1,0 +1,152 @@
+"""Sandbox folders and their owners: what a killed worker left behind is found and removed.
+
+A live sandbox holds a lock on its folder. The kernel drops that lock when the process dies, however it dies,
+so a folder that can be locked has no owner. `owner.json` says whose it was.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import signal
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sandboxes import cgroups
+
+BOXES = "boxes"
+
+
+def start_time(pid: int) -> int:
+    """When a process started, in clock ticks since boot; with the pid it names a process for good."""
+    text = Path(f"/proc/{pid}/stat").read_text()
+    return int(text.rpartition(")")[2].split()[19])
+
+
+@contextmanager
+def _creating(folder: Path, *, alone: bool) -> Iterator[None]:
+    """Makers share it; the reaper has it alone, so it never sees a folder that is not locked yet."""
+    descriptor = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def make(folder: Path, owner: str) -> tuple[Path, int]:
+    """A new box and the descriptor whose lock says that it is alive. Raises OSError."""
+    with _creating(folder, alone=False):
+        box = folder / BOXES / secrets.token_hex(6)
+        box.mkdir(mode=0o700)
+        lock = os.open(box, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    (box / "work").mkdir(mode=0o755)
+    facts = {"owner": owner, "pid": os.getpid(), "started": start_time(os.getpid()), "at": time.time()}
+    (box / "owner.json").write_text(json.dumps(facts))
+    return box, lock
+
+
+def alive(folder: Path) -> list[dict[str, Any]]:
+    """What is there: id, owner, pid and age in seconds of each box whose owner lives."""
+    found = []
+    for box in _boxes(folder):
+        with contextlib.suppress(OSError, ValueError):
+            if not _is_orphan(box):
+                facts = json.loads((box / "owner.json").read_text())
+                found.append({"id": box.name, **facts, "age": time.time() - facts["at"]})
+    return found
+
+
+def reap(folder: Path, hierarchies: cgroups.Hierarchies | None) -> list[str]:
+    """Remove each box that has no owner, with its processes and cgroup. Returns their ids."""
+    if not (folder / BOXES).is_dir():
+        return []
+    with _creating(folder, alone=True):
+        orphans = [box for box in _boxes(folder) if _is_orphan(box)]
+    for box in orphans:
+        kill_inside(box / "work")
+        remove(box, hierarchies)
+    return [box.name for box in orphans]
+
+
+def _boxes(folder: Path) -> list[Path]:
+    with contextlib.suppress(FileNotFoundError):
+        return sorted((folder / BOXES).iterdir())
+    return []
+
+
+def _is_orphan(box: Path) -> bool:
+    try:
+        descriptor = os.open(box, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    else:
+        return True
+    finally:
+        os.close(descriptor)
+
+
+def processes_inside(work: Path) -> list[int]:
+    """Processes that have this very folder mounted at /work."""
+    marks = (f"{work.parent.name}/work /work ", f"{work.parent.name}/work//deleted /work ")
+    return [pid for pid in _pids() if any(mark in _mounts(pid) for mark in marks)]
+
+
+def _pids() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def _mounts(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/mountinfo").read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def kill_inside(work: Path, patience: float = 5.0) -> None:
+    """Kill until none is left. Death of the namespace's first process takes the others along."""
+    deadline = time.monotonic() + patience
+    while (pids := processes_inside(work)) and time.monotonic() < deadline:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def remove(box: Path, hierarchies: cgroups.Hierarchies | None) -> None:
+    """Remove the cgroup, then the folder, so that a half-done removal is found again. Idempotent."""
+    if hierarchies:
+        hierarchies.at(box.name).remove()
+    if box.exists():
+        _remove_tree(box)
+
+
+def _remove_tree(folder: Path) -> None:
+    """Also folders that were made unreadable inside. Links are removed, never followed."""
+
+    def unlock(function: Callable[..., object], path: str, _: object) -> None:
+        parent = Path(path).parent
+        for locked in (parent, Path(path)):
+            with contextlib.suppress(OSError):
+                if stat.S_ISDIR(locked.lstat().st_mode):
+                    locked.chmod(0o700)
+        with contextlib.suppress(FileNotFoundError):
+            if function in (os.unlink, os.rmdir):
+                function(path)
+            else:
+                shutil.rmtree(path)
+
+    shutil.rmtree(folder, onerror=unlock)
+    if folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
