@@ -79,9 +79,15 @@ class ServerPlan:
         return {**pick(os.environ), "GOGC": "400"}
 
 
-async def connect(address: str, namespace: str = "default") -> Client:
-    """A client with the settings that PERFORMANCE.md measured (no compression on one host)."""
-    return await Client.connect(address, namespace=namespace, grpc_compression=GrpcCompression.NONE)
+async def connect(address: str, namespace: str = "default", *, api_key: str = "", tls: bool = False) -> Client:
+    """A plain client, for health, search attributes and the probe. Raises RuntimeError when nobody answers."""
+    return await Client.connect(
+        address,
+        namespace=namespace,
+        api_key=api_key or None,
+        tls=tls or bool(api_key),
+        grpc_compression=GrpcCompression.NONE,  # costs more than it saves on one host
+    )
 
 
 async def wait_until_healthy(

@@ -60,8 +60,9 @@ class ServerFolder:
         Raises StateUnusable.
         """
         self._create()
+        ended = self.end_leftover()
         self._check_stamp(server_version)
-        return [*self._check_database(), *self._end_leftover()]
+        return [*ended, *self._check_database()]
 
     def mark_served(self, server_version: str, pid: int, port: int, ui_port: int) -> None:
         """Write down that a healthy server runs here."""
@@ -138,7 +139,7 @@ class ServerFolder:
         self.database.rename(aside)
         return [f"The first start was interrupted; its unfinished database was set aside as {aside.name}."]
 
-    def _end_leftover(self) -> list[str]:
+    def end_leftover(self) -> list[str]:
         """End a server whose supervisor is gone. One whose supervisor lives is somebody's: refuse."""
         process, lease = self.running(), self.read_lease()
         if process is None or lease is None:

@@ -1,0 +1,8 @@
+"""Several processes in one terminal: kept running, and never left behind."""
+
+from workers.supervisor import children
+from workers.supervisor.child import Child, Plan, answers, says_ready
+from workers.supervisor.output import Terminal
+from workers.supervisor.supervisor import Supervisor, run_until_told
+
+__all__ = ["Child", "Plan", "Supervisor", "Terminal", "answers", "children", "run_until_told", "says_ready"]

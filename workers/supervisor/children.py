@@ -1,0 +1,100 @@
+"""The processes of an installation: what each runs, and which part of the environment it may see."""
+
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from workers.devserver import ServerPlan, wait_until_healthy
+from workers.devserver.server import rotate
+from workers.processes import pick
+from workers.settings import Settings
+from workers.supervisor.child import Child, Plan, answers, says_ready
+
+# Paths, proxies and addresses that every process of ours may need.
+COMMON_NAMES = (
+    *("PYTHONPATH", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"),
+    *("TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_API_KEY", "PGPASSFILE", "PGSSLROOTCERT"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR"),
+)
+MODEL_NAMES = ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL")
+GIT_NAMES = (
+    *("SSH_AUTH_SOCK", "SSH_ASKPASS", "GIT_ASKPASS", "GIT_SSH_COMMAND", "GIT_CONFIG_GLOBAL"),
+    *("GIT_TERMINAL_PROMPT", "GNUPGHOME"),
+)
+
+
+def environment(settings: Settings, environ: Mapping[str, str], *names: str) -> dict[str, str]:
+    """What a child sees: the common names, `names`, and these settings, whichever way they were set."""
+    seen = pick(environ, *COMMON_NAMES, *names, prefixes=("COUNTERSIGN_",))
+    return {**seen, **settings_environment(settings), "PYTHONUNBUFFERED": "1"}
+
+
+def settings_environment(settings: Settings) -> dict[str, str]:
+    """The settings as environment variables that make equal settings."""
+    values = settings.model_dump()
+    return {f"COUNTERSIGN_{name.upper()}": str(value) for name, value in values.items() if value != ""}
+
+
+def temporal(plan: ServerPlan) -> Plan:
+    """The Temporal server. Its own log keeps its output."""
+
+    async def healthy(child: Child) -> None:
+        await wait_until_healthy(plan, lambda: child.is_gone)
+        plan.folder.mark_served(plan.binary.server, child.pid, plan.port, plan.ui_port)
+
+    rotate(plan.folder.log)
+    return Plan(
+        name="temporal",
+        argv=plan.argv(),
+        environment=plan.environment(),
+        ready=healthy,
+        log=plan.folder.log,
+        stopped=plan.folder.mark_ended,
+    )
+
+
+def agents(settings: Settings) -> Plan:
+    """Runs workflows and activities. It sees model keys and no way to write anywhere."""
+    return _worker(settings, "agents", MODEL_NAMES)
+
+
+def effects(settings: Settings) -> Plan:
+    """Carries out signed effects. It alone sees git's credentials, and no model key."""
+    return _worker(settings, "effects", GIT_NAMES)
+
+
+def console(settings: Settings) -> Plan:
+    """The web pages. It sees neither model keys nor git's credentials."""
+    return Plan(
+        name="console",
+        argv=[sys.executable, "-m", "workers", "console"],
+        environment=environment(settings, os.environ),
+        ready=answers(f"{settings.console_url}/healthz"),
+        cwd=_here(),
+    )
+
+
+def platform(settings: Settings, server: ServerPlan | None) -> list[Plan]:
+    """All of them in the order of their start. `server` None: an existing one is used."""
+    own = [temporal(server)] if server else []
+    return [*own, agents(settings), effects(settings), console(settings)]
+
+
+def _worker(settings: Settings, kind: str, names: tuple[str, ...]) -> Plan:
+    return Plan(
+        name=kind,
+        argv=[sys.executable, "-m", "workers", "worker", kind],
+        environment=environment(settings, os.environ, *names),
+        ready=says_ready,
+        cwd=_here(),
+    )
+
+
+def _here() -> Path | None:
+    """Children keep our working folder: relative paths in settings mean the same to them."""
+    with suppress(FileNotFoundError):
+        return Path.cwd()
+    return None

@@ -1,0 +1,121 @@
+"""`countersign up`: a Temporal server, two workers and the console in one terminal."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from contracts.errors import StateUnusable, TemporalUnavailable
+from workers.devserver import ServerFolder, ServerPlan, connect, ensure_search_attributes, find
+from workers.probe import probe
+from workers.processes import require_free
+from workers.settings import Settings
+from workers.supervisor import Supervisor, Terminal, children, run_until_told
+
+REACH_LIMIT = 10.0
+
+
+async def up(settings: Settings, terminal: Terminal) -> int:
+    """Run everything until Ctrl-C or SIGTERM; the exit code. Raises the errors of starting, and ChildDied."""
+    async with platform(settings, terminal) as supervisor:
+        terminal.say(f"Inbox        {settings.console_url}   (`countersign link` opens it as you)")
+        terminal.say(f"Temporal UI  {settings.ui}")
+        terminal.say("Ctrl-C stops everything. Runs go on at the next start.")
+        return await run_until_told(supervisor)
+
+
+@asynccontextmanager
+async def platform(settings: Settings, terminal: Terminal) -> AsyncIterator[Supervisor]:
+    """Everything is ready inside, and gone after.
+
+    Raises StateUnusable, PortTaken, TemporalUnavailable, ChildDied.
+    """
+    absolute(settings)
+    make(settings.state)
+    server = None if settings.temporal_address else await prepare(settings, terminal)
+    if server is None:
+        require_free({"COUNTERSIGN_CONSOLE_PORT": settings.console_port})
+    own = [children.temporal(server)] if server else []
+    async with Supervisor(own, terminal) as supervisor:
+        client = await reach(settings)
+        for name in await ensure_search_attributes(client):
+            terminal.say(f"Added the search attribute {name} to namespace {settings.namespace!r}.")
+        await say_speed(client, terminal)
+        for plan in children.platform(settings, None):
+            await supervisor.add(plan)
+            terminal.say(f"{plan.name} is ready.")
+        yield supervisor
+
+
+async def prepare(settings: Settings, terminal: Terminal) -> ServerPlan:
+    """Everything is checked before anything is started: leftovers, ports, the binary, the state folder."""
+    folder = ServerFolder(settings.state / "temporal")
+    for sentence in folder.end_leftover():
+        terminal.say(sentence)
+    require_free(
+        {
+            "COUNTERSIGN_TEMPORAL_PORT": settings.temporal_port,
+            "COUNTERSIGN_TEMPORAL_UI_PORT": settings.temporal_ui_port,
+            "COUNTERSIGN_CONSOLE_PORT": settings.console_port,
+        }
+    )
+    binary = await find(settings.tools, terminal.say)
+    for sentence in folder.prepare(binary.server):
+        terminal.say(sentence)
+    terminal.say(f"Temporal server {binary.server}, {binary.how}: {binary.path}")
+    return ServerPlan(
+        binary,
+        folder,
+        settings.temporal_port,
+        settings.temporal_ui_port,
+        settings.namespace,
+        settings.temporal_synchronous,
+    )
+
+
+async def reach(settings: Settings) -> Client:
+    """A client of the server in use. Raises TemporalUnavailable."""
+    try:
+        return await asyncio.wait_for(
+            connect(
+                settings.address,
+                settings.namespace,
+                api_key=settings.temporal_api_key,
+                tls=settings.temporal_tls,
+            ),
+            REACH_LIMIT,
+        )
+    except (RPCError, RuntimeError, TimeoutError) as error:
+        raise TemporalUnavailable(
+            f"No Temporal server answers at {settings.address}: {error or 'no answer'}.",
+            subject=settings.address,
+            way_out="Check TEMPORAL_ADDRESS and TEMPORAL_API_KEY, or unset them: then one is started here.",
+        ) from error
+
+
+async def say_speed(client: Client, terminal: Terminal) -> None:
+    """A probe that fails is no reason not to start: the children will say what is wrong."""
+    with suppress(RPCError, RuntimeError):
+        result = await probe(client)
+        terminal.say(f"A step of a workflow takes {result.says}.")
+
+
+def absolute(settings: Settings) -> None:
+    """Children may run in another folder: relative paths are made absolute once, here."""
+    settings.state = settings.state.expanduser().resolve()
+    settings.tools = settings.tools.expanduser().resolve()
+
+
+def make(state: Path) -> None:
+    """Make the state folder, the owner's alone. Raises StateUnusable."""
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StateUnusable(
+            f"The state folder {str(state)!r} cannot be made: {error.strerror}.",
+            subject=str(state),
+            way_out="Choose another: COUNTERSIGN_STATE=/path/to/folder.",
+        ) from error
