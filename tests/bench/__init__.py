@@ -1,0 +1,1 @@
+"""Quality and speed, measured: each prints one JSON object as its last line."""
