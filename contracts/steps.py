@@ -10,7 +10,7 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from contracts import changelog, runs
+from contracts import changelog, runs, text
 from contracts.decision import Ruling
 
 In = TypeVar("In", bound=BaseModel)
@@ -47,6 +47,9 @@ CARRY_OUT = Step(
     attempts=0,
     queue=EFFECTS,
 )
+
+# A text for review, for any workflow whose draft is one.
+PROPOSE_TEXT = Step("text.propose", text.TextProposal, runs.Sealed)
 
 # The changelog.
 CHANGELOG_GATHER = Step(

@@ -1,4 +1,4 @@
-"""Keeps the ledger true about runs that ended by other hands, and seals it.
+"""Keeps the ledger true about runs that ended by other hands.
 
 A run that fails, is cancelled or terminated cannot write its own end. The watcher asks Temporal about every run
 the ledger holds as open. It runs beside the agents' worker; two of them do no harm.
@@ -32,7 +32,6 @@ async def watch(client: Client, ledger: Ledger) -> None:
     while True:
         try:
             await look_once(client, ledger)
-            await asyncio.to_thread(ledger.seal)
         except (CountersignError, RPCError, OSError) as error:
             log.warning("The watcher goes on after: %s", error)
         await asyncio.sleep(PERIOD)

@@ -32,10 +32,15 @@ Kind = Literal["agents", "effects"]
 PASSED_THROUGH = ("contracts", "pydantic", "pydantic_core", "annotated_types", "rfc8785", "cryptography")
 
 
-def open_ledger(settings: Settings) -> Ledger:
-    """The ledger of this installation, with its schema brought up to date."""
+def open_ledger(settings: Settings, *, seals: bool = False) -> Ledger:
+    """The ledger of this installation, with its schema brought up to date.
+
+    `seals`: this process holds the ledger's key and seals new entries; one such process is enough.
+    """
     return Ledger.open(
-        settings.database, FolderArtifacts(settings.artifacts), signing_key=settings.state / "ledger_ed25519"
+        settings.database,
+        FolderArtifacts(settings.artifacts),
+        signing_key=settings.state / "ledger_ed25519" if seals else None,
     )
 
 
@@ -56,18 +61,19 @@ def toolbox(settings: Settings, ledger: Ledger, *, models: bool) -> Toolbox:
     )
 
 
-def build(client: Client, kind: Kind, tools: Toolbox, *, queue: str = "") -> Worker:
-    """The worker of one queue. `queue` overrides its name, for tests and benches."""
+def build(client: Client, kind: Kind, tools: Toolbox, *, cached_workflows: int = 1000) -> Worker:
+    """The worker of one queue. Tests turn the workflow cache off, so that every step replays."""
     effects = kind == "effects"
     return Worker(
         client,
-        task_queue=queue or (EFFECTS if effects else AGENTS),
+        task_queue=EFFECTS if effects else AGENTS,
         workflows=[] if effects else discovery.workflow_classes(),
         activities=discovery.activities(tools, effects=effects),
         interceptors=[LedgerInterceptor(tools.ledger)],
         workflow_runner=SandboxedWorkflowRunner(
             restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
         ),
+        max_cached_workflows=cached_workflows,
         # A parked run of a dead worker is picked up by the next one after this, instead of after ten seconds.
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
         default_heartbeat_throttle_interval=timedelta(milliseconds=200),
@@ -81,7 +87,7 @@ def build(client: Client, kind: Kind, tools: Toolbox, *, queue: str = "") -> Wor
 async def serve(settings: Settings, kind: Kind) -> None:
     """Run a worker until SIGINT or SIGTERM. Prints `ready` when it polls."""
     discovery.add_folder(settings.workflows)
-    ledger = open_ledger(settings)
+    ledger = open_ledger(settings, seals=kind == "agents")
     try:
         client = await connect(settings, FolderArtifacts(settings.artifacts), patience=30)
         worker = build(client, kind, toolbox(settings, ledger, models=kind == "agents"))

@@ -32,10 +32,10 @@ class Platform:
 
 
 @contextmanager
-def opened_ledger(settings: Settings | None = None) -> Iterator[tuple[Settings, Ledger]]:
+def opened_ledger(settings: Settings | None = None, *, seals: bool = False) -> Iterator[tuple[Settings, Ledger]]:
     """The settings and the ledger, without a Temporal server."""
     settings = settings or Settings()
-    ledger = open_ledger(settings)
+    ledger = open_ledger(settings, seals=seals)
     try:
         yield settings, ledger
     finally:

@@ -170,9 +170,7 @@ async def revise(here: Platform, current: Proposal, text: str) -> Sealed:
 def confirm(proposal: Proposal, verdict: Verdict) -> None:
     """Show what will be signed and ask. Without a terminal there is nobody to ask: `--yes` says so."""
     if not sys.stdin.isatty():
-        raise BadInput(
-            "There is no terminal to ask in.", subject=proposal.id, way_out="Read it first, then add --yes."
-        )
+        raise BadInput("There is no terminal to ask in.", subject=proposal.id, way_out="Read it first, then add --yes.")
     print_proposal(out, proposal, full=False)
     question = proposal.button() if verdict == "approve" else f"{verdict.replace('_', ' ')}: {proposal.title}"
     typer.confirm(f"{question}?", abort=True)

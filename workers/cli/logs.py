@@ -37,14 +37,16 @@ def log(
 @app.command("verify")
 def verify() -> None:
     """Prove that nothing in the ledger was changed, removed or put in another order."""
-    with opened_ledger() as (_, ledger):
+    with opened_ledger(seals=True) as (_, ledger):
         ledger.seal()
         found = ledger.verify()
         for problem in found.problems:
             out.print(f"[red]✗[/red] {escape(problem)}")
         if not found.ok:
             raise typer.Exit(1)
-        out.print(f"[green]✓[/green] {found.entries:,} entries, all sealed under {found.heads:,} signed heads, none changed.")
+        out.print(
+            f"[green]✓[/green] {found.entries:,} entries, all sealed under {found.heads:,} signed heads, none changed."
+        )
 
 
 @app.command("list")

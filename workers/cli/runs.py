@@ -22,7 +22,12 @@ from workers.cli.common import Platform, opened_ledger, out, platform, wait_for
 from workers.settings import Settings
 
 EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
-MARKS = {"ok": "[green]✓[/green]", "failed": "[red]✗[/red]", "refused": "[red]⊘[/red]", "cancelled": "[yellow]–[/yellow]"}
+MARKS = {
+    "ok": "[green]✓[/green]",
+    "failed": "[red]✗[/red]",
+    "refused": "[red]⊘[/red]",
+    "cancelled": "[yellow]–[/yellow]",
+}
 PARKED = ("waiting",)
 
 
@@ -198,8 +203,12 @@ def print_state(here: Platform, record: RunRecord) -> None:
         [proposal] = here.ledger.proposals(state="open", run=record.run)[:1] or [None]
         if proposal is not None:
             short = proposal.digest.removeprefix("sha256:")[:12]
-            out.print(f"\n[bold]{escape(proposal.title)}[/bold] waits for you: {here.settings.console_url}/proposals/{short}")
-            out.print(f"Read it with [bold]countersign show {short}[/bold], sign it with [bold]countersign approve {short}[/bold].")
+            out.print(
+                f"\n[bold]{escape(proposal.title)}[/bold] waits for you: {here.settings.console_url}/proposals/{short}"
+            )
+            out.print(
+                f"Read it with [bold]countersign show {short}[/bold], sign it with [bold]countersign approve {short}[/bold]."
+            )
         return
     colour = "green" if record.state in ("done", "nothing to do") else "red"
     out.print(f"[{colour}]{record.state.capitalize()}[/{colour}]: {escape(record.says)}")

@@ -40,7 +40,9 @@ def header(proposal: Proposal) -> RenderableType:
         f"Cost          {cost(proposal)}",
         f"Digest        {proposal.digest}",
     ]
-    checks = [f"{'[green]✓[/green]' if each.passed else '[red]✗[/red]'} {escape(each.says)}" for each in proposal.checks]
+    checks = [
+        f"{'[green]✓[/green]' if each.passed else '[red]✗[/red]'} {escape(each.says)}" for each in proposal.checks
+    ]
     return Box("\n".join([*lines, *([""] if checks else []), *checks]), border_style="blue", title=proposal.id)
 
 

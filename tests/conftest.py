@@ -1,0 +1,20 @@
+"""Fixtures that all tests share. See tests/support for the real parts they start."""
+
+import os
+
+import pytest
+
+# A model key or a state folder of whoever runs the tests must not be reached from here.
+for name in list(os.environ):
+    if name.startswith(("COUNTERSIGN_", "ANTHROPIC_", "OPENAI_", "TEMPORAL_")) and not name.startswith(
+        ("COUNTERSIGN_TEST_", "COUNTERSIGN_TOOLS")
+    ):
+        del os.environ[name]
+
+pytest_plugins = ["tests.support.platform"]
+
+
+@pytest.fixture(autouse=True)
+def no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Terminal output in tests is plain."""
+    monkeypatch.setenv("NO_COLOR", "1")
