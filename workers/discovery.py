@@ -41,7 +41,7 @@ def add_folder(folder: str) -> None:
         sys.path.append(str(path))
     for name in ("workflows", "activities"):
         package = importlib.import_module(name)
-        package.__path__ = pkgutil.extend_path(package.__path__, name)  # type: ignore[assignment]
+        package.__path__ = pkgutil.extend_path(package.__path__, name)
 
 
 def modules(package_name: str) -> Iterator[ModuleType]:

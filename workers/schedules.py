@@ -178,7 +178,7 @@ async def handle(client: Client, name: str) -> ScheduleHandle:
 async def _put(client: Client, plan: Planned) -> str:
     wanted = _schedule(plan)
     try:
-        await client.create_schedule(plan.id, wanted, static_summary=plan.policy.summary)
+        await client.create_schedule(plan.id, wanted)
     except ScheduleAlreadyRunningError:
         await client.get_schedule_handle(plan.id).update(_keeping_state(wanted))
         return f"{plan.id}: updated, {plan.when.cron} {plan.when.time_zone}"

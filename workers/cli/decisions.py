@@ -160,7 +160,9 @@ async def revise(here: Platform, current: Proposal, text: str) -> Sealed:
     """Send an edit to the run. Gives the new revision; the run's own words when it refuses."""
     revision = Revision(digest=current.digest, text=text, person=keys.person_name(here.settings))
     try:
-        return await here.client.get_workflow_handle(current.run).execute_update("revise", revision, result_type=Sealed)
+        handle = here.client.get_workflow_handle(current.run)
+        sealed: Sealed = await handle.execute_update("revise", revision, result_type=Sealed)
+        return sealed
     except WorkflowUpdateFailedError as error:
         raise BadInput(root_message(error.cause), subject=current.id) from error
     except RPCError as error:

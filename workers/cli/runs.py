@@ -14,6 +14,7 @@ from rich.table import Table
 from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
 
 from contracts import search
+from contracts.digests import short
 from contracts.errors import BadInput
 from contracts.records import RunRecord, StoredEntry
 from contracts.steps import AGENTS
@@ -199,16 +200,13 @@ def print_entry(entry: StoredEntry) -> None:
 
 
 def print_state(here: Platform, record: RunRecord) -> None:
+    """How the run stands: what it waits for and the way there, or how it ended."""
     if record.state == "waiting":
-        [proposal] = here.ledger.proposals(state="open", run=record.run)[:1] or [None]
-        if proposal is not None:
-            short = proposal.digest.removeprefix("sha256:")[:12]
-            out.print(
-                f"\n[bold]{escape(proposal.title)}[/bold] waits for you: {here.settings.console_url}/proposals/{short}"
-            )
-            out.print(
-                f"Read it with [bold]countersign show {short}[/bold], sign it with [bold]countersign approve {short}[/bold]."
-            )
+        for proposal in here.ledger.proposals(state="open", run=record.run):
+            short_id = short(proposal.digest)
+            out.print(f"\n[bold]{escape(proposal.title)}[/bold] waits for you")
+            out.print(f"  in the browser: {here.settings.console_url}/proposals/{short_id}")
+            out.print(f"  here: countersign show {short_id}, then countersign approve {short_id}")
         return
     colour = "green" if record.state in ("done", "nothing to do") else "red"
     out.print(f"[{colour}]{record.state.capitalize()}[/{colour}]: {escape(record.says)}")
