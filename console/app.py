@@ -1,0 +1,108 @@
+"""The web application: pages, API, errors."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.responses import JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from console import api, enter, events, health, inbox, proposals, render, runs, words, workflows
+from console.deps import Console, ConsoleDeps
+from console.guard import Guard
+from console.limits import RateLimit
+from console.sessions import NotSignedIn
+from contracts import errors
+from contracts.digests import short
+
+__all__ = ["ConsoleDeps", "create_app"]
+
+HERE = Path(str(files("console")))
+SIGN_IN_TRIES = 10  # a minute and caller
+
+
+def create_app(deps: ConsoleDeps) -> FastAPI:
+    """The console over its dependencies. Nothing is read from the environment."""
+    app = FastAPI(title="Countersign", version="1", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    app.state.console = Console(deps, template_environment(), RateLimit(SIGN_IN_TRIES, 60))
+    for module in (inbox, proposals, runs, workflows, health, enter, events, api):
+        app.include_router(module.router)
+    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    app.add_exception_handler(errors.CountersignError, on_named_error)
+    app.add_exception_handler(RequestValidationError, on_bad_request)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_middleware(ServerErrorMiddleware, handler=on_crash)
+    app.add_middleware(Guard, base_url=deps.base_url)
+    return app
+
+
+def template_environment() -> Environment:
+    """Everything is escaped, a missing name is an error, and hidden characters are spelt out."""
+    env = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=words.visible,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    said = (words.ago, words.clock, words.cost, words.count, words.drafted, words.exact, words.lasted)
+    for call in (*said, words.money, words.span, render.markdown, render.diff_lines, short):
+        env.filters[call.__name__] = call
+    return env
+
+
+def on_named_error(request: Request, error: Exception) -> Response:
+    """The same error as a page for people and as problem+json (RFC 9457) for programs."""
+    if not isinstance(error, errors.CountersignError):
+        error = errors.CountersignError("Something went wrong here.")
+    if wants_json(request):
+        return JSONResponse(error.problem(), error.status, media_type="application/problem+json")
+    console: Console = request.app.state.console
+    if isinstance(error, NotSignedIn):
+        return sign_in_page(request, console)
+    return console.page("error.html", status=error.status, error=error)
+
+
+def sign_in_page(request: Request, console: Console) -> Response:
+    """How to sign in. A link on another site comes without the cookie: the page asks once more itself."""
+    response = console.page("enter.html", status=401)
+    if request.method == "GET" and request.headers.get("sec-fetch-site") == "cross-site":
+        response.headers["Refresh"] = "0"
+    return response
+
+
+def wants_json(request: Request) -> bool:
+    path = request.url.path
+    return path.startswith("/api/") or request.headers.get("accept", "").startswith("application/json")
+
+
+def on_bad_request(request: Request, error: Exception) -> Response:
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    where = ".".join(str(part) for part in problems[0]["loc"][1:]) if problems else ""
+    what = problems[0]["msg"].removeprefix("Value error, ") if problems else "it can't be read"
+    return on_named_error(request, errors.BadInput(f"The request can't be used: {what}.", subject=where))
+
+
+def on_http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    named = http_error(status)
+    named_response = on_named_error(request, named)
+    named_response.status_code = status
+    return named_response
+
+
+def http_error(status: int) -> errors.CountersignError:
+    if status == 404:
+        return errors.NotFound("There is no page here.", way_out="Go to the inbox, or search the ledger.")
+    return errors.BadInput(f"This page can't be asked that way (HTTP {status}).")
+
+
+def on_crash(request: Request, error: Exception) -> Response:
+    """Our own mistake. The server's log has the traceback; the page has none of it."""
+    way_out = "Try again. If it stays, the console's log has the details; nothing was decided."
+    return on_named_error(request, errors.CountersignError("The console made a mistake.", way_out=way_out))

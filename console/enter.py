@@ -1,0 +1,101 @@
+"""Signing in: a one-time link, opened in a browser that makes its own key and enrols the public half."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Form, Request
+from pydantic import Field
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from console.deps import Console, Here
+from console.sessions import SESSION_SECONDS, Signed, clear_cookie, find_session, set_cookie
+from contracts import errors
+from contracts.base import Contract
+from contracts.records import Person, PersonKey
+from contracts.signatures import fingerprint
+
+router = APIRouter(include_in_schema=False)
+
+
+class Entering(Contract):
+    """A one-time token, a public key just made, and the fingerprints of keys the browser holds already.
+
+    `fresh` is the raw 32-byte Ed25519 public key, base64.
+    """
+
+    token: str = Field(min_length=1, max_length=200)
+    fresh: str = Field(min_length=44, max_length=44)
+    held: tuple[str, ...] = Field(default=(), max_length=50)
+
+
+@router.get("/enter", response_class=HTMLResponse)
+def enter_page(request: Request, here: Here) -> Response:
+    """The page that makes the key. The token comes behind a #, so no log of ours ever has it."""
+    return here.page("enter.html", find_session(request))
+
+
+@router.post("/enter")
+def enter(request: Request, here: Here, entering: Entering) -> Response:
+    """Redeem the link. Which key the browser shall use from now on is in the answer."""
+    here.sign_ins.spend(request.client.host if request.client else "unknown")
+    line = public_line(entering.fresh)
+    person = here.ledger.redeem_invitation(entering.token)
+    known = held_key(here, person, entering.held)
+    key = known or enrol(here, person, line, browser(request.headers.get("user-agent", "")))
+    response = JSONResponse({"person": person.display_name, "key": key, "fresh": known is None})
+    token = here.ledger.create_session(person.name, seconds=SESSION_SECONDS)
+    set_cookie(response, here.cookie, token, secure=here.is_https)
+    return response
+
+
+@router.post("/leave")
+def leave(here: Here, session: Signed, csrf: str = Form("")) -> Response:
+    """End the session. The key stays in the browser, of use to nobody without a session's decision."""
+    session.require_csrf(csrf)
+    here.ledger.end_session(session.token)
+    response = RedirectResponse("/enter", 303)
+    clear_cookie(response, here.cookie, secure=here.is_https)
+    return response
+
+
+def held_key(here: Console, person: Person, held: Sequence[str]) -> str | None:
+    """A key of this person that the browser still has, so that no second one is enrolled."""
+    good = (key.fingerprint for key in here.ledger.keys(person.name) if key.revoked_at is None)
+    return next((mark for mark in good if mark in held), None)
+
+
+def enrol(here: Console, person: Person, line: str, label: str) -> str:
+    key = PersonKey(
+        fingerprint=fingerprint(line),
+        person=person.name,
+        public_key=line,
+        label=label,
+        enrolled_at=datetime.now(UTC),
+    )
+    here.ledger.add_key(key)
+    return key.fingerprint
+
+
+def public_line(raw: str) -> str:
+    """A raw public key as OpenSSH writes it. Raises BadInput."""
+    try:
+        key = base64.b64decode(raw, validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != 32:
+        raise errors.BadInput("That is not an Ed25519 public key.")
+    kind = b"ssh-ed25519"
+    blob = len(kind).to_bytes(4, "big") + kind + len(key).to_bytes(4, "big") + key
+    return f"ssh-ed25519 {base64.b64encode(blob).decode()} browser"
+
+
+def browser(agent: str) -> str:
+    """A label a person recognises: `browser, Chromium on Linux`. The header is only ever matched."""
+    names = {"Edg/": "Edge", "Firefox/": "Firefox", "Chrome/": "Chromium", "Safari/": "Safari"}
+    systems = {"Windows": "Windows", "Android": "Android", "iPhone": "iPhone", "iPad": "iPad"}
+    systems |= {"Mac OS": "macOS", "Linux": "Linux"}
+    name = next((name for mark, name in names.items() if mark in agent), "unknown")
+    system = next((name for mark, name in systems.items() if mark in agent), "an unknown system")
+    return f"browser, {name} on {system}"

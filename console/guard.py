@@ -1,0 +1,101 @@
+"""The door: which requests get in at all, and the headers that every answer carries."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_BODY: Final = 2 << 20  # bytes; the longest text that a person may edit is 200,000 characters
+LOOPBACK: Final = {"127.0.0.1", "localhost", "[::1]"}
+SAFE: Final = {"GET", "HEAD", "OPTIONS"}
+
+HEADERS: Final = {
+    # No inline script or style, nothing from anywhere else, no frame around us.
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+class Guard:
+    """Checks Host (against DNS rebinding), Origin (against other sites) and the body's size."""
+
+    def __init__(self, app: ASGIApp, base_url: str) -> None:
+        self.app = app
+        self.base = base_url.rstrip("/")
+        self.host = urlsplit(base_url).netloc
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        refusal = self.refusal(scope)
+        answer: ASGIApp = refusal or self.app
+        await answer(scope, limited(receive), with_headers(scope, send))
+
+    def refusal(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if host != self.host:
+            return self.wrong_host(scope, host)
+        if scope["method"] in SAFE:
+            return None
+        if not self.is_ours(headers):
+            return PlainTextResponse("This request came from another site. Nothing was done.\n", 403)
+        if int(headers.get("content-length", "0") or 0) > MAX_BODY:
+            return PlainTextResponse("That is more than this console takes in one request.\n", 413)
+        return None
+
+    def wrong_host(self, scope: Scope, host: str) -> Response:
+        """Another name of this very machine is sent to the real one, where the browser's key is."""
+        name, _, port = host.rpartition(":")
+        ours, _, our_port = self.host.rpartition(":")
+        if scope["method"] in SAFE and port == our_port and {name, ours} <= LOOPBACK:
+            query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
+            # raw_path is still percent-encoded; a leading // would name another host.
+            path = "/" + scope.get("raw_path", b"/").decode("latin-1").lstrip("/")
+            return RedirectResponse(f"{self.base}{path}{query}", 307)
+        return PlainTextResponse("No console is served under this name.\n", 421)
+
+    def is_ours(self, headers: Headers) -> bool:
+        """Browsers name the page that asks in Origin; a request without it came from no browser's page."""
+        origin = headers.get("origin")
+        site = headers.get("sec-fetch-site", "same-origin")
+        return (origin is None or origin == self.base) and site in {"same-origin", "none"}
+
+
+def limited(receive: Receive) -> Receive:
+    """Stop reading a body past the limit, whatever its Content-Length said."""
+    taken = 0
+
+    async def counted() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        return {"type": "http.disconnect"} if taken > MAX_BODY else message
+
+    return counted
+
+
+def with_headers(scope: Scope, send: Send) -> Send:
+    """Add the security headers; only static files may be kept by the browser."""
+    static = scope["path"].startswith("/static/")
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers[name] = value
+            headers.setdefault("cache-control", "no-cache" if static else "no-store")
+        await send(message)
+
+    return sending

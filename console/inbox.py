@@ -1,0 +1,81 @@
+"""The inbox: what needs me?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+from starlette.responses import HTMLResponse
+
+from console.deps import Console, Here
+from console.sessions import Signed
+from contracts.errors import CountersignError
+from contracts.proposal import Proposal
+from contracts.records import ProposalRecord, RunRecord, StoredEntry
+
+router = APIRouter(include_in_schema=False)
+RECENT = 8
+
+
+@dataclass(frozen=True)
+class Item:
+    """A proposal in a list. `problem` says why its body can't be shown, where it can't."""
+
+    record: ProposalRecord
+    proposal: Proposal | None
+    run: RunRecord | None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A failed run: what stopped it, and the way out."""
+
+    run: RunRecord
+    says: str
+    way_out: str
+
+
+@router.get("/")
+def inbox(here: Here, session: Signed) -> HTMLResponse:
+    waiting = sorted(here.ledger.proposals(state="open"), key=lambda record: record.created_at)
+    failed = here.ledger.runs(state="failed", limit=RECENT)
+    return here.page(
+        "inbox.html",
+        session,
+        waiting=[item(here, record) for record in waiting],
+        decided=recently_decided(here.ledger.proposals(state="", limit=100)),
+        failures=[failure(here, run) for run in failed],
+        running=here.ledger.runs(state="running", limit=RECENT),
+    )
+
+
+def item(here: Console, record: ProposalRecord) -> Item:
+    """The record with its body; one damaged body must not hide the other proposals."""
+    run = find_run(here, record.run)
+    try:
+        return Item(record, here.ledger.proposal(record.digest), run)
+    except CountersignError as error:
+        return Item(record, None, run, str(error))
+
+
+def find_run(here: Console, run: str) -> RunRecord | None:
+    try:
+        return here.ledger.run(run)
+    except CountersignError:
+        return None
+
+
+def recently_decided(records: Sequence[ProposalRecord]) -> list[ProposalRecord]:
+    ended = [record for record in records if record.state not in {"open", "superseded"}]
+    return sorted(ended, key=lambda record: record.decided_at or record.created_at, reverse=True)[:RECENT]
+
+
+def failure(here: Console, run: RunRecord) -> Failure:
+    entries = here.ledger.entries(run=run.run, limit=50, newest_first=True)
+    entry = next((entry for entry in entries if entry.outcome == "failed"), None)
+    return Failure(run, run.says or (entry.says if entry else "It failed."), entry_way_out(entry))
+
+
+def entry_way_out(entry: StoredEntry | None) -> str:
+    value = entry.facts.get("way_out") if entry else None
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,116 @@
+"""The proposal: should this happen? And the edit in place."""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from console import decide
+from console.deps import Console, Here, in_thread
+from console.inbox import find_run
+from console.render import DiffLine, changes_between
+from console.sessions import Session, Signed
+from contracts.decision import REJECT_REASONS, Ruling, SignedDecision
+from contracts.digests import short
+from contracts.errors import CountersignError
+from contracts.proposal import Proposal
+from contracts.records import EffectRecord, ProposalRecord, RunRecord
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything that the page about one proposal shows."""
+
+    proposal: Proposal
+    record: ProposalRecord
+    run: RunRecord | None
+    revisions: tuple[ProposalRecord, ...]
+    changed: tuple[DiffLine, ...]
+    newest: ProposalRecord
+    decisions: tuple[tuple[SignedDecision, Ruling], ...]
+    effects: tuple[EffectRecord, ...]
+
+    @property
+    def is_open(self) -> bool:
+        return self.record.state == "open"
+
+
+@router.get("/proposals/{digest}", response_class=HTMLResponse)
+def proposal_page(here: Here, session: Signed, digest: str) -> Response:
+    return show(here, session, digest)
+
+
+@router.post("/proposals/{digest}/revise", response_class=HTMLResponse)
+async def revise(here: Here, session: Signed, digest: str, text: str = Form(""), csrf: str = Form("")) -> Response:
+    """Have an edit sealed and show the new revision; or say beside the field what is wrong with it."""
+    session.require_csrf(csrf)
+    try:
+        sealed = await decide.revise(here, session, digest, decide.Edit(text=text))
+    except CountersignError as error:
+        return await in_thread(show, here, session, digest, typed=text, error=error)
+    return RedirectResponse(f"/proposals/{quote(short(sealed.digest))}#changed", 303)
+
+
+def show(
+    here: Console,
+    session: Session,
+    digest: str,
+    *,
+    typed: str | None = None,
+    error: CountersignError | None = None,
+) -> HTMLResponse:
+    view = gather(here, digest)
+    return here.page(
+        "proposal.html",
+        session,
+        status=error.status if error else 200,
+        view=view,
+        keys=usable_keys(here, session),
+        reasons=REJECT_REASONS,
+        typed=typed,
+        error=error,
+        history=history(here, view),
+    )
+
+
+def gather(here: Console, digest: str) -> View:
+    proposal = here.ledger.proposal(digest)
+    record = here.ledger.proposal_record(proposal.digest)
+    everything = here.ledger.proposals(state="", run=proposal.run)
+    revisions = sorted(everything, key=lambda other: other.revision)
+    decisions = here.ledger.decisions(proposal.run)
+    return View(
+        proposal=proposal,
+        record=record,
+        run=find_run(here, proposal.run),
+        revisions=tuple(revisions),
+        changed=tuple(changed_since(here, proposal, revisions)),
+        newest=revisions[-1],
+        decisions=tuple(pair for pair in decisions if pair[0].statement.digest == proposal.digest),
+        effects=tuple(e for e in here.ledger.effects(run=proposal.run) if e.digest == proposal.digest),
+    )
+
+
+def changed_since(here: Console, proposal: Proposal, revisions: list[ProposalRecord]) -> list[DiffLine]:
+    """What this revision changed in the text of the one before."""
+    earlier = [other for other in revisions if other.revision < proposal.revision]
+    if not earlier or proposal.editable is None:
+        return []
+    try:
+        before = here.ledger.proposal(earlier[-1].digest).editable
+    except CountersignError:
+        return []
+    return changes_between(before.text, proposal.editable.text) if before else []
+
+
+def usable_keys(here: Console, session: Session) -> str:
+    """Fingerprints of the person's keys, for the page to find the one that this browser holds."""
+    keys = here.ledger.keys(session.person.name)
+    return " ".join(key.fingerprint for key in keys if key.revoked_at is None)
+
+
+def history(here: Console, view: View) -> str:
+    return here.history_url(view.proposal.run, view.run.temporal_run_id if view.run else "")

@@ -1,0 +1,72 @@
+// Liveness: when the server says that something changed, fetch this page again and replace its live parts.
+
+const regions = () => [...document.querySelectorAll("[data-live]")];
+
+function isBeingWritten(region) {
+  return [...region.querySelectorAll("textarea")].some((field) => field.value !== field.defaultValue);
+}
+
+// Regions with a version change with it; others with their content.
+function differs(old, now) {
+  if (old.dataset.version !== undefined) return old.dataset.version !== now.dataset.version;
+  return old.innerHTML !== now.innerHTML;
+}
+
+function openDetails(region) {
+  return [...region.querySelectorAll("details")].map((details) => details.open);
+}
+
+function replace(old, now) {
+  const opened = openDetails(old);
+  const focused = old.contains(document.activeElement);
+  const scroll = window.scrollY;
+  old.replaceWith(now);
+  [...now.querySelectorAll("details")].forEach((details, i) => (details.open ||= opened[i] ?? false));
+  if (focused) now.focus({ preventScroll: true });
+  window.scrollTo(0, scroll);
+}
+
+export async function refresh() {
+  const response = await fetch(location.href, { headers: { accept: "text/html" } });
+  if (!response.ok) return;
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  for (const old of regions()) {
+    const now = page.getElementById(old.id);
+    if (!now || !differs(old, now)) continue;
+    if (isBeingWritten(old)) old.querySelector("#stale")?.removeAttribute("hidden");
+    else replace(old, document.adoptNode(now));
+  }
+  document.title = page.title;
+}
+
+let source = null;
+
+// A hidden tab holds no connection: browsers allow only six to one server.
+function listen() {
+  const url = regions()[0]?.dataset.events;
+  if (!url || source) return;
+  let mark = null;
+  source = new EventSource(url);
+  source.addEventListener("mark", (event) => {
+    if (mark !== null && mark !== event.data) refresh();
+    mark = event.data;
+  });
+  source.addEventListener("changed", (event) => {
+    mark = event.data;
+    refresh();
+  });
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) {
+    source?.close();
+    source = null;
+  } else {
+    refresh();
+    listen();
+  }
+});
+
+// Ages on the page go stale by themselves.
+setInterval(() => document.hidden || refresh(), 60_000);
+listen();

@@ -1,0 +1,54 @@
+// Signing a decision: fetch the exact bytes, make sure they say what the page says, sign them, hand them in.
+
+import * as keys from "./keys.js";
+
+export class Problem extends Error {}
+
+const TYPE = "countersign/decision/v1";
+
+async function post(url, body) {
+  const csrf = document.querySelector("meta[name=csrf]")?.content ?? "";
+  let response;
+  try {
+    response = await fetch(url, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-csrf-token": csrf, accept: "application/json" },
+      body: JSON.stringify(body),
+    });
+  } catch {
+    throw new Problem("The console can't be reached. Nothing was sent; try again when it is back.");
+  }
+  const isJson = (response.headers.get("content-type") ?? "").includes("json");
+  const answer = isJson ? await response.json() : { detail: await response.text() };
+  if (!response.ok) throw new Problem([answer.detail, answer.way_out].filter(Boolean).join(" "));
+  return answer;
+}
+
+// The person saw `shown`; the server prepared `statement`. They must say the same, or nothing is signed.
+export function check(statement, shown) {
+  const wanted = {
+    type: TYPE,
+    digest: shown.digest,
+    run: shown.run,
+    person: shown.person,
+    verdict: shown.verdict,
+    reason: shown.reason,
+    words: shown.words.trim(),
+  };
+  for (const [name, value] of Object.entries(wanted)) {
+    if ((statement[name] ?? null) !== (value ?? null)) {
+      throw new Problem(`What the server asked to sign differs from this page (${name}). Nothing was signed.`);
+    }
+  }
+}
+
+export async function decide(shown, key) {
+  const base = `/api/proposals/${encodeURIComponent(shown.digest)}`;
+  const choice = { verdict: shown.verdict, reason: shown.reason, words: shown.words };
+  const prepared = await post(`${base}/statement`, choice);
+  const statement = JSON.parse(prepared.statement);
+  check(statement, shown);
+  const value = await keys.sign(key, new TextEncoder().encode(prepared.statement));
+  const signature = { scheme: keys.scheme, key: key.fingerprint, value };
+  return post(`${base}/decisions`, { statement, signature });
+}

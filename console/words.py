@@ -1,0 +1,99 @@
+"""How values are said on a page: ages, money, states, and characters that would hide themselves."""
+
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from markupsafe import Markup, escape
+
+from contracts.proposal import Cost
+
+HIDDEN: Final = {"Cf", "Cc", "Cs", "Co", "Zl", "Zp"}
+# Ordinary white space, and the joiner that emoji and several scripts need.
+HARMLESS: Final = {"\n", "\t", "\r", "\u200d", "\u200c", "\ufe0f"}
+STEPS: Final = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
+
+
+def visible(value: object) -> object:
+    """Text whose invisible characters (bidirectional overrides, controls) are spelt out, as ⟨U+202E⟩.
+
+    Whatever an agent or the world wrote could otherwise look like something it is not. Applied to every
+    string that a template prints.
+    """
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
+        return value
+    return "".join(spell(char) for char in value)
+
+
+def spell(char: str) -> str:
+    if char in HARMLESS or unicodedata.category(char) not in HIDDEN:
+        return char
+    return f"⟨U+{ord(char):04X}⟩"
+
+
+def exact(value: str) -> Markup:
+    """Escaped and otherwise untouched: for a text field, whose text comes back to us."""
+    return escape(str(value))
+
+
+def span(seconds: float) -> str:
+    """A length of time in one unit: `3 days`, `12 minutes`, `4.2 s`, `80 ms`."""
+    for size, name in STEPS:
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {name}{'s' if count > 1 else ''}"
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{max(0, round(seconds * 1000))} ms"
+
+
+def relative(when: datetime, now: datetime) -> str:
+    seconds = (now - when).total_seconds()
+    if abs(seconds) < 60:
+        return "just now" if seconds >= 0 else "in a moment"
+    return f"{span(seconds)} ago" if seconds > 0 else f"in {span(-seconds)}"
+
+
+def ago(when: datetime | None) -> Markup:
+    """`3 hours ago` or `in 29 days`, with the exact time for machines and for a hovering pointer."""
+    if when is None:
+        return Markup("")
+    now = datetime.now(UTC)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(when.isoformat(), clock(when), relative(when, now))
+
+
+def clock(when: datetime) -> str:
+    return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def lasted(start: datetime, end: datetime) -> str:
+    return span((end - start) / timedelta(seconds=1))
+
+
+def money(usd: Decimal | str | None) -> str:
+    """Dollars. None is an unknown price, and unknown is never zero."""
+    if usd is None:
+        return "price unknown"
+    try:
+        amount = Decimal(usd)
+    except InvalidOperation:
+        return "price unknown"
+    if amount == 0:
+        return "$0"
+    return f"${amount:.2f}" if amount >= Decimal("0.1") else f"${amount:.4f}"
+
+
+def cost(value: Cost) -> str:
+    """A run's cost in words."""
+    if not value.model_calls:
+        return "$0, no model was asked" if value.usd == 0 else money(value.usd)
+    tokens = value.input_tokens + value.output_tokens
+    calls = f"{value.model_calls} model call{'s' if value.model_calls > 1 else ''}"
+    return f"{money(value.usd)} for {tokens:,} tokens in {calls}"
+
+
+def drafted(by: str) -> str:
+    return {"baseline": "the baseline", "model": "a model", "person": "a person"}.get(by, by)
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
