@@ -72,13 +72,25 @@ def price(body: Mapping[str, Any], tariff: Tariff, *, at: datetime | None = None
         priced = calculate(extracted, at, context(body))
     except (LookupError, ValueError) as error:
         return unknown(str(error), usage)
-    return settled(usage, priced)
+    return settled(usage, priced) if is_covered(usage, priced) else unknown("tokens without a price", usage)
 
 
 def calculate(extracted: ExtractedUsage, at: datetime | None, served: dict[str, str]) -> PriceCalculation:
     if served:
         return extracted.calc_price(genai_request_timestamp=at, price_context=served)
     return extracted.calc_price(genai_request_timestamp=at)
+
+
+def is_covered(usage: Usage, priced: PriceCalculation) -> bool:
+    """The list adds nothing for tokens that it has no price for: that is unknown, and not zero.
+
+    A model that is listed without any price is free: so the list writes those.
+    """
+    paid = priced.model_price
+    if not any(value is not None for value in vars(paid).values()):
+        return True
+    into, out = usage.input + usage.cached_read + usage.cached_write, usage.output + usage.reasoning
+    return not (into and paid.input_mtok is None) and not (out and paid.output_mtok is None)
 
 
 def settled(usage: Usage, priced: PriceCalculation) -> Priced:
