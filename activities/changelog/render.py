@@ -61,7 +61,7 @@ def _past_the_bound(lines: Sequence[Line], history: History) -> list[LeftOut]:
 def contributors(history: History) -> tuple[str, ...]:
     """Names of the authors in the range, each once, in order of first appearance, without bots."""
     names: dict[str, str] = {}
-    for change in reversed(history.changes):
+    for change in history.changes:
         for name in (change.author, *change.merged_authors):
             if name.strip() and not is_bot(name):
                 names.setdefault(name.casefold().strip(), name.strip())
@@ -103,9 +103,7 @@ def bullet(line: Line, history: History, style: Structure) -> str:
 def citations(line: Line, history: History, markup: Markup) -> list[str]:
     """Pull requests first, then commits by their short SHA."""
     references = [_linked(ref, issue_url(history.web_url, ref), markup) for ref in line.references[:MAX_CITED]]
-    commits = [
-        _linked(sha[:9], commit_url(history.web_url, sha), markup) for sha in line.changes[:MAX_CITED]
-    ]
+    commits = [_linked(sha[:9], commit_url(history.web_url, sha), markup) for sha in line.changes[:MAX_CITED]]
     more = len(line.changes) - MAX_CITED
     return references + commits + ([f"{more} more"] if more > 0 else [])
 

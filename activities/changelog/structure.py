@@ -23,7 +23,8 @@ _SETEXT = re.compile(r" {0,3}(=+|-{2,})[ \t]*$")
 _LABEL = re.compile(r"(\([\w.-]+\)=|\.\. _[^:]+:|<a (?:name|id)=\"[^\"]*\"></a>|\[\[[\w.-]+\]\])[ \t]*$")
 _VERSION = re.compile(r"(?<![\w.])v?(\d+(?:\.\d+)+(?:[-.]?[A-Za-z]+[-.]?\d*)*|\d{4}-\d{2}-\d{2})")
 _UNRELEASED = re.compile(
-    r"\W*(unreleased|upcoming( release)?|next( release| version)?|dev(elopment)?|head|main|master|in progress|not yet released)\b",
+    r"\W*(unreleased|upcoming( release)?|next( release| version)?|dev(elopment)?|head|main|master"
+    r"|in progress|not yet released)\b",
     re.IGNORECASE,
 )
 _START_MARK = re.compile(r"<!--.*(release notes start|changelog start).*-->|\.\. towncrier release notes start")
@@ -173,7 +174,7 @@ def _headings(text: str, markup: Markup) -> Iterator[Heading]:
 
 def _marked(rows: list[_Row], markup: Markup) -> Iterator[Heading]:
     fence, comment, previous = "", False, None
-    for index, row in enumerate(rows):
+    for index, row in enumerate(rows[_front_matter(rows) :], _front_matter(rows)):
         fence, skip = _fenced(row.text, fence)
         comment, hidden = _commented(row.text, comment)
         if skip or hidden:
@@ -183,6 +184,13 @@ def _marked(rows: list[_Row], markup: Markup) -> Iterator[Heading]:
         if heading:
             yield heading
         previous = None if heading or not row.text.strip() else row
+
+
+def _front_matter(rows: list[_Row]) -> int:
+    """How many rows a YAML block at the top takes."""
+    if not rows or rows[0].text.rstrip() != "---":
+        return 0
+    return next((row.number for row in rows[1:] if row.text.rstrip() == "---"), 0)
 
 
 def _fenced(line: str, fence: str) -> tuple[str, bool]:
@@ -305,6 +313,13 @@ def _bullet(text: str, markup: Markup) -> str:
 def _unused(marks: Iterable[str]) -> str:
     taken = set(marks)
     return next(mark for mark in "~^\"'`" if mark not in taken)
+
+
+def top(text: str) -> int:
+    """The first place where text may go: after a byte order mark and a YAML block."""
+    rows = _rows(text)
+    front = _front_matter(rows)
+    return rows[front - 1].end if front else len(text) - len(text.lstrip("\ufeff"))
 
 
 def _line_after(text: str, offset: int) -> int:
