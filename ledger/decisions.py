@@ -1,0 +1,72 @@
+"""Decisions and what the rule said of each."""
+
+import sqlalchemy as sa
+
+from contracts.decision import Ruling, SignedDecision
+from contracts.digests import short
+from contracts.records import Entry
+from ledger.rule import Rule
+from ledger.schema import decisions
+
+
+class Decisions(Rule):
+    """Writing decisions down: those that stand and those that were refused."""
+
+    def record_decision(self, decision: SignedDecision, ruling: Ruling) -> None:
+        """Keep the decision and its ruling, with an entry. Each decision is kept at most once as refused and
+        once as accepted: one that came too early and was refused may stand later."""
+        statement = decision.statement
+        row = {
+            "id": decision.id,
+            "accepted": ruling.accepted,
+            "run": statement.run,
+            "digest": statement.digest,
+            "person": statement.person,
+            "verdict": statement.verdict,
+            "why": ruling.why,
+            "error": ruling.error,
+            "body": decision.model_dump(mode="json"),
+            "recorded_at": self.clock(),
+        }
+        with self.store.write() as connection:
+            connection.execute(self.store.insert_once(decisions), [row])
+            self.note(connection, self._decision_entry(decision, ruling))
+
+    def decisions(self, run: str) -> list[tuple[SignedDecision, Ruling]]:
+        """Every decision on a run with its ruling, in the order in which they came."""
+        query = sa.select(decisions).where(decisions.c.run == run).order_by(decisions.c.recorded_at)
+        with self.store.read() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [
+            (
+                SignedDecision.model_validate(row["body"]),
+                Ruling(decision=row["id"], accepted=row["accepted"], why=row["why"], error=row["error"]),
+            )
+            for row in rows
+        ]
+
+    def _decision_entry(self, decision: SignedDecision, ruling: Ruling) -> Entry:
+        statement, kind = decision.statement, "decision" if ruling.accepted else "refusal"
+        verdict = statement.verdict.replace("_", " ")
+        says = f"{statement.person}: {verdict} {short(statement.digest)} by {decision.via}"
+        return Entry(
+            key=f"{kind}/{decision.id}",
+            kind="decision" if ruling.accepted else "refusal",
+            name=f"decision.{statement.verdict}",
+            says=says if ruling.accepted else f"Refused: {says}. {ruling.why}",
+            run=statement.run,
+            actor=statement.person,
+            outcome="ok" if ruling.accepted else "refused",
+            started_at=statement.decided_at,
+            finished_at=self.clock(),
+            facts={
+                "decision": decision.id,
+                "digest": statement.digest,
+                "key": decision.signature.key,
+                "signature": decision.signature.value,
+                "scheme": decision.signature.scheme,
+                "reason": statement.reason,
+                "words": statement.words,
+                "error": ruling.error,
+            },
+        )

@@ -1,0 +1,102 @@
+"""Entries: the append-only log of who did what.
+
+An entry's digest is over its canonical JSON, which is kept as written. `append` is one durable transaction;
+`write` shares a transaction with whoever writes at the same moment (`ledger/writer.py`).
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from contracts.digests import canonical_json, tagged_digest
+from contracts.errors import BadInput
+from contracts.records import Entry, EntryKind, StoredEntry
+from ledger.part import Part
+from ledger.schema import entries, leaves
+
+ENTRY_TAG = "countersign/entry/v1"
+SEARCHED = (entries.c.says, entries.c.name, entries.c.actor, entries.c.run)
+COLUMNS = ("key", "kind", "name", "says", "run", "actor")
+
+Row = dict[str, Any]
+
+
+def row_of(entry: Entry, now: datetime) -> Row:
+    """The entry as a row. BadInput when its facts are no JSON that has one canonical form."""
+    try:
+        body = canonical_json(entry)
+    except ValueError as error:
+        raise BadInput(
+            f"The facts of entry {entry.key!r} cannot be written down: {error}.",
+            subject=entry.key,
+            way_out="Give integers up to 2**53 and finite numbers; longer ones as strings.",
+        ) from error
+    row: Row = {column: getattr(entry, column) for column in COLUMNS}
+    return row | {"recorded_at": now, "digest": tagged_digest(ENTRY_TAG, body), "body": body.decode()}
+
+
+class Entries(Part):
+    """Appending and finding entries."""
+
+    def append(self, entry: Entry) -> None:
+        """Write one entry; durable on return. A key that is already there keeps its first entry."""
+        with self.store.write() as connection:
+            self.note(connection, entry)
+
+    async def write(self, entry: Entry) -> None:
+        """`append` for many callers at once: durable when awaited, in well under a millisecond."""
+        await self.writer.write(row_of(entry, self.clock()))
+
+    def note(self, connection: Connection, *noted: Entry) -> None:
+        """Append inside a transaction that also changes something else: both happen or neither."""
+        self.insert_rows(connection, [row_of(entry, self.clock()) for entry in noted])
+
+    def insert_rows(self, connection: Connection, rows: Sequence[Row]) -> None:
+        connection.execute(self.store.insert_once(entries), list(rows))
+
+    def entries(
+        self,
+        *,
+        run: str = "",
+        kind: EntryKind | str = "",
+        words: str = "",
+        after: int = 0,
+        limit: int = 200,
+        newest_first: bool = False,
+    ) -> list[StoredEntry]:
+        """Entries by run, kind and words (all of them, in any order, in what an entry says).
+
+        `after` is the id of the last entry of the page before, in either direction; 0 begins.
+        """
+        found = sa.select(entries, leaves.c.head).outerjoin(leaves, leaves.c.entry == entries.c.id)
+        if run:
+            found = found.where(entries.c.run == run)
+        if kind:
+            found = found.where(entries.c.kind == kind)
+        for word in words.split():
+            found = found.where(sa.or_(*(column.icontains(word, autoescape=True) for column in SEARCHED)))
+        if after:
+            found = found.where(entries.c.id < after if newest_first else entries.c.id > after)
+        order = entries.c.id.desc() if newest_first else entries.c.id
+        with self.store.read() as connection:
+            rows = connection.execute(found.order_by(order).limit(limit)).mappings()
+            return [_stored(row) for row in rows]
+
+
+def _stored(row: RowMapping) -> StoredEntry:
+    fields: dict[str, Any] = json.loads(row["body"])
+    fields |= {"id": row["id"], "digest": row["digest"], "sealed_in": row["head"]}
+    return StoredEntry.model_validate(fields | {"recorded_at": row["recorded_at"]})
+
+
+def expected_columns(body: str) -> Row:
+    """What an entry's search columns have to be, from its body. ValueError when it is no entry."""
+    fields = json.loads(body)
+    try:
+        return {column: fields[column] for column in COLUMNS}
+    except (KeyError, TypeError) as error:
+        raise ValueError("not the body of an entry") from error

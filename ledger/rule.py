@@ -1,0 +1,173 @@
+"""The one server-side rule: may this decision stand?
+
+Console, command line, gate and effect all ask here. Whatever is not expressly fine is refused, each refusal
+with its own sentence. The rule reads the proposal's sealed body, never the row that lists it, so that a
+changed row moves no expiry and no role.
+"""
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+from pydantic import ValidationError
+
+from contracts.decision import Ruling, SignedDecision, Statement, Verdict
+from contracts.digests import short
+from contracts.errors import (
+    AlreadyUsed,
+    BadInput,
+    BadSignature,
+    Expired,
+    MissingRole,
+    NotFound,
+    NotSigned,
+    Refused,
+    UnknownKey,
+    WrongDigest,
+    WrongRun,
+)
+from contracts.proposal import Proposal
+from contracts.signatures import verify
+from ledger.people import People
+from ledger.proposals import Proposals
+from ledger.schema import decisions
+
+CLOCK_SKEW = timedelta(minutes=5)  # between a signer's clock and ours
+CLOSED_BY = {"approve": "approved", "request_changes": "changes requested", "reject": "rejected"}
+
+
+class Rule(Proposals, People):
+    """`judge` answers, `require` raises; they are the same rule."""
+
+    def judge(self, decision: SignedDecision, *, run: str, digest: str) -> Ruling:
+        """Whether `decision` stands for proposal `digest` of `run`. A refusal is an answer, not an error."""
+        try:
+            self.require(decision, run=run, digest=digest)
+        except Refused as refusal:
+            return Ruling(decision=decision.id, accepted=False, why=str(refusal), error=refusal.name)
+        return Ruling(decision=decision.id, accepted=True)
+
+    def require(self, decision: SignedDecision, *, run: str, digest: str, verdict: Verdict | None = None) -> None:
+        """Raise the Refused that applies, or return. Nothing is written.
+
+        Who is about to carry out an effect asks for `verdict="approve"`: a rejection, too, is a decision
+        that stands.
+        """
+        statement = decision.statement
+        _require_coherent(statement)
+        if verdict is not None and statement.verdict != verdict:
+            raise NotSigned(f"The decision is {statement.verdict!r}, not {verdict!r}.", subject=decision.id)
+        self._require_place(statement, run)
+        _require_digest(statement, digest)
+        self._require_signature(decision)
+        proposal = self._require_intact(statement)
+        self._require_role(statement, proposal)
+        self._require_undecided(decision, proposal)
+
+    def _require_place(self, statement: Statement, run: str) -> None:
+        if statement.realm != self.realm:
+            raise WrongRun("The decision was signed for another installation.", subject=statement.realm)
+        if statement.run != run:
+            raise WrongRun(
+                f"The decision was signed for run {statement.run!r}, not for {run!r}.", subject=statement.run
+            )
+
+    def _require_signature(self, decision: SignedDecision) -> None:
+        statement, signature = decision.statement, decision.signature
+        key = self.key(signature.key)
+        if key is None:
+            raise UnknownKey(f"The key {signature.key} is not enrolled here.", subject=signature.key)
+        if key.revoked_at is not None:
+            raise UnknownKey(f"The key {signature.key} was revoked.", subject=signature.key)
+        if key.person != statement.person:
+            raise UnknownKey(
+                f"The decision names {statement.person!r}, and the key that signed it is not theirs.",
+                subject=signature.key,
+            )
+        if not verify(signature, key.public_key, statement.signing_bytes()):
+            raise BadSignature("The signature does not match the words of the decision.", subject=decision.id)
+
+    def _require_intact(self, statement: Statement) -> Proposal:
+        try:
+            proposal = self.proposal(statement.digest)
+        except (NotFound, BadInput) as error:
+            raise WrongDigest("No proposal with this digest is in the ledger.", subject=statement.digest) from error
+        if proposal.digest != statement.digest:
+            raise WrongDigest("The decision names a part of a digest only.", subject=statement.digest)
+        if proposal.run != statement.run or proposal.realm != statement.realm:
+            raise WrongRun("The proposal belongs to another run.", subject=proposal.run)
+        return proposal
+
+    def _require_role(self, statement: Statement, proposal: Proposal) -> None:
+        try:
+            person = self.person(statement.person)
+        except NotFound as error:
+            raise MissingRole(str(error), subject=statement.person) from error
+        if proposal.role not in person.roles:
+            raise MissingRole(
+                f"{person.name!r} does not have the role {proposal.role!r} that the proposal asks for.",
+                subject=person.name,
+                way_out=f"Ask somebody who is {proposal.role!r} to decide.",
+            )
+
+    def _require_undecided(self, decision: SignedDecision, proposal: Proposal) -> None:
+        """Open and in time; or closed by this very decision, which stands however late it is carried out."""
+        state = self.proposal_record(proposal.digest).state
+        if state in ("superseded", "expired", "withdrawn"):
+            raise _closed(state, proposal)
+        if self._was_accepted(decision.id):
+            if state not in ("open", CLOSED_BY[decision.statement.verdict]):
+                raise _closed(state, proposal)
+            return
+        if state != "open":
+            raise _closed(state, proposal)
+        self._require_in_time(decision.statement, proposal)
+
+    def _require_in_time(self, statement: Statement, proposal: Proposal) -> None:
+        now = self.clock()
+        if max(now, statement.decided_at) >= proposal.expires_at:
+            raise Expired(
+                f"Proposal {proposal.id} could be decided until {proposal.expires_at:%Y-%m-%d %H:%M %Z}.",
+                subject=proposal.digest,
+                way_out="Start the run again for a fresh proposal.",
+            )
+        if statement.decided_at > now + CLOCK_SKEW:
+            raise Refused("The decision says it was made in the future.", subject=str(statement.decided_at))
+        if statement.decided_at < proposal.created_at - CLOCK_SKEW:
+            raise Refused("The decision says it was made before the proposal.", subject=str(statement.decided_at))
+
+    def _was_accepted(self, decision: str) -> bool:
+        query = sa.select(decisions.c.id).where(decisions.c.id == decision, decisions.c.accepted.is_(True))
+        with self.store.read() as connection:
+            return connection.scalar(query) is not None
+
+
+def _require_coherent(statement: Statement) -> None:
+    """Types are checked again: a decision may come from code that went around the validators."""
+    try:
+        again = Statement.model_validate(statement.model_dump(warnings=False))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"]) or "statement"
+        raise Refused(f"The decision is not coherent: {where}: {problem['msg']}.") from error
+    if again != statement:
+        raise Refused("The decision is not coherent: it reads differently when it is read again.")
+
+
+def _require_digest(statement: Statement, digest: str) -> None:
+    if statement.digest != digest:
+        raise WrongDigest(
+            f"The decision is for {short(statement.digest)}, and {short(digest)} is what would happen.",
+            subject=statement.digest,
+            way_out="Read the proposal as it is now, and decide on that.",
+        )
+
+
+def _closed(state: str, proposal: Proposal) -> Refused:
+    where = proposal.digest
+    if state == "superseded":
+        return WrongDigest(f"Proposal {proposal.id} was superseded by a later revision.", subject=where)
+    if state == "expired":
+        return Expired(f"Proposal {proposal.id} has expired.", subject=where)
+    if state == "withdrawn":
+        return Refused(f"Proposal {proposal.id} was withdrawn.", subject=where)
+    return AlreadyUsed(f"Proposal {proposal.id} was decided before: {state}.", subject=where)
