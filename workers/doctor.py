@@ -1,0 +1,232 @@
+"""What this host has, what it lacks, and the command that fixes it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from contracts.errors import CountersignError
+from sandboxes import Bubblewrap
+from workers import devserver, keys, packages
+from workers.devserver.state import ServerFolder
+from workers.processes import describe, holder, is_free
+from workers.settings import Settings
+
+State = Literal["ok", "missing", "optional", "unknown"]
+GIT_FLOOR = (2, 25)  # --sparse, --no-write-fetch-head and safe.directory came before it or with it
+DISK_NEEDED = 2 << 30
+DISK_TO_BUILD = 4 << 30
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's. `missing` is needed and not there; `optional` isn't there and may stay so."""
+
+    name: str
+    state: State
+    says: str
+    fix: str = ""
+
+
+Check = Callable[[Settings], Awaitable[list[Finding]]]
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """All findings, in the order that a person would fix them. Changes nothing; a few seconds."""
+    return [finding for check in CHECKS for finding in await check(settings)]
+
+
+def is_well(findings: Iterable[Finding]) -> bool:
+    return not any(finding.state == "missing" for finding in findings)
+
+
+async def python(_: Settings) -> list[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return [Finding("Python", "ok", f"{version}, {sys.executable}")]
+
+
+async def git(_: Settings) -> list[Finding]:
+    path = shutil.which("git")
+    if path is None:
+        return [Finding("git", "missing", "not on the path", packages.install("git"))]
+    version = version_of([path, "--version"])
+    if tuple(map(int, version.split(".")[:2])) < GIT_FLOOR:
+        floor = ".".join(map(str, GIT_FLOOR))
+        return [Finding("git", "missing", f"{version} is older than {floor}", packages.install("git"))]
+    return [Finding("git", "ok", f"{version}, {path}")]
+
+
+async def ssh_keygen(_: Settings) -> list[Finding]:
+    path = shutil.which("ssh-keygen")
+    if path:
+        return [Finding("ssh-keygen", "ok", path)]
+    says = "not on the path; only hardware keys and checking signatures by hand need it"
+    return [Finding("ssh-keygen", "optional", says, packages.install("ssh-keygen"))]
+
+
+async def sandbox(_: Settings) -> list[Finding]:
+    """A sandbox is built for real, not looked up. There is no weaker fallback, so what fails is needed."""
+    return [Finding(each.name, "ok" if each.ok else "missing", each.says, each.fix) for each in Bubblewrap.probe()]
+
+
+async def temporal(settings: Settings) -> list[Finding]:
+    if settings.temporal_address:
+        return [await _existing_server(settings)]
+    found, tried = await devserver.look(settings.tools)
+    if found:
+        return [Finding("Temporal", "ok", f"server {found.server}, {found.how}: {found.path}")]
+    if shutil.which("go"):
+        says = "none on this host yet; `countersign up` downloads it, or builds it with Go (three minutes, once)"
+        return [Finding("Temporal", "optional", says, "countersign up")]
+    says = "; ".join([*tried, "and there is no Go to build it, so a download has to work"])
+    return [Finding("Temporal", "unknown", says, "https://docs.temporal.io/cli, or TEMPORAL_ADDRESS=host:7233")]
+
+
+async def _existing_server(settings: Settings) -> Finding:
+    from workers.up import reach
+
+    try:
+        client = await reach(settings)
+        missing = await devserver.missing_search_attributes(client)
+    except CountersignError as error:
+        return Finding("Temporal", "missing", error.what, error.way_out)
+    except Exception as error:  # an RPC refused, in whichever way this server refuses
+        return Finding("Temporal", "unknown", f"{settings.address} answers, and refused a question: {error}")
+    says = f"{settings.address}, namespace {settings.namespace!r}"
+    if missing:
+        return Finding("Temporal", "optional", f"{says} lacks search attributes; `up` adds them", "countersign up")
+    return Finding("Temporal", "ok", says)
+
+
+async def go(_: Settings) -> list[Finding]:
+    path = shutil.which("go")
+    if path is None:
+        says = "not on the path; only building the Temporal server needs it"
+        return [Finding("Go", "optional", says, packages.install("go"))]
+    return [Finding("Go", "ok", f"{version_of([path, 'version'])}, {path}")]
+
+
+async def ports(settings: Settings) -> list[Finding]:
+    wanted = {"COUNTERSIGN_CONSOLE_PORT": settings.console_port}
+    if not settings.temporal_address:
+        wanted["COUNTERSIGN_TEMPORAL_PORT"] = settings.temporal_port
+        wanted["COUNTERSIGN_TEMPORAL_UI_PORT"] = settings.temporal_ui_port
+    return [_port(setting, port, settings) for setting, port in wanted.items()]
+
+
+def _port(setting: str, port: int, settings: Settings) -> Finding:
+    name = f"port {port}"
+    if is_free(port):
+        return Finding(name, "ok", "free")
+    process = holder(port)
+    if process and _is_ours(process, settings):
+        return Finding(name, "ok", f"in use by this installation: {describe(process)}")
+    return Finding(name, "missing", f"taken by {describe(process)}", f"{setting}={port + 1000}")
+
+
+def _is_ours(process: psutil.Process, settings: Settings) -> bool:
+    server = ServerFolder(settings.state / "temporal").running()
+    if server is None:
+        return False
+    try:
+        return process.pid == server.pid or process.ppid() == server.ppid()
+    except psutil.Error:
+        return False
+
+
+async def state(settings: Settings) -> list[Finding]:
+    folder = settings.state
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(existing, os.W_OK | os.X_OK):
+        fix = "COUNTERSIGN_STATE=/path/to/folder"
+        return [Finding("state folder", "missing", f"{existing} cannot be written", fix)]
+    there = "there" if folder.exists() else "will be made"
+    return [Finding("state folder", "ok", f"{folder}, {there}"), _space(existing)]
+
+
+def _space(path: Path) -> Finding:
+    free = shutil.disk_usage(path).free
+    says = f"{free / (1 << 30):.1f} GiB free at {path}"
+    if free < DISK_NEEDED:
+        return Finding("disk", "missing", f"{says}; 2 GiB are needed", "free some, or COUNTERSIGN_STATE=/other/disk")
+    if free < DISK_TO_BUILD:
+        return Finding("disk", "optional", f"{says}; building the Temporal server needs 4 GiB")
+    return Finding("disk", "ok", says)
+
+
+async def database(settings: Settings) -> list[Finding]:
+    from sqlalchemy import create_engine, make_url
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if not settings.database_url:
+        return [Finding("database", "ok", f"SQLite, {settings.state / 'ledger.db'}")]
+    try:
+        url = make_url(settings.database_url)
+        shown = url.render_as_string(hide_password=True)
+        engine = create_engine(url)
+        engine.connect().close()
+        engine.dispose()
+    except (SQLAlchemyError, ImportError) as error:
+        first = str(error).splitlines()[0]
+        return [Finding("database", "missing", f"COUNTERSIGN_DATABASE_URL: {first}", "start it, or correct the URL")]
+    return [Finding("database", "ok", shown)]
+
+
+async def models(_: Settings) -> list[Finding]:
+    """Whether a key is there. Its value is not looked at, and never shown."""
+    there = [name for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY") if os.environ.get(name)]
+    if there:
+        return [Finding("model", "ok", f"{' and '.join(there)} set (not shown, not tried)")]
+    says = "no key: the baseline drafts everything, at no cost"
+    return [Finding("model", "optional", says, "ANTHROPIC_API_KEY=… or OPENAI_API_KEY=… (and OPENAI_BASE_URL)")]
+
+
+async def person(settings: Settings) -> list[Finding]:
+    path = keys.key_path(settings)
+    if not path.exists():
+        says = f"{keys.person_name(settings)} has no key here yet"
+        return [Finding("person", "optional", says, "countersign enrol")]
+    if path.stat().st_mode & 0o077:
+        return [Finding("person", "missing", f"the key {path} can be read by others", f"chmod 600 {path}")]
+    return [Finding("person", "ok", f"{keys.person_name(settings)} may sign with {path}")]
+
+
+async def chromium(_: Settings) -> list[Finding]:
+    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if path:
+        return [Finding("Chromium", "ok", f"{path} (for the tests)")]
+    return [Finding("Chromium", "optional", "not on the path; only the tests need it", packages.install("chromium"))]
+
+
+def version_of(argv: list[str]) -> str:
+    """The first thing in a program's answer that looks like a version; `0.0` if it gives none."""
+    try:
+        answer = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return "0.0"
+    match = re.search(r"\d+\.\d+(\.\d+)?", answer)
+    return match[0] if match else "0.0"
+
+
+CHECKS: tuple[Check, ...] = (
+    python,
+    git,
+    sandbox,
+    temporal,
+    go,
+    ports,
+    state,
+    database,
+    person,
+    models,
+    ssh_keygen,
+    chromium,
+)
