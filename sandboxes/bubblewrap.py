@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from contracts.errors import BadInput, DiskFull, SandboxFailed, SandboxUnavailable
 from contracts.policy import SandboxPolicy
-from sandboxes import arguments, beneath, cgroups, limits, process, reaper, seccomp
+from sandboxes import arguments, beneath, cgroups, etc, limits, process, reaper, seccomp
 from sandboxes import probe as probing
 from sandboxes.protocol import Mount, Result
 
@@ -187,8 +187,8 @@ class Bubblewrap:
                 raise BadInput(f"{str(mount.source)!r} is not there to be mounted.", subject=str(mount.source))
 
         def options(box: Path) -> list[str]:
-            etc = self.folder / "etc"
-            return arguments.options(policy, work=box / "work", etc=etc, mounts=mounts, tmpfs_size=tmpfs_size)
+            files = self.folder / "etc"
+            return arguments.options(policy, work=box / "work", etc=files, mounts=mounts, tmpfs_size=tmpfs_size)
 
         options(self.folder)  # a bad mount is refused before anything is made
         with _disk_errors(self.folder):
@@ -214,7 +214,7 @@ class Bubblewrap:
             with _disk_errors(self.folder):
                 (self.folder / reaper.BOXES).mkdir(mode=0o700, parents=True, exist_ok=True)
                 self.folder.chmod(0o700)
-                arguments.write_etc(self.folder / "etc")
+                etc.write(self.folder / "etc")
             reaper.reap(self.folder, hierarchies)
             self._ready = (program, probing.tmpfs_size(program), hierarchies)
         return self._ready
