@@ -1,0 +1,74 @@
+"""OpenAI's Chat Completions on the wire: https://platform.openai.com/docs/api-reference/chat/streaming."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from tests.support.model_server.script import Scripted
+
+STOPS = {"end": "stop", "length": "length", "refusal": "stop", "content_filter": "content_filter"}
+
+
+def key_of(headers: dict[str, str]) -> str:
+    return headers.get("authorization", "").removeprefix("Bearer ")
+
+
+def error_body(reply: Scripted) -> dict[str, Any]:
+    return {"error": {"message": reply.says, "type": reply.error, "param": None, "code": reply.error}}
+
+
+def usage(reply: Scripted) -> dict[str, Any]:
+    """Here cached tokens are within the prompt's and reasoning within the completion's."""
+    prompt, completion = reply.input_tokens + reply.cached_read, reply.output_tokens + reply.reasoning_tokens
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": {"cached_tokens": reply.cached_read, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": reply.reasoning_tokens, "audio_tokens": 0},
+    }
+
+
+def said(reply: Scripted, piece: str) -> dict[str, Any]:
+    return {"refusal": piece} if reply.stop == "refusal" else {"content": piece}
+
+
+def message(reply: Scripted, body: dict[str, Any]) -> dict[str, Any]:
+    """The whole reply of a request that does not stream."""
+    whole = {"role": "assistant", "content": None, "refusal": None, **said(reply, "".join(reply.pieces()))}
+    choice = {"index": 0, "message": whole, "finish_reason": STOPS[reply.stop], "logprobs": None}
+    return {**frame(reply, body, "chat.completion"), "choices": [choice], "usage": usage(reply)}
+
+
+def events(reply: Scripted, body: dict[str, Any]) -> Iterator[str]:
+    """The server-sent events of a reply. The usage comes last, if the request asks for it."""
+    yield chunk(reply, body, {"role": "assistant", "content": "", "refusal": None})
+    for piece in reply.pieces():
+        yield chunk(reply, body, said(reply, piece))
+    if reply.late_error:
+        yield event({"error": {"message": reply.says or "Scripted failure", "type": reply.late_error, "code": None}})
+        return
+    if not reply.ends_early:
+        yield chunk(reply, body, {}, STOPS[reply.stop])
+        if reply.usage and (body.get("stream_options") or {}).get("include_usage"):
+            yield event({**frame(reply, body, "chat.completion.chunk"), "choices": [], "usage": usage(reply)})
+    yield "data: [DONE]\n\n"
+
+
+def chunk(reply: Scripted, body: dict[str, Any], delta: dict[str, Any], stop: str | None = None) -> str:
+    choice = {"index": 0, "delta": delta, "finish_reason": stop, "logprobs": None}
+    return event({**frame(reply, body, "chat.completion.chunk"), "choices": [choice]})
+
+
+def frame(reply: Scripted, body: dict[str, Any], kind: str) -> dict[str, Any]:
+    return {
+        "id": "chatcmpl-scripted",
+        "object": kind,
+        "created": 1_700_000_000,
+        "model": reply.model or body["model"],
+        "system_fingerprint": "scripted",
+    }
+
+
+def event(data: dict[str, Any]) -> str:
+    return f"data: {json.dumps(data)}\n\n"
