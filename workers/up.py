@@ -13,18 +13,22 @@ from workers.devserver import ServerFolder, ServerPlan, connect, ensure_search_a
 from workers.probe import probe
 from workers.processes import require_free
 from workers.settings import Settings
-from workers.supervisor import Supervisor, Terminal, children, run_until_told
+from workers.supervisor import Supervisor, Terminal, children, until_told
 
 REACH_LIMIT = 10.0
 
 
 async def up(settings: Settings, terminal: Terminal) -> int:
     """Run everything until Ctrl-C or SIGTERM; the exit code. Raises the errors of starting, and ChildDied."""
+    return await until_told(_up(settings, terminal), terminal)
+
+
+async def _up(settings: Settings, terminal: Terminal) -> None:
     async with platform(settings, terminal) as supervisor:
         terminal.say(f"Inbox        {settings.console_url}   (`countersign link` opens it as you)")
         terminal.say(f"Temporal UI  {settings.ui}")
         terminal.say("Ctrl-C stops everything. Runs go on at the next start.")
-        return await run_until_told(supervisor)
+        await supervisor.watch()
 
 
 @asynccontextmanager

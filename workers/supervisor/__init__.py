@@ -3,6 +3,6 @@
 from workers.supervisor import children
 from workers.supervisor.child import Child, Plan, answers, says_ready
 from workers.supervisor.output import Terminal
-from workers.supervisor.supervisor import Supervisor, run_until_told
+from workers.supervisor.supervisor import Supervisor, until_told
 
-__all__ = ["Child", "Plan", "Supervisor", "Terminal", "answers", "children", "run_until_told", "says_ready"]
+__all__ = ["Child", "Plan", "Supervisor", "Terminal", "answers", "children", "says_ready", "until_told"]

@@ -3,9 +3,12 @@
 import asyncio
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+import psutil
 
 from contracts.errors import ChildDied
 from workers.supervisor.child import Child, Plan
@@ -74,11 +77,6 @@ class Supervisor:
         if self._failure is not None:
             self._failure.cancel()
 
-    def kill(self) -> None:
-        """Kill all at once, for a second Ctrl-C; `stop` then has nothing left to wait for."""
-        for child in self._children.values():
-            child.kill()
-
     async def _start(self, plan: Plan) -> Child:
         child = await Child.start(plan, self.terminal.writer(plan.name))
         self._children[plan.name] = child
@@ -140,38 +138,43 @@ class Supervisor:
         )
 
 
-async def run_until_told(supervisor: Supervisor) -> int:
-    """Watch until Ctrl-C or SIGTERM; the exit code. A second Ctrl-C kills instead of waiting.
+async def until_told(work: Coroutine[Any, Any, None], terminal: Terminal) -> int:
+    """Run `work` until it ends, or Ctrl-C or SIGTERM cancels it; the exit code.
 
-    Returns 0 after an orderly stop, 130 after a kill. Raises ChildDied.
+    Cancelled work stops what it started on its way out. A second Ctrl-C kills everything instead.
+    Returns 0 after an orderly stop, 130 after a kill. Raises what the work raises.
     """
     loop = asyncio.get_running_loop()
-    told, killed = asyncio.Event(), asyncio.Event()
+    task = asyncio.ensure_future(work)
+    told: list[bool] = []
 
     def on_signal() -> None:
-        if told.is_set():
-            supervisor.terminal.say("Killing everything.")
-            killed.set()
-            supervisor.kill()
+        told.append(True)
+        if len(told) == 1:
+            terminal.say("Stopping. Once more kills at once.")
+            task.cancel()
         else:
-            supervisor.terminal.say("Stopping. Once more kills at once.")
-            told.set()
+            terminal.say("Killing everything.")
+            kill_all()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
-    watching = asyncio.ensure_future(supervisor.watch())
-    telling = asyncio.ensure_future(told.wait())
     try:
-        await asyncio.wait({watching, telling}, return_when=asyncio.FIRST_COMPLETED)
-        if watching.done():
-            watching.result()
-        await supervisor.stop()
+        await task
+    except asyncio.CancelledError:
+        if not told:
+            raise
     finally:
-        watching.cancel()
-        telling.cancel()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
-    return 130 if killed.is_set() else 0
+    return 130 if len(told) > 1 else 0
+
+
+def kill_all() -> None:
+    """SIGKILL to every process below this one."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def _last_words(child: Child) -> str:
