@@ -24,11 +24,12 @@ from contracts.errors import StateUnusable
 from contracts.records import Head
 
 HEAD_TAG = "countersign/head/v1"
+SIGNED = {"number", "size", "root", "previous", "sealed_at", "key"}  # fields added later are not in v1
 
 
 def signed_bytes(realm: str, head: Head) -> bytes:
     """Everything in a head but its signature, and the installation that it belongs to."""
-    fields: dict[str, Any] = head.model_dump(mode="json", exclude={"signature"})
+    fields: dict[str, Any] = head.model_dump(mode="json", include=SIGNED)
     return HEAD_TAG.encode() + b"\0" + canonical_json(fields | {"realm": realm})
 
 

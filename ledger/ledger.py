@@ -4,13 +4,14 @@ import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import sqlalchemy as sa
 
 from ledger.artifacts import ArtifactStore
 from ledger.decisions import Decisions
 from ledger.effects import Effects
+from ledger.entries import Row
 from ledger.migrate import migrate
 from ledger.part import utc_now
 from ledger.runs import Runs
@@ -71,7 +72,7 @@ class Ledger(Runs, Decisions, Effects, Sessions, Seals):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _insert(self, rows: Sequence[dict[str, Any]]) -> None:
+    def _insert(self, rows: Sequence[Row]) -> None:
         with self.store.write() as connection:
             self.insert_rows(connection, rows)
 

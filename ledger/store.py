@@ -79,6 +79,8 @@ class Store:
             raise LedgerUnavailable("All connections to the database are busy.", subject=self.name) from error
         except DBAPIError as error:
             raise explain(error, self.name) from error
+        except sqlite3.Error as error:  # from BEGIN and PRAGMA, which go to the driver directly
+            raise explain_sqlite(error, self.name) or error from error
 
     def _snapshot(self) -> Engine:
         return self.engine.execution_options(isolation_level="REPEATABLE READ")
@@ -135,17 +137,18 @@ def _switch_to_wal(raw: sqlite3.Connection) -> None:
 
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get("countersign_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    raw: Any = connection.connection.driver_connection
+    raw.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def explain(error: DBAPIError, name: str) -> CountersignError | DBAPIError:
     """What a driver's error means to a person; the error itself where it is a mistake of ours."""
     if isinstance(error.orig, sqlite3.Error):
-        return _explain_sqlite(error.orig, name) or error
+        return explain_sqlite(error.orig, name) or error
     return _explain_postgres(error, name) or error
 
 
-def _explain_sqlite(error: sqlite3.Error, name: str) -> CountersignError | None:
+def explain_sqlite(error: sqlite3.Error, name: str) -> CountersignError | None:
     code = getattr(error, "sqlite_errorname", "")
     if code == "SQLITE_FULL":
         return _full(name)

@@ -11,13 +11,12 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.exc import DataError, IntegrityError
 
 from contracts.errors import StateUnusable
 
-Row = dict[str, Any]
+Row = tuple[str, ...]
 Insert = Callable[[Sequence[Row]], None]
 
 BATCH = 500  # rows in one transaction: bounds how long others wait for the write lock (about 10 ms)
