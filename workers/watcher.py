@@ -8,7 +8,7 @@ import asyncio
 import logging
 from datetime import UTC, datetime
 
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import FailureError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -68,7 +68,9 @@ async def _why(client: Client, run: RunRecord) -> str:
 
 def root_message(error: BaseException) -> str:
     """The innermost failure's message: what went wrong, without Temporal's wrapping."""
-    while isinstance(error, FailureError | WorkflowFailureError) and error.cause is not None:
+    while (
+        isinstance(error, FailureError | WorkflowFailureError | WorkflowUpdateFailedError) and error.cause is not None
+    ):
         error = error.cause
     return getattr(error, "message", None) or str(error)
 

@@ -9,8 +9,8 @@ from console.app import create_app
 from console.deps import ConsoleDeps
 from ledger import FolderArtifacts
 from workers.client import connect
+from workers.installation import open_ledger
 from workers.settings import Settings
-from workers.worker import open_ledger
 
 
 def serve(settings: Settings) -> None:

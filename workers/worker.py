@@ -7,8 +7,9 @@ is meant to hold write credentials.
 import asyncio
 import os
 import signal
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -21,6 +22,7 @@ from ledger import FolderArtifacts, Ledger
 from sandboxes import choose
 from workers import discovery
 from workers.client import connect
+from workers.installation import open_ledger
 from workers.interceptors import LedgerInterceptor
 from workers.settings import Settings
 from workers.watcher import watch
@@ -30,18 +32,6 @@ Kind = Literal["agents", "effects"]
 # Passed through the workflow sandbox: types and pure functions without state, made once and shared.
 # `rfc8785` is pure; `cryptography` holds native code that can't be loaded twice and is never called by a workflow.
 PASSED_THROUGH = ("contracts", "pydantic", "pydantic_core", "annotated_types", "rfc8785", "cryptography")
-
-
-def open_ledger(settings: Settings, *, seals: bool = False) -> Ledger:
-    """The ledger of this installation, with its schema brought up to date.
-
-    `seals`: this process holds the ledger's key and seals new entries; one such process is enough.
-    """
-    return Ledger.open(
-        settings.database,
-        FolderArtifacts(settings.artifacts),
-        signing_key=settings.state / "ledger_ed25519" if seals else None,
-    )
 
 
 def toolbox(settings: Settings, ledger: Ledger, *, models: bool) -> Toolbox:
@@ -61,14 +51,27 @@ def toolbox(settings: Settings, ledger: Ledger, *, models: bool) -> Toolbox:
     )
 
 
-def build(client: Client, kind: Kind, tools: Toolbox, *, cached_workflows: int = 1000) -> Worker:
-    """The worker of one queue. Tests turn the workflow cache off, so that every step replays."""
+def build(
+    client: Client,
+    kind: Kind,
+    tools: Toolbox,
+    *,
+    cached_workflows: int = 1000,
+    workflows: Sequence[type] | None = None,
+    activities: Sequence[Callable[..., Any]] | None = None,
+    queue: str = "",
+) -> Worker:
+    """The worker of one queue, with all that is found in workflows/ and activities/.
+
+    Tests turn the workflow cache off, so that every step replays; benches name their own workflows and queue.
+    """
     effects = kind == "effects"
+    found = [] if effects else discovery.workflow_classes()
     return Worker(
         client,
-        task_queue=EFFECTS if effects else AGENTS,
-        workflows=[] if effects else discovery.workflow_classes(),
-        activities=discovery.activities(tools, effects=effects),
+        task_queue=queue or (EFFECTS if effects else AGENTS),
+        workflows=found if workflows is None else workflows,
+        activities=discovery.activities(tools, effects=effects) if activities is None else activities,
         interceptors=[LedgerInterceptor(tools.ledger)],
         workflow_runner=SandboxedWorkflowRunner(
             restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)

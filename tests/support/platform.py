@@ -24,12 +24,14 @@ from ledger import FolderArtifacts, Ledger
 from workers import discovery, keys
 from workers.cli.common import Platform as CommandPlatform
 from workers.cli.decisions import revise
+from workers.cli.new import new
 from workers.cli.runs import start
 from workers.client import connect
 from workers.devserver import DevServer
+from workers.installation import open_ledger
 from workers.settings import Settings
 from workers.watcher import watch
-from workers.worker import build, open_ledger, toolbox
+from workers.worker import build, toolbox
 
 PATIENCE = 60.0
 
@@ -127,10 +129,16 @@ class Installation:
 
 @pytest_asyncio.fixture(scope="session")
 async def here(temporal_server: DevServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
-    """An installation with both workers running, without a model, shared by the session's tests."""
+    """An installation with both workers running, without a model, shared by the session's tests.
+
+    It also serves `memo`, a workflow just written by `countersign new` into a folder of its own.
+    """
+    own = tmp_path_factory.mktemp("own")
+    new("memo", own)
+    discovery.add_folder(str(own))
     async with AsyncExitStack() as stack:
         platform = await Installation(temporal_server, tmp_path_factory.mktemp("state")).open(stack)
-        for kind in ("agents", "effects"):
+        for kind in ("agents",):
             worker = build(platform.client, kind, platform.tools, cached_workflows=0)
             await stack.enter_async_context(worker)
         watcher = asyncio.create_task(watch(platform.client, platform.ledger))

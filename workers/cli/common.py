@@ -14,8 +14,8 @@ from temporalio.client import Client
 from contracts.errors import CountersignError
 from ledger import FolderArtifacts, Ledger
 from workers.client import connect
+from workers.installation import open_ledger
 from workers.settings import Settings
-from workers.worker import open_ledger
 
 T = TypeVar("T")
 out = Console(highlight=False)
