@@ -11,7 +11,7 @@ for name in list(os.environ):
     ):
         del os.environ[name]
 
-pytest_plugins = ["tests.support.platform"]
+pytest_plugins = ["tests.support.temporal", "tests.support.platform"]
 
 
 @pytest.fixture(autouse=True)

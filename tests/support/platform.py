@@ -90,13 +90,6 @@ class Platform:
         return await asyncio.wait_for(handle.result(), PATIENCE)
 
 
-@pytest_asyncio.fixture(scope="session")
-async def temporal_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DevServer]:
-    """A Temporal server of our own, for the whole session."""
-    async with DevServer(tmp_path_factory.mktemp("temporal"), say=print) as server:
-        yield server
-
-
 def settings_for(server: DevServer, state: Path, **more: object) -> Settings:
     """Settings of an installation on that server, deaf to the environment of whoever runs the tests."""
     known = {

@@ -1,0 +1,36 @@
+# The two commands a newcomer needs are `make demo` and `make test`. Both set up what they need.
+
+REPO ?= .
+PYTEST_ARGS ?=
+
+.PHONY: help demo test up lint format histories bench clean
+
+help: ## Show what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: ## Set up, then show the main job: REPO=path for another repository than this one
+	@deploy/bin/setup demo
+	@.venv/bin/countersign demo --repo "$(REPO)"
+
+test: ## Set up, then run every test: PYTEST_ARGS="tests/ledger -x" for some
+	@deploy/bin/setup test
+	@.venv/bin/pytest $(PYTEST_ARGS)
+
+up: ## Set up, then start server, workers and console in this terminal
+	@deploy/bin/setup demo
+	@.venv/bin/countersign up
+
+lint: ## ruff, mypy --strict, the table of allowed imports
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports
+
+format: ## Format and sort imports
+	@.venv/bin/ruff check --fix-only . && .venv/bin/ruff format .
+
+histories: ## Record the histories that tests/replay replays (after a deliberate change of a workflow)
+	@.venv/bin/python -m tests.replay.record
+
+bench: ## Measure a step's overhead; the other benches are in docs/benchmarks
+	@.venv/bin/python -m tests.bench.step_overhead
+
+clean: ## Remove what the demo left in this folder
+	@rm -rf .demo test-artifacts

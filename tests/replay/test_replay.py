@@ -1,0 +1,41 @@
+"""Committed histories replay: a change of a workflow that would break a parked run is caught here.
+
+`make histories` records them anew, after a deliberate change with a new version of the workflow.
+"""
+
+from pathlib import Path
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from workers import discovery
+from workers.worker import PASSED_THROUGH
+
+HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+async def test_a_recorded_history_replays(path: Path) -> None:
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
+    replayer = Replayer(
+        workflows=discovery.workflow_classes(),
+        data_converter=pydantic_data_converter,
+        workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+    )
+    history = WorkflowHistory.from_json(path.stem, path.read_text())
+    assert len(history.events) > 20
+    result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
+    assert result.replay_failure is None
+
+
+def test_there_are_histories_of_every_way_a_run_ends() -> None:
+    assert {path.stem for path in HISTORIES} >= {
+        "changelog_approved",
+        "changelog_edited",
+        "changelog_changes_requested",
+        "changelog_rejected",
+        "changelog_nothing_to_do",
+    }
