@@ -1,0 +1,137 @@
+"""The reviewable output: the entry, its exact diff, the evidence, and the one effect, sealed by a digest."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from temporalio import activity
+
+from activities.changelog import edit
+from activities.changelog.file import insert
+from activities.changelog.gather import subject
+from activities.changelog.panels import panels
+from activities.changelog.render import plain
+from activities.toolbox import Toolbox
+from contracts.changelog import ChangelogDraft, History, ProposeRequest
+from contracts.errors import BadInput
+from contracts.proposal import Check, Editable, Effect, Proposal, blocking
+from contracts.runs import Sealed
+from contracts.steps import CHANGELOG_PROPOSE
+
+
+class ChangelogProposing:
+    """Seals revisions of a changelog entry."""
+
+    def __init__(self, toolbox: Toolbox) -> None:
+        self._toolbox = toolbox
+
+    @activity.defn(name=CHANGELOG_PROPOSE.name)
+    async def propose(self, request: ProposeRequest) -> Sealed:
+        """Seal one revision and store it. The same request gives the same digest, at every attempt."""
+        return await asyncio.to_thread(self._propose, request, activity.info().scheduled_time)
+
+    def _propose(self, request: ProposeRequest, now: datetime) -> Sealed:
+        proposal = self.sealed(request, now)
+        ledger = self._toolbox.ledger
+        ledger.store_proposal(proposal)
+        usd = proposal.cost.usd
+        ledger.update_run(
+            request.run,
+            state="waiting",
+            subject=proposal.title,
+            says=proposal.summary,
+            cost_usd=None if usd is None else str(usd),
+        )
+        return Sealed(
+            digest=proposal.digest,
+            title=proposal.title,
+            revision=proposal.revision,
+            effects=tuple(effect.key for effect in proposal.effects),
+            says=proposal.button(),
+            cost=proposal.cost,
+        )
+
+    def sealed(self, request: ProposeRequest, now: datetime) -> Proposal:
+        """The proposal of a request, made at `now`. BadInput for an edit that can't be used."""
+        artifacts = self._toolbox.artifacts
+        history = artifacts.get_model(History, request.history)
+        made = artifacts.get_model(ChangelogDraft, request.draft)
+        draft, checks = made, request.checks
+        before = artifacts.get_model(ChangelogDraft, request.baseline) if made.drafted_by == "model" else None
+        if request.text is not None:
+            draft = edit.from_text(request.text, history, made)
+            checks, before = checked(draft, history), made
+        text = insert(history.changelog_path, history.changelog_text, draft.markdown)
+        _changes_something(history, text)
+        return Proposal(
+            realm=self._toolbox.ledger.realm,
+            workflow=request.workflow,
+            version=request.version,
+            run=request.run,
+            revision=request.revision,
+            title=title(history, draft),
+            summary=summary(history, draft, request),
+            drafted_by=draft.drafted_by,
+            fallback="" if draft.drafted_by == "person" else request.fallback or draft.fallback,
+            edited_by=request.edited_by,
+            effects=(self._effect(request, history, draft, text),),
+            panels=panels(history, draft, before, text),
+            checks=checks,
+            cost=request.cost,
+            editable=Editable(label="The entry", text=draft.markdown, max_chars=edit.MAX_CHARS),
+            role=request.role,
+            created_at=now,
+            expires_at=now + timedelta(seconds=request.expire_seconds),
+        ).seal()
+
+    def _effect(self, request: ProposeRequest, history: History, draft: ChangelogDraft, text: str) -> Effect:
+        raise NotImplementedError
+
+
+def checked(draft: ChangelogDraft, history: History) -> tuple[Check, ...]:
+    """The checks of a person's edit. BadInput with what they say when one fails: nobody signs that."""
+    checks = _checks(draft, history)
+    failed = blocking(checks)
+    if failed:
+        raise BadInput(
+            f"The edited entry does not pass its checks: {' '.join(check.says for check in failed)}",
+            subject="text",
+            way_out="Correct it and save again. The proposal is as it was before.",
+        )
+    return checks
+
+
+def _changes_something(history: History, text: str) -> None:
+    if text == history.changelog_text:
+        raise BadInput(
+            f"{history.changelog_path!r} has all of these lines already.",
+            subject=history.changelog_path,
+            way_out="Nothing has to be done.",
+        )
+
+
+def title(history: History, draft: ChangelogDraft) -> str:
+    """`Changelog of owner/name: 9 lines since tag v1.2.0`."""
+    count = len(draft.lines)
+    lines = "1 line" if count == 1 else f"{count:,} lines"
+    return plain(f"Changelog of {subject(history)}: {lines} {history.base_says}", 200)
+
+
+def summary(history: History, draft: ChangelogDraft, request: ProposeRequest) -> str:
+    """What was made from what, in words."""
+    used = len({sha for line in draft.lines for sha in line.changes})
+    breaking = sum(1 for line in draft.lines if line.section == "Breaking")
+    told = [
+        f"{used:,} of {len(history.changes):,} changes {history.base_says} are for readers;"
+        f" {len(draft.left_out):,} were left out.",
+        f"{breaking} of the lines {'is' if breaking == 1 else 'are'} breaking." if breaking else "",
+        f"Edited by {request.edited_by}." if request.edited_by else "",
+        history.truncated,
+        f"A reviewer asked: {'; '.join(request.words)}" if request.words else "",
+    ]
+    return plain(" ".join(part for part in told if part), 2_000)
+
+
+def _checks(draft: ChangelogDraft, history: History) -> tuple[Check, ...]:
+    from activities.changelog.checks import check_draft
+
+    return check_draft(draft, history)
