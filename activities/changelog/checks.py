@@ -6,7 +6,7 @@ like anything, and rendering makes them harmless; a person may say more than the
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from activities.changelog.grounding import evidence, invented
 from activities.changelog.markup import foreign
@@ -19,6 +19,8 @@ MAX_CHARS = 200_000
 SHORTEST_SHA = 7
 LONGEST_QUOTE = 90
 MOST_NAMED = 5
+
+Citations = dict[str, Line]  # each cited commit of the range, by full SHA, and the line that cites it
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _MARKUP = re.compile(
@@ -38,34 +40,43 @@ _SCRIPT = re.compile(
 
 def check_draft(draft: ChangelogDraft, history: History) -> tuple[Check, ...]:
     """All checks of a draft by itself. What a person edited is checked as `check_text` does."""
+    return _checks(draft, history, Known(history))
+
+
+def _checks(draft: ChangelogDraft, history: History, known: "Known") -> tuple[Check, ...]:
     if draft.drafted_by == "person":
-        return (_exist(draft.lines, history), *check_text(draft.markdown, history))
+        return (_exist(draft.lines, known), *_of_text(draft.markdown, known))
     common = (
         _cite(draft.lines),
-        _exist(draft.lines, history),
-        _once(draft.lines, history),
+        _exist(draft.lines, known),
+        _once(draft.lines, known),
         _length(draft),
         _harmless(draft, history),
         _sections(draft),
     )
     if draft.drafted_by == "baseline":
         return common
-    return (*common, _grounded(draft.lines, history), _plain(draft.lines))
+    return (*common, _grounded(draft.lines, known), _plain(draft.lines))
 
 
 def check_rewrite(draft: ChangelogDraft, baseline: ChangelogDraft, history: History) -> tuple[Check, ...]:
     """The checks of a model's draft, with those against the baseline whose words it may change."""
+    known = Known(history)
+    before, after = cited(baseline, known), cited(draft, known)
     return (
-        *check_draft(draft, history),
-        _nothing_lost(draft, baseline, history),
-        _nothing_added(draft, baseline, history),
-        _breaking_kept(draft, baseline, history),
+        *_checks(draft, history, known),
+        _nothing_lost(before, after),
+        _nothing_added(before, after),
+        _breaking_kept(before, after),
     )
 
 
 def check_text(text: str, history: History) -> tuple[Check, ...]:
     """The checks of a person's text: the commits it names exist, and nothing in it runs."""
-    known = Known(history)
+    return _of_text(text, Known(history))
+
+
+def _of_text(text: str, known: "Known") -> tuple[Check, ...]:
     rows = [line for line in text.splitlines() if line.strip()]
     strangers = [(sha, row) for row in rows for sha in shas(row) if known.find(sha) is None]
     return (
@@ -118,8 +129,7 @@ def _cite(lines: Iterable[Line]) -> Check:
     return verdict("every line cites", problems, "Every line cites a commit.")
 
 
-def _exist(lines: Iterable[Line], history: History) -> Check:
-    known = Known(history)
+def _exist(lines: Iterable[Line], known: Known) -> Check:
     problems = [
         f"{quoted(line.text)} cites {sha[:12]!r}, which is no commit of the range, or more than one."
         for line in lines
@@ -129,8 +139,8 @@ def _exist(lines: Iterable[Line], history: History) -> Check:
     return verdict("commits exist", problems, "Each cited commit is in the range.")
 
 
-def _once(lines: Iterable[Line], history: History) -> Check:
-    known, first, problems = Known(history), dict[str, str](), []
+def _once(lines: Iterable[Line], known: Known) -> Check:
+    first, problems = dict[str, str](), list[str]()
     for line in lines:
         for sha in line.changes:
             change = known.find(sha)
@@ -173,8 +183,8 @@ def _sections(draft: ChangelogDraft) -> Check:
     return verdict("sections", problems, "No section is empty.")
 
 
-def _grounded(lines: Iterable[Line], history: History) -> Check:
-    known, problems = Known(history), []
+def _grounded(lines: Iterable[Line], known: Known) -> Check:
+    problems = list[str]()
     for line in lines:
         changes = [change for sha in line.changes if (change := known.find(sha))]
         missing = invented(line.text, evidence(changes), line.references)
@@ -193,41 +203,30 @@ def _plain(lines: Iterable[Line]) -> Check:
     return verdict("plain words", problems, "Each line is plain words.")
 
 
-def _nothing_lost(draft: ChangelogDraft, baseline: ChangelogDraft, history: History) -> Check:
-    lost = cited(baseline, history).keys() - cited(draft, history).keys()
-    problems = [f"Commit {sha[:9]} ({quoted(line.text)}) was dropped." for sha, line in named(baseline, lost, history)]
+def _nothing_lost(before: Citations, after: Citations) -> Check:
+    lost = [(sha, line) for sha, line in before.items() if sha not in after]
+    problems = [f"Commit {sha[:9]} ({quoted(line.text)}) was dropped." for sha, line in lost]
     return verdict("nothing lost", problems, "Each commit of the baseline's draft is still cited.")
 
 
-def _nothing_added(draft: ChangelogDraft, baseline: ChangelogDraft, history: History) -> Check:
-    added = cited(draft, history).keys() - cited(baseline, history).keys()
-    problems = [
-        f"{quoted(line.text)} cites {sha[:9]}, which was left out." for sha, line in named(draft, added, history)
-    ]
+def _nothing_added(before: Citations, after: Citations) -> Check:
+    added = [(sha, line) for sha, line in after.items() if sha not in before]
+    problems = [f"{quoted(line.text)} cites {sha[:9]}, which was left out." for sha, line in added]
     return verdict("nothing added", problems, "No commit is cited that the baseline left out.")
 
 
-def _breaking_kept(draft: ChangelogDraft, baseline: ChangelogDraft, history: History) -> Check:
-    after = cited(draft, history)
+def _breaking_kept(before: Citations, after: Citations) -> Check:
     problems = [
         f"Commit {sha[:9]} ({quoted(line.text)}) breaks users and is no longer under Breaking."
-        for sha, line in cited(baseline, history).items()
+        for sha, line in before.items()
         if line.section == "Breaking" and sha in after and after[sha].section != "Breaking"
     ]
     return verdict("breaking kept", problems, "What breaks users is still under Breaking.")
 
 
-def cited(draft: ChangelogDraft, history: History) -> dict[str, Line]:
-    """Each cited commit of the range, by full SHA, and its line."""
-    known = Known(history)
+def cited(draft: ChangelogDraft, known: Known) -> Citations:
     pairs = ((known.find(sha), line) for line in draft.lines for sha in line.changes)
     return {change.sha: line for change, line in pairs if change is not None}
-
-
-def named(draft: ChangelogDraft, chosen: Iterable[str], history: History) -> list[tuple[str, Line]]:
-    wanted: Mapping[str, Line] = cited(draft, history)
-    picked = set(chosen)
-    return [(sha, line) for sha, line in wanted.items() if sha in picked]
 
 
 def numbered(draft: ChangelogDraft) -> Iterator[tuple[int, Line]]:

@@ -32,7 +32,11 @@ def foreign(draft: ChangelogDraft, history: History) -> list[str]:
     style = parse(history.changelog_path, history.changelog_text or "")
     if style.markup != "markdown":
         return ["a directive"] if _DIRECTIVE.search(draft.markdown) else []
-    return list(dict.fromkeys(_found(MarkdownIt("commonmark").parse(draft.markdown), history)))
+    tokens = MarkdownIt("commonmark").parse(draft.markdown)
+    headings = sum(token.type == "heading_open" for token in tokens)
+    own = len({line.section for line in draft.lines}) + 2  # its title, its sections, its contributors
+    smuggled = ["a heading of its own"] if headings > own else []
+    return list(dict.fromkeys([*smuggled, *_found(tokens, history)]))
 
 
 def _found(tokens: list[Token], history: History) -> Iterator[str]:

@@ -72,6 +72,7 @@ class Claude:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.model = service.model
+        self.allow_unpriced = service.allow_unpriced
         wait = service.timeouts
         self.client = anthropic.AsyncAnthropic(
             api_key=service.key,

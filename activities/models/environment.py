@@ -15,7 +15,7 @@ def models_from_environment(environ: Mapping[str, str]) -> Models | None:
     """The model that the settings name, or None: then the baseline's draft is what people get.
 
     Reads ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL, OPENAI_API_KEY, OPENAI_BASE_URL, COUNTERSIGN_MODEL,
-    COUNTERSIGN_MODEL_PROVIDER and COUNTERSIGN_PRICES_OF (docs/models.md). With keys of both providers and
+    COUNTERSIGN_MODEL_PROVIDER, COUNTERSIGN_PRICES_OF and COUNTERSIGN_ALLOW_UNPRICED (docs/models.md). With keys of both providers and
     no COUNTERSIGN_MODEL_PROVIDER, the model's name decides, else Anthropic is used.
 
     Raises ModelMisconfigured for a base URL that is none, a provider that is unknown or has no key, and a
@@ -64,6 +64,7 @@ def anthropic(settings: Mapping[str, str]) -> Models:
         key_setting="ANTHROPIC_API_KEY",
         url_setting="ANTHROPIC_BASE_URL",
         tariff=claude.TARIFF if url == claude.DEFAULT_URL else tariff(settings, url, "default"),
+        allow_unpriced=allows_unpriced(settings),
     )
     return claude.Claude(service)
 
@@ -87,6 +88,7 @@ def openai(settings: Mapping[str, str]) -> Models:
         key_setting="OPENAI_API_KEY",
         url_setting="OPENAI_BASE_URL",
         tariff=openai_chat.TARIFF if official else tariff(settings, url, "chat"),
+        allow_unpriced=allows_unpriced(settings),
     )
     return openai_chat.OpenAIChat(service)
 
@@ -95,6 +97,10 @@ def tariff(settings: Mapping[str, str], url: str, flavor: str) -> Tariff:
     """Whose prices apply at a base URL: whoever COUNTERSIGN_PRICES_OF names, else whom the list knows there."""
     named = settings.get("COUNTERSIGN_PRICES_OF", "")
     return Tariff(provider=named, flavor=flavor) if named else Tariff(url=url, flavor=flavor)
+
+
+def allows_unpriced(settings: Mapping[str, str]) -> bool:
+    return settings.get("COUNTERSIGN_ALLOW_UNPRICED", "").lower() in ("1", "true", "yes")
 
 
 def base_url(settings: Mapping[str, str], setting: str, default: str) -> str:

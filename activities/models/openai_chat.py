@@ -71,6 +71,7 @@ class OpenAIChat:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.model = service.model
+        self.allow_unpriced = service.allow_unpriced
         self.structured = True  # until the server says that it cannot
         wait = service.timeouts
         self.client = openai.AsyncOpenAI(

@@ -11,16 +11,20 @@ Progress = Callable[[int], None]
 
 
 class Models(Protocol):
-    """One model of one provider. The client behind it retries zero times: Temporal does."""
+    """One model of one provider. The client behind it retries zero times: Temporal does.
+
+    `allow_unpriced`: somebody declared that calls of an unknown price are fine, so no budget holds them.
+    """
 
     provider: str
     model: str
+    allow_unpriced: bool
 
     async def call(self, request: ModelRequest, *, on_progress: Progress | None = None) -> ModelReply:
         """Make one call. Cancelling the task closes the connection, so the provider stops too.
 
         A refusal or a reply cut at its length is a result (`stop`), not an error. Raises ModelBusy (worth
-        a retry, after `retry_after` seconds), ModelMisconfigured, ModelReplyUnusable.
+        a retry, after `retry_after` seconds), ModelMisconfigured, ContextOverflow, ModelReplyUnusable.
         """
         ...
 

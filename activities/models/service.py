@@ -29,6 +29,7 @@ class Service:
     url_setting: str
     tariff: Tariff
     timeouts: Timeouts = Timeouts()
+    allow_unpriced: bool = False
 
     @property
     def place(self) -> str:
