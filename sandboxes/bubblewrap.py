@@ -46,6 +46,7 @@ class BubblewrapSandbox:
         self._limits = limits.of(policy, cgroup=hierarchies is not None)
         self._seccomp = seccomp.compiled(host_network=policy.network == "open")
         self._work = os.open(box / "work", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._ending = False
         self._running: set[process.Started] = set()
 
     async def exec(
@@ -98,6 +99,7 @@ class BubblewrapSandbox:
                 self._limit(started)
                 started.go()
                 code = await self._pump(started, output)
+            self._check_alive()
             started.check_command_ran(argv, b"".join(output.stderr))
             return code
         except TimeoutError:
@@ -105,7 +107,7 @@ class BubblewrapSandbox:
         finally:
             if feeding:
                 feeding.cancel()
-            await asyncio.shield(started.kill())
+            await process.surely(started.kill())
             self._running.discard(started)
             started.close()
 
@@ -139,15 +141,17 @@ class BubblewrapSandbox:
     async def destroy(self) -> None:
         if self._lock < 0:
             return
+        self._ending = True
         for started in list(self._running):
-            await started.kill()
+            started.signal()
+            await started.gone.wait()
         await asyncio.to_thread(reaper.remove, self._box, self._hierarchies)
         lock, self._lock = self._lock, -1
         for descriptor in (self._work, lock):
             os.close(descriptor)
 
     def _check_alive(self) -> None:
-        if self._lock < 0:
+        if self._ending:
             raise SandboxFailed("The sandbox was destroyed.", subject=self.id)
 
     async def __aenter__(self) -> Self:
@@ -156,7 +160,7 @@ class BubblewrapSandbox:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.shield(self.destroy())
+        await process.surely(self.destroy())
 
 
 def _check_words(words: Sequence[str]) -> None:

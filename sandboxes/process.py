@@ -12,8 +12,9 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from contracts.errors import CommandNotFound, SandboxFailed
 
@@ -41,6 +42,19 @@ async def _ready(descriptor: int, add: Callable[..., object], remove: Callable[[
         await ready
     finally:
         remove(descriptor)
+
+
+async def surely(work: Coroutine[Any, Any, None]) -> None:
+    """Finish `work` even when cancelled meanwhile; then let the cancellation go on."""
+    task, cancelled = asyncio.ensure_future(work), False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError
+    task.result()
 
 
 async def pump(descriptor: int, sink: Sink) -> None:
@@ -122,6 +136,7 @@ class Started:
     init: int = -1
     init_pid: int = -1
     said: bytes = b""
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def wait_until_ready(self) -> None:
         """Until bubblewrap has built the sandbox. Raises SandboxFailed when it couldn't."""
@@ -154,14 +169,20 @@ class Started:
         await self.kill()
         return self.process.wait()
 
-    async def kill(self) -> None:
-        """Kill everything inside and wait until it is gone."""
+    def signal(self) -> None:
+        """Kill everything inside, without waiting."""
         if self.init >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self.init, signal.SIGKILL)
-            await readable(self.init)
         elif self.process.poll() is None:
             self.process.kill()
+
+    async def kill(self) -> None:
+        """Kill everything inside and wait until it is gone. One caller at a time: the loop has one reader
+        for a descriptor."""
+        self.signal()
+        if self.init >= 0:
+            await readable(self.init)
         if self.process_fd >= 0:
             await readable(self.process_fd)
         self.process.wait()
@@ -183,6 +204,7 @@ class Started:
 
     def close(self) -> None:
         """Close all descriptors (stdin is closed by who feeds it)."""
+        self.gone.set()
         for descriptor in (self.stdout, self.stderr, self.status, self.hold, self.init, self.process_fd):
             if descriptor >= 0:
                 os.close(descriptor)
