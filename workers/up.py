@@ -1,7 +1,7 @@
 """`countersign up`: a Temporal server, two workers and the console in one terminal."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from workers.devserver import ServerFolder, ServerPlan, connect, ensure_search_a
 from workers.probe import probe
 from workers.processes import require_free
 from workers.settings import Settings
-from workers.supervisor import Supervisor, Terminal, children, until_told
+from workers.supervisor import Plan, Supervisor, Terminal, children, until_told
 
 REACH_LIMIT = 10.0
 
@@ -32,8 +32,8 @@ async def _up(settings: Settings, terminal: Terminal) -> None:
 
 
 @asynccontextmanager
-async def platform(settings: Settings, terminal: Terminal) -> AsyncIterator[Supervisor]:
-    """Everything is ready inside, and gone after.
+async def platform(settings: Settings, terminal: Terminal, plans: Sequence[Plan] = ()) -> AsyncIterator[Supervisor]:
+    """Everything is ready inside, and gone after. `plans`: other children than the usual three.
 
     Raises StateUnusable, PortTaken, TemporalUnavailable, ChildDied.
     """
@@ -48,9 +48,7 @@ async def platform(settings: Settings, terminal: Terminal) -> AsyncIterator[Supe
         for name in await ensure_search_attributes(client):
             terminal.say(f"Added the search attribute {name} to namespace {settings.namespace!r}.")
         await say_speed(client, terminal)
-        for plan in children.platform(settings, None):
-            await supervisor.add(plan)
-            terminal.say(f"{plan.name} is ready.")
+        await supervisor.add(*(plans or children.platform(settings)))
         yield supervisor
 
 
@@ -104,7 +102,7 @@ async def say_speed(client: Client, terminal: Terminal) -> None:
     """A probe that fails is no reason not to start: the children will say what is wrong."""
     with suppress(RPCError, RuntimeError):
         result = await probe(client)
-        terminal.say(f"A step of a workflow takes {result.says}.")
+        terminal.say(f"Measured {result.says}.")
 
 
 def absolute(settings: Settings) -> None:

@@ -195,7 +195,10 @@ def test_each_process_sees_only_its_own_secrets(kind: str, sees: set[str], monke
 
 
 def test_a_child_gets_the_same_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the terminal's own environment says otherwise."""
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "elsewhere:7233")
     settings = Settings(state=tmp_path / "a b", console_port=8401, demo=True, author_name="Ä, B")
+    settings.temporal_address = ""
     for name, value in children.settings_environment(settings).items():
         monkeypatch.setenv(name, value)
     assert Settings() == settings

@@ -33,9 +33,8 @@ def environment(settings: Settings, environ: Mapping[str, str], *names: str) -> 
 
 
 def settings_environment(settings: Settings) -> dict[str, str]:
-    """The settings as environment variables that make equal settings."""
-    values = settings.model_dump()
-    return {f"COUNTERSIGN_{name.upper()}": str(value) for name, value in values.items() if value != ""}
+    """The settings as environment variables that make equal settings. Empty ones are there too: they win."""
+    return {f"COUNTERSIGN_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
 
 
 def temporal(plan: ServerPlan) -> Plan:
@@ -77,10 +76,9 @@ def console(settings: Settings) -> Plan:
     )
 
 
-def platform(settings: Settings, server: ServerPlan | None) -> list[Plan]:
-    """All of them in the order of their start. `server` None: an existing one is used."""
-    own = [temporal(server)] if server else []
-    return [*own, agents(settings), effects(settings), console(settings)]
+def platform(settings: Settings) -> list[Plan]:
+    """All of them but the Temporal server, which they need."""
+    return [agents(settings), effects(settings), console(settings)]
 
 
 def _worker(settings: Settings, kind: str, names: tuple[str, ...]) -> Plan:

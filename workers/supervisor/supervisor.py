@@ -31,6 +31,7 @@ class Supervisor:
         self._ready_again = asyncio.Condition()
 
     async def __aenter__(self) -> Self:
+        """The children given at first are started one after the other: each may need those before it."""
         self._failure = asyncio.get_running_loop().create_future()
         try:
             for plan in self.plans:
@@ -45,13 +46,15 @@ class Supervisor:
     ) -> None:
         await self.stop()
 
-    async def add(self, plan: Plan) -> None:
-        """Start one more child and keep it running. Raises ChildDied if it does not become ready."""
-        self.restarts.setdefault(plan.name, 0)
-        child = await self._start(plan)
-        if not await child.wait_ready():
-            raise await self._not_ready(child)
-        self._keepers.append(asyncio.create_task(self._keep(plan, child), name=plan.name))
+    async def add(self, *plans: Plan) -> None:
+        """Start more children at once, and keep them running. Raises ChildDied if one does not become ready."""
+        started = [(plan, await self._start(plan)) for plan in plans]
+        for plan, child in started:
+            self.restarts.setdefault(plan.name, 0)
+            if not await child.wait_ready():
+                raise await self._not_ready(child)
+        for plan, child in started:
+            self._keepers.append(asyncio.create_task(self._keep(plan, child), name=plan.name))
 
     def pid(self, name: str) -> int:
         return self._children[name].pid

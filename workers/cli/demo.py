@@ -1,0 +1,38 @@
+"""`countersign demo`."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from contracts.errors import CountersignError
+from workers.cli.common import print_problem
+
+FOLDER = ".demo"
+
+
+def demo(
+    repo: Annotated[Path, typer.Option(help="The repository to write a changelog of.")] = Path(),
+) -> None:
+    """Run the changelog on a real repository, sign it, kill the workers, and see that it holds."""
+    import uvloop
+
+    from workers.demo import demo as tell
+    from workers.supervisor import Terminal, until_told
+
+    screen = Console(highlight=False)
+    attended = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("CI", "").lower() not in ("true", "1")
+    story = tell(repo.resolve(), Path.cwd() / FOLDER, screen, attended=attended)
+    try:
+        code = uvloop.run(until_told(story, Terminal(screen)))
+    except CountersignError as error:
+        print_problem(error)
+        code = 1
+    raise typer.Exit(code)
+
+
+def register(app: typer.Typer) -> None:
+    app.command("demo")(demo)
