@@ -54,12 +54,12 @@ def runs(here: Here, session: Signed, state: str = "", workflow: str = "", limit
     return here.ledger.runs(state=state, workflow=workflow, limit=limit)
 
 
-@router.get("/runs/{run}")
-def run(here: Here, session: Signed, run: str) -> RunRecord:
-    return here.ledger.run(run)
-
-
-@router.get("/runs/{run}/log")
+@router.get("/runs/{run:path}/log")
 def log(here: Here, session: Signed, run: str, after: int = 0, limit: Limit = 200) -> list[StoredEntry]:
     """The run's entries in the ledger, oldest first. Ask again with `after` the last one's id."""
     return here.ledger.entries(run=here.ledger.run(run).run, after=after, limit=limit)
+
+
+@router.get("/runs/{run:path}")
+def run(here: Here, session: Signed, run: str) -> RunRecord:
+    return here.ledger.run(run)

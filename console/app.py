@@ -50,7 +50,7 @@ def template_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    said = (words.ago, words.clock, words.cost, words.count, words.drafted, words.exact, words.lasted)
+    said = (words.ago, words.clock, words.commands, words.cost, words.count, words.drafted, words.exact, words.lasted)
     for call in (*said, words.money, words.span, render.markdown, render.diff_lines, short):
         env.filters[call.__name__] = call
     return env

@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import temporalio.exceptions
 from pydantic import Field, ValidationError
@@ -118,7 +118,7 @@ async def take(console: Console, session: Session, digest: str, signing: Signing
     ruling = await in_thread(rule, console, session, record, decision)
     if not ruling.accepted:
         await in_thread(console.ledger.record_decision, decision, ruling)
-        raise errors.Refused(ruling.why, subject=short(record.digest), way_out=way_out(ruling))
+        raise refusal(ruling, record)
     client = await connected(console)
     await reached(client.get_workflow_handle(record.run).signal("decide", decision), record.run)
     return await settled(console, record, decision)
@@ -132,10 +132,15 @@ def rule(console: Console, session: Session, record: ProposalRecord, decision: S
     return console.ledger.judge(decision, run=record.run, digest=record.digest)
 
 
-def way_out(ruling: Ruling) -> str:
-    if "key" in ruling.why:
-        return "Run `countersign open` for a new link: opening it enrols a new key in this browser."
-    return "Reload the page and decide on what it shows then."
+def refusal(ruling: Ruling, record: ProposalRecord) -> errors.Refused:
+    """The ruling as the error it names, with the way out."""
+    known = getattr(errors, ruling.error, errors.Refused)
+    kind = known if isinstance(known, type) and issubclass(known, errors.Refused) else errors.Refused
+    if kind is errors.UnknownKey:
+        way_out = "Run `countersign link`: opening the link it prints enrols a new key in this browser."
+    else:
+        way_out = "Reload the page and decide on what it shows then."
+    return kind(ruling.why, subject=short(record.digest), way_out=way_out)
 
 
 async def settled(console: Console, record: ProposalRecord, decision: SignedDecision) -> Taken:
@@ -151,16 +156,16 @@ async def settled(console: Console, record: ProposalRecord, decision: SignedDeci
 
 
 def standing(console: Console, record: ProposalRecord, decision: SignedDecision) -> tuple[str, bool]:
+    """The proposal's state, and whether the run has ruled on the decision. Raises Refused if it said no."""
     state = console.ledger.proposal_record(record.digest).state
-    rulings = (ruling for taken, ruling in console.ledger.decisions(record.run) if taken.id == decision.id)
-    ruling = next(rulings, None)
-    if ruling and not ruling.accepted:
-        raise errors.Refused(ruling.why, subject=short(record.digest), way_out=way_out(ruling))
-    return state, ruling is not None or state != "open"
+    rulings = [ruling for taken, ruling in console.ledger.decisions(record.run) if taken.id == decision.id]
+    if rulings and not any(ruling.accepted for ruling in rulings):
+        raise refusal(rulings[0], record)
+    return state, bool(rulings) and state != "open"
 
 
 def said(decision: SignedDecision, state: str) -> str:
-    verdict: Literal["approve", "request_changes", "reject"] = decision.statement.verdict
+    verdict = decision.statement.verdict
     if verdict == "approve":
         return "Signed. Carrying it out…"
     if verdict == "request_changes":

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import StreamingResponse
 
 from console.deps import Console, Here, in_thread
+from console.inbox import find_run
 from console.sessions import Signed
 
 router = APIRouter(include_in_schema=False)
@@ -43,12 +44,12 @@ def mark(here: Console, run: str) -> str:
     """A short string that differs whenever a page about `run` (empty: any run) would."""
     entries = here.ledger.entries(run=run, limit=1, newest_first=True)
     proposals = here.ledger.proposals(state="", run=run, limit=50)
-    runs = [here.ledger.run(run)] if run else here.ledger.runs(limit=50)
+    runs = [find_run(here, run)] if run else here.ledger.runs(limit=50)
     effects = here.ledger.effects(run=run) if run else []
     seen = (
         [entry.id for entry in entries],
         [(proposal.digest, proposal.state) for proposal in proposals],
-        [(record.run, record.state, record.says) for record in runs],
+        [(record.run, record.state, record.says) for record in runs if record],
         [(effect.key, effect.state) for effect in effects],
     )
     return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]

@@ -24,7 +24,7 @@ def runs(here: Here, session: Signed, state: str = "", workflow: str = "") -> HT
     return here.page("runs.html", session, runs=found, state=state, workflow=workflow, states=STATES)
 
 
-@router.get("/runs/{run}")
+@router.get("/runs/{run:path}")
 def run_page(here: Here, session: Signed, run: str) -> HTMLResponse:
     record = here.ledger.run(run)
     entries = here.ledger.entries(run=run, limit=1000)

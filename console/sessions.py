@@ -64,7 +64,7 @@ def signed_in(request: Request) -> Session:
     if session is None:
         raise NotSignedIn(
             "You are not signed in here.",
-            way_out="Run `countersign open` on the machine that runs Countersign: it prints a one-time link.",
+            way_out="Run `countersign link` on the machine that runs Countersign: it prints a one-time link.",
         )
     return session
 

@@ -37,6 +37,15 @@ def exact(value: str) -> Markup:
     return escape(str(value))
 
 
+def commands(value: str) -> Markup:
+    """A sentence of ours, with what stands in backticks shown as something to type."""
+    parts = str(visible(value)).split("`")
+    if len(parts) % 2 == 0:
+        return escape(visible(value))
+    typed = Markup("<code>{}</code>")
+    return Markup("").join(typed.format(part) if i % 2 else escape(part) for i, part in enumerate(parts))
+
+
 def span(seconds: float) -> str:
     """A length of time in one unit: `3 days`, `12 minutes`, `4.2 s`, `80 ms`."""
     for size, name in STEPS:

@@ -73,7 +73,7 @@ async function start() {
   const trouble = await keys.unavailable();
   if (trouble) return cannot(trouble);
   const key = await keys.find(form.dataset.keys.split(" "));
-  if (!key) return cannot("This browser holds no key of yours. Open a new link from countersign open, or:");
+  if (!key) return cannot("This browser holds no key of yours. Open a new link from countersign link, or:");
   document.getElementById("key-says").textContent += ` Key ${key.fingerprint.slice(0, 16)}… in this browser.`;
   enable(true);
   form.addEventListener("click", (event) => {

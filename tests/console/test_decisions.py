@@ -1,0 +1,253 @@
+"""Deciding: a real gate on a real Temporal server, the real rule, and every way to be refused."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from contracts.decision import Statement
+from contracts.digests import short
+from contracts.proposal import Editable, Proposal
+from contracts.records import Person
+from ledger import Ledger
+from tests.console.conftest import Visitor, deps_for, visitor_of
+from tests.console.running import Parked, eventually, working
+from tests.console.samples import ENTRY, NOW
+from workers.devserver import DevServer
+
+
+@pytest_asyncio.fixture
+async def parked(temporal_server: DevServer, ledger: Ledger) -> AsyncIterator[Parked]:
+    client = await Client.connect(temporal_server.address, data_converter=pydantic_data_converter)
+    async with working(client, ledger) as parked:
+        yield parked
+
+
+@pytest_asyncio.fixture
+async def ada_at_work(parked: Parked, ledger: Ledger) -> AsyncIterator[Visitor]:
+    async def temporal() -> Client:
+        return parked.client
+
+    visitor = visitor_of(deps_for(ledger, temporal=temporal))
+    async with visitor.http:
+        await visitor.sign_in()
+        yield visitor
+
+
+@pytest.fixture
+def run(request: pytest.FixtureRequest, ledger: Ledger) -> str:
+    return f"{request.node.name}-{ledger.realm[:8]}"
+
+
+async def decide(ada: Visitor, sample: Proposal, **choice: str) -> Any:
+    statement = await ada.statement(sample.id, **choice)
+    return await ada.post(f"/api/proposals/{sample.digest}/decisions", ada.signed(statement))
+
+
+async def test_an_approval_reaches_the_run_and_its_effect(ada_at_work: Visitor, parked: Parked, run: str) -> None:
+    sample = await parked.park(run)
+    answer = await decide(ada_at_work, sample, verdict="approve")
+    assert answer.status_code == 200, answer.text
+    assert answer.json() | {"decision": ""} == {
+        "decision": "",
+        "settled": True,
+        "state": "approved",
+        "says": "Signed. Carrying it out…",
+    }
+    assert await parked.client.get_workflow_handle(run).result() == "approve"
+    [effect] = parked.ledger.effects(run=run)
+    assert effect.state == "done"
+    page = (await ada_at_work.http.get(f"/proposals/{sample.id}")).text
+    assert "Committed 5d1c2e0 on branch countersign/changelog" in page
+    assert "data-verdict" not in page
+    again = await ada_at_work.post(f"/api/proposals/{sample.id}/statement", {"verdict": "approve"})
+    assert again.status_code == 409
+
+
+async def test_asking_for_changes_carries_the_words(ada_at_work: Visitor, parked: Parked, run: str) -> None:
+    sample = await parked.park(run)
+    answer = await decide(ada_at_work, sample, verdict="request_changes", words="Mention\r\nthe flag ")
+    assert answer.json()["state"] == "changes requested"
+    [(decision, ruling)] = parked.ledger.decisions(run)
+    assert ruling.accepted
+    assert decision.statement.words == "Mention\nthe flag"
+    assert decision.via == "console"
+
+
+async def test_rejecting_needs_a_reason(ada_at_work: Visitor, parked: Parked, run: str) -> None:
+    sample = await parked.park(run)
+    url = f"/api/proposals/{sample.id}/statement"
+    for choice in ({"verdict": "reject"}, {"verdict": "request_changes", "words": "  "}, {"verdict": "maybe"}):
+        answer = await ada_at_work.post(url, choice)
+        assert answer.status_code == 422
+        assert answer.headers["content-type"] == "application/problem+json"
+    answer = await decide(ada_at_work, sample, verdict="reject", reason="duplicate", words="see #12")
+    assert answer.json()["state"] == "rejected"
+
+
+async def test_the_statement_is_exactly_what_is_signed(ada_at_work: Visitor, parked: Parked, run: str) -> None:
+    sample = await parked.park(run)
+    answer = await ada_at_work.post(f"/api/proposals/{sample.id}/statement", {"verdict": "approve"})
+    text = answer.json()["statement"]
+    statement = Statement.model_validate_json(text)
+    assert text.encode() == statement.signing_bytes()
+    assert (statement.digest, statement.run, statement.person) == (sample.digest, run, "ada")
+    assert statement.realm == parked.ledger.realm
+
+
+async def refused(ada: Visitor, sample: Proposal, body: dict[str, Any], name: str) -> None:
+    """The decision is refused under that name, written down, shown, and the proposal stays open."""
+    answer = await ada.post(f"/api/proposals/{sample.digest}/decisions", body)
+    assert answer.status_code == 403, answer.text
+    assert answer.json()["title"] == name
+    assert answer.json()["way_out"]
+    assert ada.ledger.proposal_record(sample.digest).state == "open"
+    recorded = [ruling for _, ruling in ada.ledger.decisions(sample.run) if not ruling.accepted]
+    assert recorded, "the refusal is not in the ledger"
+    assert ada.ledger.entries(run=sample.run, kind="refusal")
+    assert "was refused" in (await ada.http.get(f"/runs/{sample.run}")).text
+
+
+async def test_a_changed_word_breaks_the_signature(ada_at_work: Visitor, parked: Parked, run: str) -> None:
+    sample = await parked.park(run)
+    statement = await ada_at_work.statement(sample.id, verdict="request_changes", words="shorter")
+    body = ada_at_work.signed(statement)
+    body["statement"]["words"] = "longer"
+    await refused(ada_at_work, sample, body, "BadSignature")
+
+
+async def test_a_verdict_cannot_be_turned(ada_at_work: Visitor, parked: Parked, run: str) -> None:
+    sample = await parked.park(run)
+    body = ada_at_work.signed(await ada_at_work.statement(sample.id, verdict="reject", reason="style"))
+    body["statement"]["verdict"] = "approve"
+    await refused(ada_at_work, sample, body, "BadSignature")
+
+
+async def test_a_key_nobody_enrolled_decides_nothing(ada_at_work: Visitor, parked: Parked, run: str) -> None:
+    sample = await parked.park(run)
+    statement = await ada_at_work.statement(sample.id, verdict="approve")
+    await refused(ada_at_work, sample, ada_at_work.signed(statement, Ed25519PrivateKey.generate()), "UnknownKey")
+
+
+async def test_a_revoked_key_decides_nothing(ada_at_work: Visitor, parked: Parked, run: str) -> None:
+    sample = await parked.park(run)
+    body = ada_at_work.signed(await ada_at_work.statement(sample.id, verdict="approve"))
+    parked.ledger.revoke_key(body["signature"]["key"])
+    await refused(ada_at_work, sample, body, "UnknownKey")
+
+
+async def test_a_signature_for_one_digest_approves_no_other(ada_at_work: Visitor, parked: Parked, run: str) -> None:
+    sample, other = await parked.park(run), await parked.park(f"{run}-other")
+    body = ada_at_work.signed(await ada_at_work.statement(other.id, verdict="approve"))
+    answer = await ada_at_work.post(f"/api/proposals/{sample.digest}/decisions", body)
+    assert answer.status_code == 403
+    assert {parked.ledger.proposal_record(p.digest).state for p in (sample, other)} == {"open"}
+
+
+async def test_nobody_decides_in_another_persons_session(ada_at_work: Visitor, parked: Parked, run: str) -> None:
+    sample = await parked.park(run)
+    body = ada_at_work.signed(await ada_at_work.statement(sample.id, verdict="approve"))
+    parked.ledger.enrol(Person(name="eve", display_name="Eve"))
+    ada_at_work.http.cookies.clear()
+    eve = Visitor(ada_at_work.http, parked.ledger)
+    await eve.sign_in("eve")
+    await refused(eve, sample, body, "Refused")
+
+
+async def test_a_person_without_the_role_is_refused(ada_at_work: Visitor, parked: Parked, run: str) -> None:
+    sample = await parked.park(run, role="release")
+    body = ada_at_work.signed(await ada_at_work.statement(sample.id, verdict="approve"))
+    await refused(ada_at_work, sample, body, "MissingRole")
+
+
+async def test_after_its_time_nothing_approves(ada_at_work: Visitor, parked: Parked, run: str) -> None:
+    sample = await parked.park(run, expires_at=NOW - timedelta(minutes=1))
+    body = ada_at_work.signed(await ada_at_work.statement(sample.id, verdict="approve"))
+    await refused(ada_at_work, sample, body, "Expired")
+
+
+async def test_a_decision_twice_is_one_decision(ada_at_work: Visitor, parked: Parked, run: str) -> None:
+    sample = await parked.park(run)
+    body = ada_at_work.signed(await ada_at_work.statement(sample.id, verdict="approve"))
+    url = f"/api/proposals/{sample.digest}/decisions"
+    assert (await ada_at_work.post(url, body)).status_code == 200
+    await parked.client.get_workflow_handle(run).result()
+    assert (await ada_at_work.post(url, body)).status_code in {200, 409}
+    assert len(parked.ledger.effects(run=run)) == 1
+
+
+async def test_nothing_is_decided_while_the_server_is_away(ledger: Ledger, parked: Parked, run: str) -> None:
+    sample = await parked.park(run)
+    visitor = visitor_of(deps_for(ledger))
+    await visitor.sign_in()
+    answer = await decide(visitor, sample, verdict="approve")
+    assert answer.status_code == 503
+    assert answer.json()["title"] == "TemporalUnavailable"
+    assert ledger.proposal_record(sample.digest).state == "open"
+
+
+async def test_a_run_that_is_gone_says_so(ada_at_work: Visitor, parked: Parked, run: str) -> None:
+    sample = await parked.park(run)
+    await parked.client.get_workflow_handle(run).terminate("gone")
+    answer = await decide(ada_at_work, sample, verdict="approve")
+    assert answer.status_code == 409
+    assert "run is over" in answer.json()["detail"]
+
+
+# Editing in place
+
+
+async def test_an_edit_is_a_new_revision_with_its_own_digest(ada_at_work: Visitor, parked: Parked, run: str) -> None:
+    sample = await parked.park(run)
+    typed = ENTRY.replace("a growing pause", "growing pauses").replace("\n", "\r\n")
+    answer = await ada_at_work.form(f"/proposals/{sample.id}/revise", text=typed)
+    assert answer.status_code == 303
+    [record] = parked.ledger.proposals(state="open", run=run)
+    assert answer.headers["location"] == f"/proposals/{short(record.digest)}#changed"
+    new = parked.ledger.proposal(record.digest)
+    assert new.editable == Editable(label=new.editable.label, text=typed.replace("\r\n", "\n")) if new.editable else 0
+    assert new.edited_by == "ada"
+    page = (await ada_at_work.http.get(answer.headers["location"])).text
+    assert "What this revision changed in the text" in page
+    stale = await ada_at_work.post(f"/api/proposals/{sample.id}/statement", {"verdict": "approve"})
+    assert stale.status_code == 409
+    assert (await decide(ada_at_work, new, verdict="approve")).json()["state"] == "approved"
+
+
+@pytest.mark.parametrize("text", ["", "  \r\n", ENTRY, "x" * 200_001])
+async def test_a_bad_edit_is_said_beside_the_field(ada_at_work: Visitor, parked: Parked, run: str, text: str) -> None:
+    sample = await parked.park(run.replace("[", "").replace("]", "")[:60])
+    answer = await ada_at_work.form(f"/proposals/{sample.id}/revise", text=text)
+    assert answer.status_code == 422
+    assert 'aria-invalid="true"' in answer.text
+    assert f"{text}</textarea>" in answer.text.replace("&#34;", '"') or len(text) < 10
+    assert [p.digest for p in parked.ledger.proposals(run=sample.run)] == [sample.digest]
+
+
+async def test_an_edit_of_an_old_revision_keeps_the_words(ada_at_work: Visitor, parked: Parked, run: str) -> None:
+    sample = await parked.park(run)
+    await ada_at_work.form(f"/proposals/{sample.id}/revise", text="First edit\n")
+    await eventually(lambda: parked.ledger.proposal_record(sample.digest).state == "superseded")
+    late = await ada_at_work.form(f"/proposals/{sample.id}/revise", text="My long and late words\n")
+    assert late.status_code == 409
+    assert "My long and late words" in late.text
+
+
+async def test_the_api_does_what_the_pages_do(ada_at_work: Visitor, parked: Parked, run: str) -> None:
+    sample = await parked.park(run)
+    listed = (await ada_at_work.http.get("/api/proposals", params={"run": run})).json()
+    assert [row["digest"] for row in listed] == [sample.digest]
+    assert Proposal.model_validate((await ada_at_work.http.get(f"/api/proposals/{sample.id}")).json()).is_intact
+    assert (await ada_at_work.http.get(f"/api/runs/{run}")).json()["state"] == "waiting"
+    log = (await ada_at_work.http.get(f"/api/runs/{run}/log")).json()
+    assert [entry["kind"] for entry in log] == ["proposal"]
+    edited = await ada_at_work.post(f"/api/proposals/{sample.id}/revise", {"text": "Shorter\n"})
+    assert edited.json()["revision"] == 2
+    paths = (await ada_at_work.http.get("/api/openapi.json")).json()["paths"]
+    assert "/api/proposals/{digest}/decisions" in paths
+    assert not [path for path in paths if not path.startswith("/api/")]
