@@ -15,8 +15,8 @@ def models_from_environment(environ: Mapping[str, str]) -> Models | None:
     """The model that the settings name, or None: then the baseline's draft is what people get.
 
     Reads ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL, OPENAI_API_KEY, OPENAI_BASE_URL, COUNTERSIGN_MODEL,
-    COUNTERSIGN_MODEL_PROVIDER, COUNTERSIGN_PRICES_OF and COUNTERSIGN_ALLOW_UNPRICED (docs/models.md). With keys of both providers and
-    no COUNTERSIGN_MODEL_PROVIDER, the model's name decides, else Anthropic is used.
+    COUNTERSIGN_MODEL_PROVIDER, COUNTERSIGN_PRICES_OF and COUNTERSIGN_ALLOW_UNPRICED (docs/models.md). With keys
+    of both providers and no COUNTERSIGN_MODEL_PROVIDER, the model's name decides, else Anthropic is used.
 
     Raises ModelMisconfigured for a base URL that is none, a provider that is unknown or has no key, and a
     compatible server without the name of its model.
