@@ -41,6 +41,7 @@ class Narrator(Terminal):
         self.screen.print(escape(text), soft_wrap=True)
 
 
+@dataclass(frozen=True)
 class Stage:
     """Everything that the chapters need."""
 

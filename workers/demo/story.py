@@ -29,7 +29,6 @@ LINK_SECONDS = 3600
 RUN_LIMIT = 600.0
 
 
-@dataclass(frozen=True)
 async def demo(repository: Path, folder: Path, screen: Console, *, attended: bool) -> None:
     """Tell the story. `folder` is made afresh; `attended`: a person at this terminal signs.
 
