@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from temporalio import activity
 
+from activities.changelog.checks import check_draft
 from activities.changelog.file import unreleased
 from activities.changelog.progress import progress
 from activities.changelog.render import make_draft
@@ -13,7 +14,6 @@ from activities.changelog.select import select_lines
 from activities.changelog.structure import parse
 from activities.toolbox import Toolbox
 from contracts.changelog import ChangelogDraft, ComposeRequest, Drafted, History, LeftOut, Line
-from contracts.proposal import Check
 from contracts.steps import CHANGELOG_COMPOSE
 
 ALREADY = "the changelog's unreleased section has it already"
@@ -37,7 +37,7 @@ class ChangelogComposing:
             draft=self._artifacts.put_model(draft),
             lines=len(draft.lines),
             left_out=len(draft.left_out),
-            checks=_checks(draft, history),
+            checks=check_draft(draft, history),
         )
 
 
@@ -66,9 +66,3 @@ def _is_there(line: Line, cited: set[str], references: set[str]) -> bool:
     return any(sha[:7] in cited for sha in line.changes) or (
         bool(line.references) and references.issuperset(line.references)
     )
-
-
-def _checks(draft: ChangelogDraft, history: History) -> tuple[Check, ...]:
-    from activities.changelog.checks import check_draft
-
-    return check_draft(draft, history)

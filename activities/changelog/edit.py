@@ -102,7 +102,7 @@ def cited_commits(text: str, shas: dict[str, str]) -> tuple[str, ...]:
     """Full SHAs of the range that a line names. BadInput for one that isn't there."""
     found: dict[str, None] = {}
     for short in _SHA.findall(_LINK_TARGET.sub(" ", text).replace("[", " ").replace("]", " ")):
-        full = shas.get(short[:7])
+        full = shas.get(short[: 9 if len(short) >= 9 else 7])
         if full is not None:
             found[full] = None
         elif re.search(r"\d", short) and re.search(r"[a-f]", short):

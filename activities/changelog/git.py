@@ -128,7 +128,10 @@ async def clone(sandbox: Sandbox, source: Source) -> Git:
     result = await sandbox.exec(argv, env=ENVIRONMENT)
     if result.exit_code != 0 or result.timed_out:
         raise failed(result, source.repository)
-    return Git(sandbox, source.repository)
+    git = Git(sandbox, source.repository)
+    if source.has_branches() and not await git.lines("for-each-ref", "--count=1"):
+        raise not_one(source.repository, "its branches lead to no objects", "Check it with `git fsck`.")
+    return git
 
 
 def failed(result: Result, repository: str) -> CountersignError:

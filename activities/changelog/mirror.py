@@ -56,7 +56,7 @@ async def fetch(
 
 def _name(url: str) -> str:
     """A folder name that says what it is and can't clash."""
-    words = re.sub(r"[^A-Za-z0-9.-]+", "-", url.split("@")[-1]).strip("-.")[-60:]
+    words = re.sub(r"[^A-Za-z0-9.-]+", "-", url.split("://")[-1].split("@")[-1]).strip("-.")[-60:]
     return f"{words}-{hashlib.sha256(url.encode()).hexdigest()[:16]}.git"
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from temporalio import activity
 
 from activities.changelog import edit
+from activities.changelog.checks import check_draft
 from activities.changelog.file import insert
 from activities.changelog.gather import subject
 from activities.changelog.panels import panels
@@ -89,7 +90,7 @@ class ChangelogProposing:
 
 def checked(draft: ChangelogDraft, history: History) -> tuple[Check, ...]:
     """The checks of a person's edit. BadInput with what they say when one fails: nobody signs that."""
-    checks = _checks(draft, history)
+    checks = check_draft(draft, history)
     failed = blocking(checks)
     if failed:
         raise BadInput(
@@ -129,9 +130,3 @@ def summary(history: History, draft: ChangelogDraft, request: ProposeRequest) ->
         f"A reviewer asked: {'; '.join(request.words)}" if request.words else "",
     ]
     return plain(" ".join(part for part in told if part), 2_000)
-
-
-def _checks(draft: ChangelogDraft, history: History) -> tuple[Check, ...]:
-    from activities.changelog.checks import check_draft
-
-    return check_draft(draft, history)

@@ -170,9 +170,17 @@ def _thanks(people: Sequence[str], style: Structure) -> str:
 
 
 def short_shas(changes: Iterable[Change]) -> dict[str, str]:
-    """From a commit's first seven digits to the change of the range that it is, or came with."""
+    """From the first nine digits of a commit, and its first seven where they are its own, to the change of the
+    range that it is, or came with."""
     found: dict[str, str] = {}
+    seen: set[str] = set()
     for change in changes:
         for sha in (*change.merged_shas, change.sha):
-            found[sha[:7]] = change.sha
+            short = sha[:7]
+            if short in seen:
+                found.pop(short, None)
+            else:
+                found[short] = change.sha
+            seen.add(short)
+            found[sha[:9]] = change.sha
     return found

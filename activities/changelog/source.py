@@ -24,6 +24,11 @@ class Source:
     git_dir: Path
     head: str = "HEAD"
 
+    def has_branches(self) -> bool:
+        """Whether there is a branch, by the files alone: an empty clone of it would then mean damage."""
+        loose = (self.git_dir / "refs" / "heads").rglob("*")
+        return (self.git_dir / "packed-refs").is_file() or any(path.is_file() for path in loose)
+
 
 def is_url(repository: str) -> bool:
     """Whether this names a remote one: `https://…`, `ssh://…`, `git://…`, or `user@host:path`."""

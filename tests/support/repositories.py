@@ -67,18 +67,19 @@ def stream(folder: Path, commits: Iterable[Commit]) -> None:
 def _bytes(commit: Commit, time: int) -> bytes:
     when = commit.time if commit.time is not None else time
     message = commit.message.encode() if isinstance(commit.message, str) else commit.message
+    at = "^0" if commit.start == commit.branch else ""  # go on where an earlier import ended
     rows = [
         f"commit refs/heads/{commit.branch}\n".encode(),
         f"author {commit.author} {when} +0000\n".encode(),
         f"committer {commit.author} {when} +0000\n".encode(),
         b"data %d\n%s\n" % (len(message), message),
-        f"from refs/heads/{commit.start}^0\n".encode() if commit.start else b"",
-        f"merge refs/heads/{commit.merge}^0\n".encode() if commit.merge else b"",
+        f"from refs/heads/{commit.start}{at}\n".encode() if commit.start else b"",
+        f"merge refs/heads/{commit.merge}\n".encode() if commit.merge else b"",
         *(_file(path, content) for path, content in commit.files.items()),
         b"\n",
     ]
     if commit.tag:
-        rows.append(f"reset refs/tags/{commit.tag}\nfrom refs/heads/{commit.branch}^0\n\n".encode())
+        rows.append(f"reset refs/tags/{commit.tag}\nfrom refs/heads/{commit.branch}\n\n".encode())
     return b"".join(rows)
 
 
@@ -91,9 +92,7 @@ def _file(path: str | bytes, content: bytes | tuple[str, bytes] | None) -> bytes
 
 
 def _quoted(path: bytes) -> bytes:
-    special = {b'"': b'\\"', b"\\": b"\\\\", b"\n": b"\\n"}
-    out = b"".join(special.get(bytes([byte]), bytes([byte])) for byte in path)
-    return b'"' + out + b'"'
+    return b'"' + path.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n") + b'"'
 
 
 def many(count: int, *, start: int = 0, files: int = 40) -> Iterable[Commit]:
