@@ -44,8 +44,8 @@ class FolderArtifacts:
         """Store `data` and give its reference. DiskFull or AccessRefused leave nothing behind."""
         ref = PREFIX + hashlib.sha256(data).hexdigest()
         path = self._path(ref)
-        if not path.exists():
-            with _explained(path):
+        with _explained(path):
+            if not (path.exists() and path.read_bytes() == data):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 _write_whole(path, data)
         return ref

@@ -21,7 +21,7 @@ class Runs(Part):
 
     def update_run(self, run: str, **changes: Any) -> None:
         """Change fields of a run. NotFound; BadInput for a field or value that RunRecord does not have."""
-        unknown = changes.keys() - RunRecord.model_fields.keys() | changes.keys() & {"run"}
+        unknown = changes.keys() - RunRecord.model_fields.keys()
         if unknown:
             raise BadInput(f"A run has no field {sorted(unknown)!r} to change.", subject=run)
         with self.store.write() as connection:

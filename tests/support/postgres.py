@@ -1,0 +1,85 @@
+"""A real PostgreSQL for the tests: `COUNTERSIGN_TEST_POSTGRES_URL`, or one started in a temporary folder."""
+
+import contextlib
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+URL = "COUNTERSIGN_TEST_POSTGRES_URL"
+
+
+def binaries() -> Path | None:
+    """The folder with initdb and pg_ctl, on PATH or where Debian puts it."""
+    found = shutil.which("initdb")
+    if found and shutil.which("pg_ctl"):
+        return Path(found).resolve().parent
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+    return next((folder for folder in reversed(folders) if (folder / "initdb").exists()), None)
+
+
+@contextlib.contextmanager
+def server() -> Iterator[str]:
+    """The SQLAlchemy URL of a running server. Skips the test, with the reason, when there can be none."""
+    if given := os.environ.get(URL):
+        yield given
+        return
+    folder = binaries()
+    if folder is None:
+        pytest.skip(f"PostgreSQL: initdb is not installed and {URL} is not set")
+    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as place:  # a socket's path is short
+        yield from _started(folder, Path(place))
+
+
+@contextlib.contextmanager
+def database(server_url: str, name: str, template: str = "template1") -> Iterator[str]:
+    """A new database on the server, dropped afterwards: a copy of `template`. `name` is unique."""
+    plain = server_url.replace("postgresql+psycopg://", "postgresql://")
+    base, _, query = plain.partition("?")
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+    yield f"{base.rsplit('/', 1)[0]}/{name}" + (f"?{query}" if query else "")
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+def _started(folder: Path, place: Path) -> Iterator[str]:
+    user = _unprivileged()
+    if user is not None:
+        os.chown(place, user.pw_uid, user.pw_gid)
+    data, log = place / "data", place / "log"
+
+    def run(*command: str) -> None:
+        subprocess.run(
+            command,
+            check=True,
+            cwd=place,
+            stdout=subprocess.DEVNULL,
+            user=None if user is None else user.pw_uid,
+            group=None if user is None else user.pw_gid,
+        )
+
+    run(str(folder / "initdb"), "-D", str(data), "-A", "trust", "-U", "countersign", "-N", "-E", "UTF8")
+    fast = "-c fsync=off -c full_page_writes=off -c max_connections=200"
+    control, options = str(folder / "pg_ctl"), f"-c listen_addresses='' -k {place} {fast}"
+    run(control, "-D", str(data), "-l", str(log), "-w", "-o", options, "start")
+    try:
+        yield f"postgresql://countersign@/postgres?host={place}"
+    finally:
+        run(control, "-D", str(data), "-m", "immediate", "stop")
+
+
+def _unprivileged() -> pwd.struct_passwd | None:
+    """PostgreSQL refuses to run as root: then it runs as postgres or nobody."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name)
+    return pytest.skip("PostgreSQL does not run as root, and there is no user 'postgres' or 'nobody'")
