@@ -1,0 +1,11 @@
+"""Effects: changes to the outside world, each kind with its parameters, how to do it and how to ask for it.
+
+`KINDS` is the registry. A new kind is one file here, and one line there.
+"""
+
+from activities.effects.git_commit import CommitFile, git_commit_effect
+from activities.effects.kinds import EffectContext, EffectKind
+
+KINDS: dict[str, EffectKind] = {CommitFile.kind: CommitFile()}
+
+__all__ = ["KINDS", "CommitFile", "EffectContext", "EffectKind", "git_commit_effect"]

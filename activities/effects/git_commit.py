@@ -1,0 +1,326 @@
+"""The effect `git.commit_file`: one file changed in one commit on one new branch of the real repository.
+
+The work tree, the index and HEAD are never touched. The commit is deterministic: author, dates (when the person
+decided), message, parent and tree all come from what was signed, so each attempt makes the very same commit,
+and the branch is only ever created, never moved. Whatever is killed when, there is one commit.
+"""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+
+from pydantic import Field, JsonValue, field_validator
+
+from activities.effects.git_place import Place, explained, open_place
+from activities.effects.git_tree import tree_with
+from activities.effects.kinds import EffectContext, Facts
+from activities.faults import fault
+from activities.toolbox import Identity
+from contracts.base import Contract
+from contracts.digests import canonical_json
+from contracts.errors import BadInput, DestinationMoved
+from contracts.proposal import Effect
+from sandboxes import Result
+
+KIND = "git.commit_file"
+STALE_SECONDS = 2.0
+SHA = r"[0-9a-f]{40}([0-9a-f]{24})?"
+
+
+class CommitParams(Contract):
+    """What is signed. `base` is the commit that the file was read at, and becomes the commit's parent.
+
+    `text_ref` names the file's new content in the artifact store; being a hash, it fixes the content.
+    `since` and `until` are the ends of the range that the text tells of; `since` may be empty.
+    """
+
+    repository: str = Field(min_length=1)
+    base: str
+    branch: str
+    path: str
+    text_ref: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
+    subject: str = Field(min_length=1, max_length=200)
+    body: str = Field(default="", max_length=200_000)
+    since: str = ""
+    until: str = ""
+    author_name: str = "Countersign"
+    author_email: str = "countersign@localhost"
+    committer_name: str = "Countersign"
+    committer_email: str = "countersign@localhost"
+
+    @field_validator("base")
+    @classmethod
+    def full_sha(cls, value: str) -> str:
+        if not re.fullmatch(SHA, value):
+            raise ValueError("a full commit SHA is needed")
+        return value
+
+    @field_validator("branch")
+    @classmethod
+    def plain_branch(cls, value: str) -> str:
+        """Stricter than git: letters, digits, and ./_- with none of git's special sequences."""
+        wrong = ("..", "//", "/.", "./", ".lock", "@{")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}", value) or any(part in value for part in wrong):
+            raise ValueError(f"{value!r} is not a branch name")
+        if value.endswith(("/", ".")):
+            raise ValueError(f"{value!r} is not a branch name")
+        return value
+
+    @field_validator("path")
+    @classmethod
+    def inside(cls, value: str) -> str:
+        parts = value.split("/")
+        if any(part in ("", ".", "..") or part.lower() == ".git" for part in parts) or re.search(r"[\0\n]", value):
+            raise ValueError(f"{value!r} is not a path inside the repository")
+        return value
+
+    @field_validator("subject")
+    @classmethod
+    def one_line(cls, value: str) -> str:
+        return one_line(value)
+
+
+def one_line(text: str) -> str:
+    """Control characters and line breaks as spaces, so that a value can't start a trailer of its own."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text).strip()
+
+
+def git_commit_effect(
+    *,
+    run: str,
+    revision: int,
+    repository: str,
+    base: str,
+    path: str,
+    text: bytes,
+    text_ref: str,
+    lines: int,
+    identity: Identity,
+    subject: str,
+    body: str = "",
+    since: str = "",
+    until: str = "",
+    branch_stem: str = "changelog",
+) -> Effect:
+    """The effect for a proposal. `lines` is the number of added lines, for the button.
+
+    The key depends on run, revision and content; the branch, too, so two proposals never share one.
+    Raises BadInput when the values can't be committed.
+    """
+    content = hashlib.sha256(text).hexdigest()
+    seed = [run, revision, repository, base, path, content]
+    unique = hashlib.sha256(canonical_json(seed)).hexdigest()
+    branch = f"countersign/{branch_stem}-{unique[:7]}"
+    try:
+        params = CommitParams(
+            repository=repository,
+            base=base,
+            branch=branch,
+            path=path,
+            text_ref=text_ref,
+            subject=subject,
+            body=body,
+            since=since,
+            until=until or base,
+            **identity.model_dump(),
+        )
+    except ValueError as error:
+        raise BadInput(f"This can't be committed: {error}", subject=path) from error
+    amount = f"{lines:,} line" + ("" if lines == 1 else "s")
+    return Effect(
+        kind=KIND,
+        key=f"{KIND}/{unique[:40]}",
+        says=f"Commit {amount} to {path} on branch {branch} as {one_line(identity.author_name)}",
+        params=params.model_dump(mode="json"),
+    )
+
+
+class CommitFile:
+    """The kind. See `activities.effects.kinds.EffectKind`."""
+
+    kind = KIND
+
+    def subject(self, params: Mapping[str, JsonValue]) -> str:
+        return _params(params).repository
+
+    async def ask(self, params: Mapping[str, JsonValue], context: EffectContext) -> Facts | None:
+        """Look at the branch. DestinationMoved if it is there with something else on it."""
+        wanted = _params(params)
+        async with _opened(wanted, context) as place:
+            tip = await _tip(place, wanted.branch)
+            if tip is None:
+                return None
+            await _require_ours(place, wanted, context, tip)
+        return _facts(wanted, tip)
+
+    async def act(self, params: Mapping[str, JsonValue], context: EffectContext) -> Facts:
+        """Make objects, the commit, and at last the branch, which must not exist."""
+        wanted = _params(params)
+        text = context.toolbox.artifacts.get(wanted.text_ref)
+        async with _opened(wanted, context) as place:
+            await _require_base(place, wanted)
+            commit = await _commit(place, wanted, context, text)
+            fault("git.after_commit")
+            await _publish(place, wanted, context, commit)
+        return _facts(wanted, commit)
+
+
+def _opened(wanted: CommitParams, context: EffectContext) -> AbstractAsyncContextManager[Place]:
+    provider, sha256 = context.toolbox.sandboxes, len(wanted.base) == 64
+    return open_place(provider, wanted.repository, context.run, sha256=sha256)
+
+
+def _params(params: Mapping[str, JsonValue]) -> CommitParams:
+    try:
+        return CommitParams.model_validate(params)
+    except ValueError as error:
+        raise BadInput(f"The effect's parameters can't be used: {error}", subject=KIND) from error
+
+
+def _facts(wanted: CommitParams, commit: str) -> Facts:
+    return {
+        "says": f"Committed {wanted.path} as {commit[:12]} on branch {wanted.branch}",
+        "commit": commit,
+        "branch": wanted.branch,
+        "repository": wanted.repository,
+        "path": wanted.path,
+        "base": wanted.base,
+        "since": wanted.since,
+        "until": wanted.until or wanted.base,
+    }
+
+
+async def _tip(place: Place, branch: str) -> str | None:
+    """The branch's commit, or None. For a URL the remote is asked."""
+    ref = f"refs/heads/{branch}"
+    if place.url:
+        said = (await place.must("ls-remote", "--", place.url, ref)).decode(errors="replace")
+        tips = [line.split("\t")[0] for line in said.splitlines() if line.endswith(f"\t{ref}")]
+        return tips[0] if tips else None
+    result = await place.git("for-each-ref", "--format=%(objectname) %(refname)", ref)
+    if result.exit_code != 0:
+        raise explained(result, place.repository)
+    lines = [line.split(" ", 1) for line in result.stdout.decode(errors="replace").splitlines()]
+    return next((sha for sha, name in lines if name == ref), None)
+
+
+async def _fetch(place: Place, *refs: str) -> None:
+    await place.must("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", place.url, *refs)
+
+
+async def _require_base(place: Place, wanted: CommitParams) -> None:
+    if place.url:
+        await _fetch(place, "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
+    if (await place.git("cat-file", "-e", f"{wanted.base}^{{commit}}")).exit_code != 0:
+        raise DestinationMoved(
+            f"The commit {wanted.base[:12]} that the proposal builds on is not in {wanted.repository!r} any more.",
+            subject=wanted.repository,
+            way_out="History was rewritten there. Start a new run.",
+        )
+
+
+async def _require_ours(place: Place, wanted: CommitParams, context: EffectContext, tip: str) -> None:
+    """The branch exists: is it this very commit? It is made anew, and must come out the same."""
+    await _require_base(place, wanted)
+    if place.url:
+        await _fetch(place, tip)
+    text = context.toolbox.artifacts.get(wanted.text_ref)
+    ours = await _commit(place, wanted, context, text)
+    if tip != ours and await _essence(place, tip) != await _essence(place, ours):
+        raise _in_the_way(wanted, tip)
+
+
+async def _essence(place: Place, commit: str) -> list[str]:
+    """Tree, parents and what was signed: the same even if the signer's mail address changed meanwhile."""
+    text = (await place.must("cat-file", "commit", commit)).decode(errors="replace")
+    kept = ("tree ", "parent ", "Countersign-Run: ", "Countersign-Digest: ", "Countersign-Decision: ")
+    return [line for line in text.splitlines() if line.startswith(kept)]
+
+
+def _in_the_way(wanted: CommitParams, tip: str) -> DestinationMoved:
+    return DestinationMoved(
+        f"The branch {wanted.branch!r} of {wanted.repository!r} is there already with another commit, {tip[:12]}.",
+        subject=wanted.branch,
+        way_out=f"Look at it, rename or delete it (git branch -m {wanted.branch} NEW), and retry.",
+    )
+
+
+async def _commit(place: Place, wanted: CommitParams, context: EffectContext, text: bytes) -> str:
+    """The commit's SHA; its objects are written, and nothing points to them yet."""
+    blob = (await place.must("hash-object", "-w", "--no-filters", "--stdin", stdin=text)).decode().strip()
+    tree = await tree_with(place, wanted.base, wanted.path, blob)
+    fault("git.after_objects")
+    said = await place.must(
+        "commit-tree", tree, "-p", wanted.base, stdin=message(wanted, context).encode(), env=_people(wanted, context)
+    )
+    return said.decode().strip()
+
+
+def _people(wanted: CommitParams, context: EffectContext) -> dict[str, str]:
+    at = f"{int(context.decision.statement.decided_at.timestamp())} +0000"
+    return {
+        "GIT_AUTHOR_NAME": one_line(wanted.author_name),
+        "GIT_AUTHOR_EMAIL": one_line(wanted.author_email),
+        "GIT_AUTHOR_DATE": at,
+        "GIT_COMMITTER_NAME": one_line(wanted.committer_name),
+        "GIT_COMMITTER_EMAIL": one_line(wanted.committer_email),
+        "GIT_COMMITTER_DATE": at,
+    }
+
+
+def message(wanted: CommitParams, context: EffectContext) -> str:
+    """Subject, body, and trailers that lead from the commit to the run, the digest and the signature."""
+    fingerprint = context.decision.signature.key
+    trailers = {
+        "Countersign-Run": context.run,
+        "Countersign-Digest": context.digest,
+        "Countersign-Decision": context.decision.id,
+        "Countersign-Range": f"{wanted.since}..{wanted.until or wanted.base}",
+        "Countersigned-by": f"{_signer(context)} (key {fingerprint})",
+    }
+    body = f"{wanted.body.strip()}\n\n" if wanted.body.strip() else ""
+    lines = "".join(f"{name}: {one_line(value)}\n" for name, value in trailers.items())
+    return f"{one_line(wanted.subject)}\n\n{body}{lines}"
+
+
+def _signer(context: EffectContext) -> str:
+    name = re.sub(r"[<>()]", "", context.person.display_name or context.person.name)
+    mail = re.sub(r"[<>()\s]", "", context.person.email)
+    return f"{name} <{mail}>" if mail else name
+
+
+async def _create(place: Place, ref: str, commit: str, people: Mapping[str, str]) -> Result:
+    """Create the ref. A worker killed inside update-ref leaves a lock that nobody holds; the branch is this
+    effect's alone, so a lock on it that stays the same for two seconds is such a one."""
+    arguments = ("update-ref", ref, commit, "0" * len(commit))
+    result = await place.git(*arguments, env=people)
+    lock = f"{place.git_dir}/{ref}.lock"
+    before = await place.sandbox.exec(["stat", "-c", "%i %Y", lock])
+    if result.exit_code == 0 or before.exit_code != 0:
+        return result
+    await asyncio.sleep(STALE_SECONDS)
+    if (await place.sandbox.exec(["stat", "-c", "%i %Y", lock])).stdout == before.stdout:
+        await place.sandbox.exec(["rm", "-f", "--", lock])
+    return await place.git(*arguments, env=people)
+
+
+async def _publish(place: Place, wanted: CommitParams, context: EffectContext, commit: str) -> None:
+    """Create the branch; it is an error if anybody else did."""
+    ref = f"refs/heads/{wanted.branch}"
+    if place.url:
+        lease = f"--force-with-lease={ref}:"  # an empty value: it must not exist
+        result = await place.git("push", "--quiet", "--no-verify", lease, "--", place.url, f"{commit}:{ref}")
+        fault("git.after_push")
+    else:
+        result = await _create(place, ref, commit, _people(wanted, context))
+        fault("git.after_ref")
+    if result.exit_code == 0:
+        return
+    tip = await _tip(place, wanted.branch)
+    if tip == commit:
+        return
+    if tip:
+        raise _in_the_way(wanted, tip)
+    raise explained(result, wanted.repository)

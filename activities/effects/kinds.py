@@ -1,0 +1,47 @@
+"""What a kind of effect is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from activities.toolbox import Toolbox
+from contracts.decision import SignedDecision
+from contracts.records import Person
+
+Facts = dict[str, JsonValue]
+
+
+@dataclass(frozen=True)
+class EffectContext:
+    """Who signed what: everything an effect may want to write beside what it does."""
+
+    run: str
+    key: str
+    digest: str
+    decision: SignedDecision
+    person: Person
+    toolbox: Toolbox
+
+
+class EffectKind(Protocol):
+    """One kind of effect. `params` is the signed JSON; a kind validates it with a pydantic model of its own.
+
+    `act` may be called again after a crash, always after an `ask` that found nothing. Both raise
+    CountersignErrors. The facts they give hold a sentence under `says`.
+    """
+
+    kind: str
+
+    def subject(self, params: Mapping[str, JsonValue]) -> str:
+        """What the effect changes, such as the repository, as `ledger.last_signed` is asked for it."""
+        ...
+
+    async def ask(self, params: Mapping[str, JsonValue], context: EffectContext) -> Facts | None:
+        """Did it happen already? Facts if it did, None if it did not; Unaskable if nobody can tell."""
+        ...
+
+    async def act(self, params: Mapping[str, JsonValue], context: EffectContext) -> Facts:
+        """Make it happen, so that a second time makes nothing more."""
+        ...

@@ -1,0 +1,38 @@
+"""Named points where a crash would hurt. A test names one, and the process kills itself there.
+
+`COUNTERSIGN_FAULT` names the point. With `COUNTERSIGN_FAULT_ONCE`, the path of a file, it happens once: the
+file is made just before, and while it exists nothing happens. Without the first variable all of it is nothing.
+"""
+
+import os
+import signal
+from pathlib import Path
+
+POINTS = (
+    "effect.before_intent",
+    "effect.after_intent",
+    "effect.after_ask",
+    "git.after_objects",
+    "git.after_commit",
+    "git.after_ref",
+    "git.after_push",
+    "effect.after_act",
+    "effect.after_finish",
+)
+
+
+def fault(point: str) -> None:
+    """Die here by SIGKILL if this point was asked for. KeyError for a point that isn't in POINTS."""
+    if point not in POINTS:
+        raise KeyError(f"{point!r} is not one of the fault points: {', '.join(POINTS)}")
+    if os.environ.get("COUNTERSIGN_FAULT") != point:
+        return
+    if once := os.environ.get("COUNTERSIGN_FAULT_ONCE"):
+        try:
+            os.close(os.open(once, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except FileExistsError:
+            return
+        except FileNotFoundError:
+            Path(once).parent.mkdir(parents=True, exist_ok=True)
+            return fault(point)
+    os.kill(os.getpid(), signal.SIGKILL)
