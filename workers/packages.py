@@ -5,7 +5,13 @@ import shutil
 
 # Package names by manager, where they differ from the program's.
 NAMES: dict[str, dict[str, str]] = {
-    "ssh-keygen": {"apt-get": "openssh-client", "dnf": "openssh-clients", "apk": "openssh-keygen", "pacman": "openssh"},
+    "ssh-keygen": {
+        "apt-get": "openssh-client",
+        "dnf": "openssh-clients",
+        "apk": "openssh-keygen",
+        "pacman": "openssh",
+        "brew": "openssh",
+    },
     "bubblewrap": {},
     "go": {"apt-get": "golang-go", "dnf": "golang"},
     "git": {},
