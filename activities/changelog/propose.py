@@ -11,6 +11,7 @@ from activities.changelog.file import insert
 from activities.changelog.gather import subject
 from activities.changelog.panels import panels
 from activities.changelog.render import plain
+from activities.effects.git_commit import git_commit_effect
 from activities.toolbox import Toolbox
 from contracts.changelog import ChangelogDraft, History, ProposeRequest
 from contracts.errors import BadInput
@@ -85,7 +86,23 @@ class ChangelogProposing:
         ).seal()
 
     def _effect(self, request: ProposeRequest, history: History, draft: ChangelogDraft, text: str) -> Effect:
-        raise NotImplementedError
+        data = text.encode()
+        grown = data.count(b"\n") - (history.changelog_text or "").count("\n")
+        return git_commit_effect(
+            run=request.run,
+            revision=request.revision,
+            repository=history.repository,
+            base=history.head,
+            path=history.changelog_path,
+            text=data,
+            text_ref=self._toolbox.artifacts.put(data),
+            lines=max(grown, 1),
+            identity=self._toolbox.identity,
+            subject=plain(f"Write the changelog {history.base_says}", 100),
+            body="\n".join(f"- {plain(line.text)}" for line in draft.lines[:50]),
+            since=history.base,
+            until=history.head,
+        )
 
 
 def checked(draft: ChangelogDraft, history: History) -> tuple[Check, ...]:

@@ -4,10 +4,11 @@ Pure. A commit's words are data: nothing in them can become a heading, a link, o
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from activities.changelog.structure import Markup, Structure, parse
-from contracts.changelog import SECTIONS, Change, ChangelogDraft, History, LeftOut, Line
+from contracts.changelog import SECTIONS, Change, ChangelogDraft, History, LeftOut, Line, Section
 
 MAX_TEXT = 400
 MAX_LINES = 500
@@ -40,8 +41,7 @@ def make_draft(
     history: History, heading: str, lines: Sequence[Line], left_out: Sequence[LeftOut] = ()
 ) -> ChangelogDraft:
     """The baseline's draft of these lines; what goes past the bound of an entry is left out by name."""
-    ordered = sorted(lines, key=lambda line: SECTIONS.index(line.section))
-    kept, rest = ordered[:MAX_LINES], ordered[MAX_LINES:]
+    kept, rest = _bounded(lines)
     people = contributors(history)
     return ChangelogDraft(
         heading=heading,
@@ -50,6 +50,23 @@ def make_draft(
         contributors=people,
         markdown=entry(history, heading, kept, people),
     )
+
+
+def _bounded(lines: Sequence[Line]) -> tuple[list[Line], list[Line]]:
+    """The lines in order of their sections, and those past the bound: each section gives way equally, what is
+    breaking last."""
+    seen: Counter[Section] = Counter()
+    ranked = []
+    for line in lines:
+        seen[line.section] += line.section != "Breaking"
+        ranked.append((seen[line.section], line))
+    ranked.sort(key=lambda pair: pair[0])
+    by_section = [sorted(part, key=_section) for part in (ranked[:MAX_LINES], ranked[MAX_LINES:])]
+    return [line for _, line in by_section[0]], [line for _, line in by_section[1]]
+
+
+def _section(pair: tuple[int, Line]) -> int:
+    return SECTIONS.index(pair[1].section)
 
 
 def _past_the_bound(lines: Sequence[Line], history: History) -> list[LeftOut]:
