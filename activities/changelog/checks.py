@@ -196,11 +196,16 @@ def _plain(lines: Iterable[Line]) -> Check:
     problems = []
     for line in lines:
         outside = re.sub(r"`[^`]*`", "", line.text)
-        if _CONTROL.search(line.text) or _MARKUP.search(outside) or line.text.count("`") % 2:
+        if _CONTROL.search(line.text) or _MARKUP.search(outside) or _loose(line.text):
             problems.append(f"{quoted(line.text)} has markup or invisible characters in it.")
         elif _INSTRUCTION.search(line.text):
             problems.append(f"{quoted(line.text)} talks to somebody instead of telling what changed.")
     return verdict("plain words", problems, "Each line is plain words.")
+
+
+def _loose(text: str) -> bool:
+    """Backticks that don't come in pairs, or come in a row: a fence, or code that swallows what follows."""
+    return text.count("`") % 2 == 1 or "``" in text
 
 
 def _nothing_lost(before: Citations, after: Citations) -> Check:
