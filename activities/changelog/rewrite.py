@@ -20,6 +20,7 @@ from contracts.proposal import Check, Cost
 from contracts.steps import CHANGELOG_REWRITE
 
 CALL_TAG = "countersign/model-call/v1"
+LONGEST_PAUSE = 600.0  # seconds: a provider that asks for more is out of reach, and the baseline's draft is there
 NO_MODEL = "No model is set up, so this is the baseline's draft."
 
 
@@ -87,8 +88,10 @@ class ChangelogRewriting:
 
         try:
             reply = await journal.call(asked, purpose_of(work), budget=budget_of(work.request), on_progress=count)
-        except ModelBusy:
-            raise
+        except ModelBusy as error:
+            if (error.retry_after or 0) <= LONGEST_PAUSE:
+                raise
+            return work.fall_back(f"The model was not used: {error.what}", work.request.spent)
         except ModelReplyUnusable as error:
             return work.fall_back(str(error), paid_for_nothing(work.request.spent))
         except CountersignError as error:

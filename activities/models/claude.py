@@ -73,6 +73,7 @@ class Claude:
         self.service = service
         self.model = service.model
         self.allow_unpriced = service.allow_unpriced
+        self.forced = True  # until the model says that it can't be
         wait = service.timeouts
         self.client = anthropic.AsyncAnthropic(
             api_key=service.key,
@@ -89,12 +90,22 @@ class Claude:
         reply = Gathered()
         try:
             async with asyncio.timeout(self.service.timeouts.whole):
-                stream = await self.client.messages.create(**parameters(self.model, request), stream=True)
-                async with stream:
-                    await gather(stream, reply, on_progress)
+                await self.stream(request, reply, on_progress)
         except Exception as error:
             raise translate(error, self.service, began=bool(reply.model)) from None
         return self.finished(request, reply, time.monotonic() - started)
+
+    async def stream(self, request: ModelRequest, reply: Gathered, on_progress: Progress | None) -> None:
+        try:
+            stream = await self.client.messages.create(**parameters(self.model, request, self.forced), stream=True)
+        except anthropic.BadRequestError as error:
+            if not (self.forced and request.schema_ and "tool_choice" in error.message):
+                raise
+            # Models that always think take no forced tool. A refused request costs nothing: ask, now and from now on.
+            self.forced = False
+            stream = await self.client.messages.create(**parameters(self.model, request, self.forced), stream=True)
+        async with stream:
+            await gather(stream, reply, on_progress)
 
     def finished(self, request: ModelRequest, reply: Gathered, seconds: float) -> ModelReply:
         if reply.stop is None:
@@ -139,7 +150,7 @@ async def gather(stream: AsyncIterable[Any], reply: Gathered, on_progress: Calla
             on_progress(reply.characters)
 
 
-def parameters(model: str, request: ModelRequest) -> dict[str, Any]:
+def parameters(model: str, request: ModelRequest, forced: bool) -> dict[str, Any]:
     """The request as Anthropic takes it. What stays the same (tools, system) comes first and is cached."""
     body: dict[str, Any] = {
         "model": model,
@@ -151,7 +162,7 @@ def parameters(model: str, request: ModelRequest) -> dict[str, Any]:
         body["temperature"] = request.temperature
     if request.schema_ is not None:
         body["tools"] = [tool(request)]
-        body["tool_choice"] = {"type": "tool", "name": request.schema_name}
+        body["tool_choice"] = {"type": "tool", "name": request.schema_name} if forced else {"type": "auto"}
     return body
 
 
@@ -167,6 +178,6 @@ def conversation(request: ModelRequest) -> list[dict[str, Any]]:
 def tool(request: ModelRequest) -> dict[str, Any]:
     return {
         "name": request.schema_name,
-        "description": "Give the answer in this form.",
+        "description": "Gives the answer. Always answer by calling this tool, once.",
         "input_schema": cast("dict[str, Any]", request.schema_),
     }

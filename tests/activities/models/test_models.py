@@ -233,6 +233,14 @@ async def test_anthropic_request(model_server: ModelServer) -> None:
     assert (body["stream"], body["max_tokens"], body["model"]) == (True, 100, "claude-haiku-4-5")
 
 
+async def test_a_model_that_takes_no_forced_tool_is_asked_to_use_it(model_server: ModelServer) -> None:
+    models = connect(model_server, "anthropic")
+    refused = error(400, "invalid_request_error", "Thinking may not be enabled when tool_choice forces tool use.")
+    model_server.script(refused, Scripted(text='{"colour": "red"}'))
+    assert (await models.call(ASKED)).data == {"colour": "red"}
+    assert [asked.body["tool_choice"]["type"] for asked in model_server.requests] == ["tool", "auto"]
+
+
 async def test_a_second_turn_reuses_the_first_as_a_cached_prefix(model_server: ModelServer) -> None:
     turns = (
         Message(role="user", text="Hello?"),

@@ -245,6 +245,11 @@ async def test_a_busy_model_is_left_to_temporal(bench: Bench, model_server: Mode
     assert [entry.outcome for entry in bench.entries()] == ["intent", "failed", "intent", "ok"]
 
 
+async def test_a_provider_that_is_out_for_an_hour_is_not_waited_for(bench: Bench, model_server: ModelServer) -> None:
+    model_server.script(error(429, "rate_limit_error", "Slow", retry_after="3600"))
+    assert "3600 s" in (await bench.rewrite()).fallback
+
+
 async def test_a_repeated_attempt_does_not_pay_again(bench: Bench, model_server: ModelServer) -> None:
     model_server.script(Scripted(data=GOOD))
     first = await bench.rewrite()
