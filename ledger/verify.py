@@ -6,7 +6,8 @@ that was sealed has been changed, deleted, put elsewhere or back-dated.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -54,6 +55,19 @@ UNSEALED = (
     .where(leaves.c.entry.is_(None))
     .order_by(entries.c.id)
 )
+
+
+@dataclass(frozen=True)
+class Span:
+    """A head and the places that it was the first to cover; times as the ledger's text."""
+
+    head: RowMapping
+    number: int
+    start: int
+    end: int
+    opened: str
+    earliest: str
+    latest: str
 
 
 class Verifier:
@@ -137,43 +151,43 @@ class Verifier:
 
     def _check_leaves(self, connection: Connection, rows: Sequence[RowMapping]) -> None:
         """Walk the leaves in order, and compare the tree with each head when its size is reached."""
-        tree, upcoming = Tree(), iter(rows)
-        head, before, last = next(upcoming, None), None, 0
+        tree, spans, last = Tree(), iter(_spans(rows)), 0
+        span = next(spans, None)
         for leaf in self._stream(connection, LEAVES):
             if leaf.position != tree.size:
                 self._say(f"places {tree.size} to {leaf.position - 1} of the tree were deleted")
                 tree = _jump(leaf.position)
-            while head is not None and tree.size >= head["size"]:
-                head, before, last = next(upcoming, None), head, 0
-            self._check_place(leaf, head, before, last)
+            while span is not None and tree.size >= span.end:
+                span, last = next(spans, None), 0
+            self._check_place(leaf, span, last)
             last = leaf.entry
             tree.add(signing.leaf_data(leaf.entry, leaf.recorded_at, leaf.digest))
-            if head is not None and tree.size == head["size"]:
-                tree = self._check_root(tree, head, 0 if before is None else before["size"])
+            if span is not None and tree.size == span.end:
+                tree = self._check_root(tree, span)
         self.sealed = tree.size
         if rows and tree.size < rows[-1]["size"]:
             self._say(f"places {tree.size} to {rows[-1]['size'] - 1} of the tree were deleted")
 
-    def _check_root(self, tree: Tree, head: RowMapping, first: int) -> Tree:
+    def _check_root(self, tree: Tree, span: Span) -> Tree:
         """The tree to go on with: after a wrong root, that of the head itself, so that later heads are
         judged on their own leaves."""
-        signed = _tree_of(head)
+        head, signed = span.head, _tree_of(span.head)
         if PREFIX + tree.root().hex() == head["root"]:
             if signed is None or signed.frontier != tree.frontier:
                 self._say(f"head {head['number']} was altered: its kept frontier is not that of its tree")
             return tree
         self._say(
-            f"head {head['number']} signed another root than that of places {first} to {tree.size - 1}: "
+            f"head {head['number']} signed another root than that of places {span.start} to {span.end - 1}: "
             "an entry there was changed, deleted, reordered or back-dated, or the head was altered"
         )
         return signed or tree
 
-    def _check_place(self, leaf: Leaf, head: RowMapping | None, before: RowMapping | None, last: int) -> None:
+    def _check_place(self, leaf: Leaf, span: Span | None, last: int) -> None:
         """One leaf: in its place, under its head, in time, and its entry as it was sealed."""
-        if head is None:
+        if span is None:
             self._say(f"entry {leaf.entry} has place {leaf.position}, but the head over it was deleted")
             return
-        if leaf.head != head["number"]:
+        if leaf.head != span.number:
             self._say(f"entry {leaf.entry} was reordered: it was sealed under head {leaf.head}")
         elif leaf.entry <= last:
             self._say(f"entry {leaf.entry} was reordered: it stands after entry {last}")
@@ -189,15 +203,15 @@ class Verifier:
                 f"entry {leaf.entry} was back-dated: it says it was recorded {leaf.entry_recorded_at}, "
                 f"and it was sealed as recorded {leaf.recorded_at}"
             )
-        self._check_time(leaf, head, before)
+        self._check_time(leaf, span)
 
-    def _check_time(self, leaf: Leaf, head: RowMapping, before: RowMapping | None) -> None:
-        if before is not None and leaf.recorded_at < _shifted(before["sealed_at"], -SKEW):
+    def _check_time(self, leaf: Leaf, span: Span) -> None:
+        if leaf.recorded_at < span.earliest:
             self._say(
                 f"entry {leaf.entry} was back-dated: it says it was recorded {leaf.recorded_at}, "
-                f"but head {before['number']} of {moment_text(before['sealed_at'])} did not have it"
+                f"but head {span.number - 1} of {span.opened} did not have it"
             )
-        elif leaf.recorded_at > _shifted(head["sealed_at"], SKEW):
+        elif leaf.recorded_at > span.latest:
             self._say(f"entry {leaf.entry} says it was recorded after the head that sealed it")
 
     # Entries
@@ -212,10 +226,14 @@ class Verifier:
         except ValueError:
             self._say(f"entry {row.id} is no entry: its body cannot be read")
             return
+        found = row[-len(COLUMNS) :]
+        if found != tuple(expected.values()):
+            self._name_columns(row.id, expected, dict(zip(COLUMNS, found, strict=True)))
+
+    def _name_columns(self, entry: int, expected: dict[str, str], found: dict[str, str]) -> None:
         for name, value in expected.items():
-            found = getattr(row, name)
-            if found != value and found != clean(value):
-                self._say(f"entry {row.id} was changed: its {name!r} is not what its sealed body says")
+            if found[name] != clean(value):
+                self._say(f"entry {entry} was changed: its {name!r} is not what its sealed body says")
 
     def _name_mismatches(self, connection: Connection) -> None:
         """An entry with another digest than its leaf: another entry put in its place, or a changed one."""
@@ -236,6 +254,15 @@ class Verifier:
         return connection.execution_options(yield_per=PAGE).execute(query)
 
 
+def _spans(rows: Sequence[RowMapping]) -> Iterator[Span]:
+    start, opened, earliest = 0, "", ""
+    for row in rows:
+        sealed_at: datetime = row["sealed_at"]
+        latest = moment_text(sealed_at + SKEW)
+        yield Span(row, row["number"], start, row["size"], opened, earliest, latest)
+        start, opened, earliest = row["size"], moment_text(sealed_at), moment_text(sealed_at - SKEW)
+
+
 def _jump(size: int) -> Tree:
     """A tree that stands at `size` after a gap; its root is wrong until the next head's frontier is taken."""
     return Tree(size, [b"\0" * 32] * size.bit_count())
@@ -248,7 +275,3 @@ def _tree_of(head: RowMapping) -> Tree | None:
     except ValueError:
         return None
     return tree if PREFIX + tree.root().hex() == head["root"] else None
-
-
-def _shifted(moment: datetime, by: timedelta) -> str:
-    return moment_text(moment + by)
