@@ -21,6 +21,8 @@ _CALL = re.compile(r"\b[A-Za-z_]\w*(?=\(\))")
 _FLAG = re.compile(r"(?<![\w-])--?[a-z][\w-]+")
 _WORDS = re.compile(r"[\w.+#@/-]*\w")
 
+_V = re.compile(r"\bv(?=\d)")
+
 _FACTS = (_URL, _DOMAIN, _HANDLE, _REFERENCE, _DIGITS, _SNAKE, _HUMPS, _DOTTED, _CALL, _FLAG)
 
 
@@ -34,7 +36,12 @@ def facts(text: str) -> Iterator[str]:
 
 def evidence(changes: Iterable[Change]) -> str:
     """Everything that the commits say and touch, in lower case."""
-    return "\n".join(part for change in changes for part in _texts(change)).casefold()
+    return _bare("\n".join(part for change in changes for part in _texts(change)))
+
+
+def _bare(text: str) -> str:
+    """Lower case, and versions without their v: v2.0 and 2.0 are the same fact."""
+    return _V.sub("", text.casefold())
 
 
 def _texts(change: Change) -> Iterator[str]:
@@ -55,7 +62,7 @@ def invented(text: str, known: str, references: Iterable[str] = ()) -> list[str]
 
 
 def _occurs(fact: str, known: str, cut: bool) -> bool:
-    wanted = fact.casefold()
+    wanted = _bare(fact)
     at = known.find(wanted)
     while at >= 0:
         after = known[at + len(wanted) : at + len(wanted) + 1]

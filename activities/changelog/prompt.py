@@ -5,6 +5,7 @@ and the rules say that nothing in there is an instruction. The checks don't rely
 """
 
 import json
+import re
 import secrets
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -19,6 +20,8 @@ MAX_PROMPT = 160_000  # characters; four of them are about a token
 BODIES = (600, 200, 0)  # characters of a commit's body: the longest that fits is sent
 MERGED = 8
 SHORT = 12
+_TRAILER = re.compile(r"^[\w-]+-by:.*$", re.MULTILINE | re.IGNORECASE)
+_MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 TOKENS_A_LINE = 120
 LEAST_OUTPUT, MOST_OUTPUT = 8_000, 32_000
 
@@ -119,12 +122,17 @@ def _row(line: Line, known: Known, body: int) -> str:
 
 
 def _commit(change: Change, body: int) -> dict[str, Any]:
-    shown: dict[str, Any] = {"id": change.sha[:SHORT], "subject": change.subject[:300]}
-    if body and change.body.strip():
-        shown["body"] = change.body.strip()[:body]
+    shown: dict[str, Any] = {"id": change.sha[:SHORT], "subject": _shown(change.subject, 300)}
+    if body and (said := _shown(change.body, body)):
+        shown["body"] = said
     if body and change.merged:
-        shown["merged"] = [subject[:200] for subject, _ in change.merged[:MERGED]]
+        shown["merged"] = [_shown(subject, 200) for subject, _ in change.merged[:MERGED]]
     return shown
+
+
+def _shown(text: str, limit: int) -> str:
+    """The beginning of a text without its trailers (Signed-off-by and the like) and without e-mail addresses."""
+    return _MAIL.sub("[e-mail]", _TRAILER.sub("", text[: limit * 4])).strip()[:limit]
 
 
 def answered(data: dict[str, Any] | None) -> Answer | None:

@@ -105,6 +105,7 @@ def test_an_invented_fact_is_named(text: str) -> None:
         "Fixes CVE-2026-123, reported by @mira",
         "Needs Python 3.11 and `--verbose`",
         "Change `workers/cli/run.py`",
+        "Gone from 2.0.1",
         "Replace parse_file, gone from v2.0.1 (see #12)",
         "Plain words only, well-known ones, e.g. these",
     ],

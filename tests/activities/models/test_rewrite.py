@@ -148,6 +148,16 @@ async def test_what_strangers_wrote_is_fenced(bench: Bench, model_server: ModelS
     assert system == model_server.requests[1].body["system"][0]["text"]
 
 
+async def test_no_address_of_a_person_is_sent(tmp_path: Path, ledger: Ledger, model_server: ModelServer) -> None:
+    body = "Shows each step.\n\nReported by mira@example.com\nSigned-off-by: Ada Lovelace <ada@example.org>"
+    changes = (CHANGES[0].model_copy(update={"body": body, "email": "eve@example.net"}), CHANGES[1])
+    model_server.script(Scripted(data=GOOD))
+    await build(tmp_path, ledger, settings(model_server), changes).rewrite()
+    sent = model_server.requests[0].prompt
+    assert "Shows each step." in sent
+    assert not any(word in sent for word in ("example.com", "Lovelace", "example.org", "example.net"))
+
+
 async def test_an_invention_is_caught_and_said(bench: Bench, model_server: ModelServer) -> None:
     model_server.script(Scripted(data=INVENTED), Scripted(data=GOOD))
     first = await bench.rewrite()
