@@ -25,7 +25,7 @@ WITH_FILES: tuple[str, ...] = (
 )
 
 
-@dataclass
+@dataclass(slots=True)
 class Record:
     """A commit as git log printed it. Files are (path, added, deleted); -1 and -1 for a binary one."""
 

@@ -92,7 +92,10 @@ async def _dated(git: Git, day: str, tip: str) -> str:
 
 async def _last_before(git: Git, time: int, tip: str) -> str:
     """The newest commit of the first-parent line from before a time; empty if all are younger."""
-    found = await git.lines("rev-list", "-1", "--first-parent", f"--before={time - 1}", tip)
+    if time <= 0:
+        return ""
+    # Not --before: it takes a small number for something other than seconds.
+    found = await git.lines("rev-list", "-1", "--first-parent", f"--min-age={time - 1}", tip)
     return found[0] if found else ""
 
 

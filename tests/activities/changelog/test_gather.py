@@ -86,6 +86,8 @@ async def test_a_range_by_tag_branch_sha_and_day(toolbox: Toolbox, tmp_path: Pat
         (sha[:8], 1, f"since commit {sha[:8]}"),
         (day, 2, f"since {day}"),
         ("2001-01-01", 8, "since 2001-01-01"),
+        ("1970-01-02", 8, "since 1970-01-02"),
+        ("1969-01-01", 8, "since 1969-01-01"),
     ]:
         found, history = await gathered(toolbox, folder, since=since)
         assert (found.commits, history.base_says) == (count, says)
