@@ -106,7 +106,10 @@ def list_folder(folder: int, path: str) -> list[str]:
 
 
 def write_file(folder: int, path: str, data: bytes, mode: int) -> None:
-    """Create or replace a file, atomically: a link or fifo of that name is replaced, never written to."""
+    """Create or replace a file, atomically: a link or fifo of that name is replaced, never written to.
+
+    What is made belongs to the owner of the folder, also when root makes it.
+    """
     pure = PurePosixPath(relative(path))
     if not pure.name or pure.name == "..":
         raise BadInput(f"{path!r} names no file.", subject=path)
@@ -126,6 +129,7 @@ def _make_parents(folder: int, parents: PurePosixPath) -> int:
         try:
             if step.name != "..":
                 os.mkdir(step.name, 0o755, dir_fd=current)
+                _give(current, step.name)
         except FileExistsError:
             pass
         except OSError:
@@ -136,6 +140,13 @@ def _make_parents(folder: int, parents: PurePosixPath) -> int:
     return current
 
 
+def _give(parent: int, name: str) -> None:
+    """Hand what was just made to the parent folder's owner, never following a link."""
+    owner = os.fstat(parent)
+    if owner.st_uid != os.geteuid():
+        os.chown(name, owner.st_uid, owner.st_gid, dir_fd=parent, follow_symlinks=False)
+
+
 def _replace(parent: int, name: str, data: bytes, mode: int) -> None:
     temporary = f".{secrets.token_hex(8)}.new"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -143,6 +154,7 @@ def _replace(parent: int, name: str, data: bytes, mode: int) -> None:
         with os.fdopen(os.open(temporary, flags, mode & 0o777, dir_fd=parent), "wb") as file:
             file.write(data)
             os.fchmod(file.fileno(), mode & 0o777)
+        _give(parent, temporary)
         os.replace(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
     except OSError:
         with suppress(FileNotFoundError):

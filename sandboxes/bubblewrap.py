@@ -34,18 +34,21 @@ class BubblewrapSandbox:
         program: str,
         options: list[str],
         hierarchies: cgroups.Hierarchies | None,
+        work: Path,
+        user: process.User | None,
     ) -> None:
         self.id = box.name
         self.policy = policy
         self._box = box
         self._lock = lock
         self._program = program
+        self._user = user
         self._options = options
         self._hierarchies = hierarchies
         self._cgroup = hierarchies.at(box.name) if hierarchies else None
         self._limits = limits.of(policy, cgroup=hierarchies is not None)
         self._seccomp = seccomp.compiled(host_network=policy.network == "open")
-        self._work = os.open(box / "work", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._work = os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._ending = False
         self._running: set[process.Started] = set()
 
@@ -81,7 +84,7 @@ class BubblewrapSandbox:
     def _start(self, argv: Sequence[str], *, cwd: str, env: Mapping[str, str], stdin: bool) -> process.Started:
         options = [*self._options, *arguments.for_command(self.policy, cwd=cwd, env=env)]
         try:
-            return process.start(self._program, options, argv, seccomp=self._seccomp, stdin=stdin)
+            return process.start(self._program, options, argv, seccomp=self._seccomp, stdin=stdin, user=self._user)
         except OSError as error:
             if error.errno == errno.E2BIG:
                 raise BadInput("The command line is too long.", subject=argv[0]) from error
@@ -122,7 +125,12 @@ class BubblewrapSandbox:
         try:
             if self._cgroup:
                 self._cgroup.join(started.init_pid)
-            limits.apply(started.init_pid, self._limits)
+            if self._user:
+                limits.apply_as(started.init_pid, self._limits, self._user.uid, self._user.gid)
+            else:
+                limits.apply(started.init_pid, self._limits)
+        except ProcessLookupError:
+            return  # bubblewrap is gone already; `check_command_ran` tells why
         except OSError as error:
             raise SandboxFailed(f"The sandbox's limits could not be set: {error}.", subject=self.id) from error
 
@@ -163,6 +171,18 @@ class BubblewrapSandbox:
         await process.surely(self.destroy())
 
 
+def _user(mounts: Sequence[Mount]) -> process.User | None:
+    """A worker that is root works on somebody else's folder as that user: inside it has no capability to pass
+    over permissions, and what it makes there has to belong to the folder's owner."""
+    if os.geteuid() != 0:
+        return None
+    for mount in sorted(mounts, key=lambda mount: not mount.writable):
+        owner = mount.source.stat()
+        if owner.st_uid != 0:
+            return process.User(owner.st_uid, owner.st_gid)
+    return None
+
+
 def _check_words(words: Sequence[str]) -> None:
     for word in words:
         if "\0" in word:
@@ -190,17 +210,23 @@ class Bubblewrap:
             if not mount.source.exists():
                 raise BadInput(f"{str(mount.source)!r} is not there to be mounted.", subject=str(mount.source))
 
-        def options(box: Path) -> list[str]:
-            files = self.folder / "etc"
-            return arguments.options(policy, work=box / "work", etc=files, mounts=mounts, tmpfs_size=tmpfs_size)
-
-        options(self.folder)  # a bad mount is refused before anything is made
+        user = _user(mounts)
+        arguments.options(policy, work=self.folder, etc=self.folder, mounts=mounts, tmpfs_size=False)  # or BadInput
         with _disk_errors(self.folder):
             box, lock = reaper.make(self.folder, owner)
         try:
+            home, files = box, self.folder / "etc"
+            if user:
+                home = reaper.make_outside(box, user)
+                files = home / "etc"
+                etc.write(files)
             if hierarchies:
                 hierarchies.at(box.name).make(policy)
-            return BubblewrapSandbox(box, lock, policy, program=program, options=options(box), hierarchies=hierarchies)
+            work = home / "work"
+            options = arguments.options(policy, work=work, etc=files, mounts=mounts, tmpfs_size=tmpfs_size)
+            return BubblewrapSandbox(
+                box, lock, policy, program=program, options=options, hierarchies=hierarchies, work=work, user=user
+            )
         except OSError as error:
             reaper.remove(box, hierarchies)
             os.close(lock)

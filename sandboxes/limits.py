@@ -6,6 +6,7 @@ They are set from outside by prlimit while that process still waits, so nothing 
 import contextlib
 import platform
 import resource
+import subprocess
 
 from contracts.policy import SandboxPolicy
 
@@ -40,3 +41,22 @@ def apply(pid: int, limits: dict[int, int]) -> None:
         lower = value if hard == resource.RLIM_INFINITY else min(value, hard)
         with contextlib.suppress(ProcessLookupError):
             resource.prlimit(pid, which, (lower, lower))
+
+
+def apply_as(pid: int, limits: dict[int, int], uid: int, gid: int) -> None:
+    """The same for a process of another user: root in a container often lacks the right, the user has it.
+
+    Raises OSError."""
+    names = {getattr(resource, f"RLIMIT_{name}"): name.lower() for name in ("CORE", "FSIZE", "NOFILE", "NPROC", "DATA")}
+    wanted = [f"--{names[which]}={value}:{value}" for which, value in limits.items()]
+    done = subprocess.run(
+        ["/usr/bin/prlimit", "--pid", str(pid), *wanted],
+        user=uid,
+        group=gid,
+        extra_groups=[],
+        env={},
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise OSError(done.stderr.decode(errors="replace").strip())

@@ -86,6 +86,14 @@ async def feed(descriptor: int, data: bytes) -> None:
         os.close(descriptor)
 
 
+@dataclass(frozen=True)
+class User:
+    """Whom a sandbox runs as, where that isn't the worker's own user."""
+
+    uid: int
+    gid: int
+
+
 @dataclass
 class Output:
     """Collects stdout and stderr under one common limit; what goes past it is read and dropped."""
@@ -160,8 +168,9 @@ class Started:
         return SandboxFailed(f"bubblewrap could not build the sandbox: {words or 'it said nothing'}.")
 
     def go(self) -> None:
-        """Let the command start."""
-        os.write(self.hold, b"x")
+        """Let the command start. If bubblewrap is gone, `check_command_ran` will tell why."""
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self.hold, b"x")
 
     async def ended(self) -> int:
         """The command's exit code (128 + n after signal n), once the whole tree is gone."""
@@ -210,7 +219,9 @@ class Started:
                 os.close(descriptor)
 
 
-def start(program: str, options: Sequence[str], argv: Sequence[str], *, seccomp: bytes, stdin: bool) -> Started:
+def start(
+    program: str, options: Sequence[str], argv: Sequence[str], *, seccomp: bytes, stdin: bool, user: User | None = None
+) -> Started:
     """Start bubblewrap with an empty environment, the command held back. Raises OSError."""
     status_read, status_write = os.pipe2(os.O_CLOEXEC)
     hold_read, hold_write = os.pipe2(os.O_CLOEXEC)
@@ -228,6 +239,9 @@ def start(program: str, options: Sequence[str], argv: Sequence[str], *, seccomp:
             cwd="/",
             pass_fds=theirs,
             bufsize=0,
+            user=user.uid if user else None,
+            group=user.gid if user else None,
+            extra_groups=[] if user else None,
         )
     except BaseException:
         os.close(status_read)

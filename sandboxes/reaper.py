@@ -12,6 +12,7 @@ import secrets
 import shutil
 import signal
 import stat
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from sandboxes import cgroups
+from sandboxes.process import User
 
 BOXES = "boxes"
 
@@ -38,6 +40,20 @@ def _creating(folder: Path, *, alone: bool) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def outside(box: Path) -> Path:
+    """Where a sandbox of another user lives: our own folders are closed to that user."""
+    return Path(tempfile.gettempdir(), f"countersign-{box.name}")
+
+
+def make_outside(box: Path, user: User) -> Path:
+    """A folder that the user can reach, with `work` inside. Raises OSError."""
+    folder = outside(box)
+    for path in (folder, folder / "work"):
+        path.mkdir(mode=0o700)
+        os.chown(path, user.uid, user.gid)
+    return folder
 
 
 def make(folder: Path, owner: str) -> tuple[Path, int]:
@@ -99,7 +115,8 @@ def _is_orphan(box: Path) -> bool:
 
 def processes_inside(work: Path) -> list[int]:
     """Processes that have this very folder mounted at /work."""
-    marks = (f"{work.parent.name}/work /work ", f"{work.parent.name}/work//deleted /work ")
+    name = work.parent.name
+    marks = (f"{name}/work /work ", f"{name}/work//deleted /work ")
     return [pid for pid in _pids() if any(mark in _mounts(pid) for mark in marks)]
 
 
@@ -128,8 +145,9 @@ def remove(box: Path, hierarchies: cgroups.Hierarchies | None) -> None:
     """Remove the cgroup, then the folder, so that a half-done removal is found again. Idempotent."""
     if hierarchies:
         hierarchies.at(box.name).remove()
-    if box.exists():
-        _remove_tree(box)
+    for folder in (outside(box), box):
+        if folder.exists():
+            _remove_tree(folder)
 
 
 def _remove_tree(folder: Path) -> None:
