@@ -33,7 +33,7 @@ class Narrator(Terminal):
         self.screen = screen
 
     def say(self, text: str) -> None:
-        self.screen.print(f"  [dim]{escape(text)}[/dim]")
+        self.screen.print(f"  [dim]{escape(text)}[/dim]", soft_wrap=True)
 
     def chapter(self, text: str) -> None:
         self.screen.print(f"\n[bold cyan]▸ {escape(text)}[/bold cyan]")

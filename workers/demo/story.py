@@ -24,6 +24,8 @@ from workers.cli import decisions, runs
 from workers.cli.show import print_proposal
 from workers.demo.repository import LOOK_BACK, clone_of, git, head_of, since
 from workers.demo.stage import PERSON, Narrator, Stage, fault_file, fresh, open_stage, settings_for
+from workers.installation import open_ledger
+from workers.settings import Settings
 
 LINK_SECONDS = 3600
 RUN_LIMIT = 600.0
@@ -46,11 +48,12 @@ async def demo(repository: Path, folder: Path, screen: Console, *, attended: boo
         first = await first_run(stage, repository)
         if first is not None:
             await second_run(stage, repository, head)
-        narrator.chapter("The log proves itself")
-        verify(stage)
-        if first is not None:
-            show_commit(stage, repository, first)
+        narrator.chapter("Stopping everything")
     leave(narrator, folder)
+    narrator.chapter("The log proves itself")
+    verify(settings, narrator)
+    if first is not None:
+        show_commit(narrator, repository, first)
     narrator.tell(f"The demo took {time.monotonic() - began:.0f} seconds.")
 
 
@@ -65,6 +68,8 @@ async def first_run(stage: Stage, repository: Path) -> EffectRecord | None:
     while record.state == "waiting":
         await review(stage, waiting(stage, run))
         record = await follow(stage, run, leaving=True)
+    if record.state == "failed":
+        raise CountersignError(f"The run failed: {record.says}", subject=run)
     stage.narrator.tell(f"The run ended: {record.state}. {record.says}")
     return only_effect(stage, run) if record.state == "done" else None
 
@@ -207,23 +212,26 @@ def branch_of(effect: EffectRecord) -> str:
     return str(effect.outcome["branch"])
 
 
-def verify(stage: Stage) -> None:
-    stage.here.ledger.seal()
-    found = stage.here.ledger.verify()
+def verify(settings: Settings, narrator: Narrator) -> None:
+    """With everything stopped: seal what is new, and check all of it."""
+    ledger = open_ledger(settings, seals=True)
+    try:
+        ledger.seal()
+        found = ledger.verify()
+    finally:
+        ledger.close()
     if not found.ok:
         raise CountersignError(f"The log does not verify: {'; '.join(found.problems)}", subject="ledger")
-    stage.narrator.tell(
-        f"{found.entries} entries, all sealed under {found.heads} signed heads; none was changed or removed."
-    )
+    narrator.tell(f"{found.entries} entries, all sealed under {found.heads} signed heads; none was changed or removed.")
 
 
-def show_commit(stage: Stage, repository: Path, effect: EffectRecord) -> None:
+def show_commit(narrator: Narrator, repository: Path, effect: EffectRecord) -> None:
     """The commit as git shows it, and how to take it back."""
     commit, branch = str(effect.outcome["commit"]), branch_of(effect)
-    stage.narrator.chapter(f"The commit on branch {branch}")
+    narrator.chapter(f"The commit on branch {branch}")
     shown = git(repository, "show", "--stat", "-p", "--no-ext-diff", "--no-textconv", "--no-color", commit)
-    stage.narrator.screen.print(Syntax(shown, "diff", word_wrap=True, background_color="default"))
-    stage.narrator.tell(f"Your work tree was not touched. To remove the branch: git -C {repository} branch -D {branch}")
+    narrator.screen.print(Syntax(shown, "diff", word_wrap=True, background_color="default"))
+    narrator.tell(f"Your work tree was not touched. To remove the branch: git -C {repository} branch -D {branch}")
 
 
 def leave(narrator: Narrator, folder: Path) -> None:
