@@ -65,20 +65,23 @@ async def _alone(mirror: Path) -> AsyncIterator[None]:
     """Hold the mirror's lock. Whoever held it and died left git's own locks behind; they are removed."""
     path = mirror.with_suffix(".lock")
     with path.open("w") as lock:
-        await asyncio.wait_for(_locked(lock.fileno(), mirror), WAIT_SECONDS)
+        await _locked(lock.fileno(), mirror)
         for stale in [*mirror.glob("*.lock"), *mirror.glob("refs/**/*.lock")]:
             stale.unlink(missing_ok=True)
         yield
 
 
 async def _locked(descriptor: int, mirror: Path) -> None:
-    while True:
+    for _ in range(WAIT_SECONDS * 5):
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             await asyncio.sleep(0.2)
-        else:
-            return
+    raise TookTooLong(
+        f"Another run has been fetching {mirror.name!r} for {WAIT_SECONDS} seconds.",
+        subject=mirror.name,
+        way_out="Wait for it, or stop it.",
+    )
 
 
 async def _update(sandbox: Sandbox, url: str) -> None:

@@ -145,7 +145,7 @@ def _opened(folder: Path, git_dir: Path, repository: str) -> Source:
     if (common / "objects" / "info" / "alternates").is_file():
         way_out = "Run `git repack -a -d` there and remove objects/info/alternates."
         raise not_one(repository, "it borrows its objects from another repository", way_out)
-    return Source(str(folder), common, head)
+    return Source(str(folder.parent if folder.name == ".git" else folder), common, head)
 
 
 def _head_of(worktree: Path) -> str:

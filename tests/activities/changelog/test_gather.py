@@ -14,13 +14,25 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.changelog.gather import ChangelogGathering
+from activities.changelog.git import failed
 from activities.changelog.gitlog import LogReader, Record
 from activities.toolbox import Identity, Toolbox
 from contracts.changelog import ChangelogRequest, Gathered, History
-from contracts.errors import AccessRefused, BadInput, ChangelogStructure, CountersignError, NotARepository, UnknownRange
+from contracts.errors import (
+    AccessRefused,
+    BadInput,
+    ChangelogStructure,
+    CountersignError,
+    DiskFull,
+    NotARepository,
+    TookTooLong,
+    UnknownRange,
+)
+from contracts.policy import SandboxPolicy
 from contracts.records import EffectRecord
 from ledger import FolderArtifacts, Ledger
 from sandboxes.bubblewrap import Bubblewrap
+from sandboxes.protocol import Result
 from tests.support.repositories import DAY, START, Commit, build, git, many, small, stream
 
 
@@ -201,6 +213,23 @@ async def test_a_broken_repository(toolbox: Toolbox, tmp_path: Path) -> None:
     assert str(folder) in error.what
 
 
+async def test_a_repository_that_takes_too_long(
+    toolbox: Toolbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.changelog.gather.POLICY", SandboxPolicy(wall_seconds=0.001))
+    folder = small(tmp_path / "demo")
+    error = await refusal(toolbox, folder)
+    assert isinstance(error, TookTooLong)
+    assert str(folder) in error.what
+
+
+def test_a_disk_that_is_full() -> None:
+    said = Result(128, b"", b"fatal: write error: No space left on device\n", 0.1)
+    error = failed(said, "/r")
+    assert isinstance(error, DiskFull)
+    assert error.subject == "/r"
+
+
 async def test_borrowed_objects_are_refused(toolbox: Toolbox, tmp_path: Path) -> None:
     small(tmp_path / "a")
     git(tmp_path, "clone", "--quiet", "--shared", "a", "b")
@@ -217,6 +246,9 @@ async def test_other_places_of_the_git_folder(toolbox: Toolbox, tmp_path: Path) 
     for other in (tmp_path / "bare.git", tmp_path / "apart", folder / "src", f"file://{folder}"):
         _, history = await gathered(toolbox, other)
         assert history.head == git(folder, "rev-parse", "main")
+    for other in (folder, folder / "src", folder / ".git", folder / ".git" / "refs"):
+        _, history = await gathered(toolbox, other)
+        assert history.repository == str(folder), "one repository has one name, or its last signed one is not found"
 
 
 async def test_a_detached_head(toolbox: Toolbox, tmp_path: Path) -> None:

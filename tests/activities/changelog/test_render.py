@@ -1,11 +1,13 @@
 """The entry as text, and from a person's text back to lines."""
 
+from collections import Counter
+
 import pytest
 from markdown_it import MarkdownIt
 
 from activities.changelog import edit
 from activities.changelog.render import MAX_LINES, contributors, entry, escaped, make_draft
-from contracts.changelog import Change, History, LeftOut, Line
+from contracts.changelog import SECTIONS, Change, History, LeftOut, Line, Section
 from contracts.errors import BadInput
 
 SHAS = [f"{number:040x}"[::-1] for number in range(0x1A2B3C, 0x1A2B3C + 6)]
@@ -121,6 +123,17 @@ def test_an_entry_is_bounded_and_what_is_beyond_is_named() -> None:
     assert len(draft.lines) == MAX_LINES
     assert [out.sha for out in draft.left_out] == [SHAS[1], SHAS[0], SHAS[0]]
     assert len(draft.markdown) < MAX_LINES * 700
+
+
+def test_past_the_bound_each_section_gives_way_and_breaking_last() -> None:
+    def lines(section: Section, count: int) -> list[Line]:
+        return [Line(section=section, text=f"{section} {n}", changes=(SHAS[0],)) for n in range(count)]
+
+    many = [*lines("Added", MAX_LINES), *lines("Fixed", MAX_LINES), *lines("Breaking", 20)]
+    draft = make_draft(history(), "Unreleased", many)
+    counts = Counter(line.section for line in draft.lines)
+    assert counts == {"Breaking": 20, "Added": 240, "Fixed": 240}
+    assert [line.section for line in draft.lines] == sorted(counts.elements(), key=SECTIONS.index)
 
 
 # Edits
