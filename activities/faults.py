@@ -8,7 +8,19 @@ import os
 import signal
 from pathlib import Path
 
+# Around each of these steps: as it starts, when its work is done, and when its entry is in the ledger.
+STEPS = (
+    "changelog.gather",
+    "changelog.compose",
+    "changelog.propose",
+    "gate.judge",
+    "run.close",
+    "effect.carry_out",
+)
+MOMENTS = ("started", "worked", "entered")
+
 POINTS = (
+    *(f"{step}.{moment}" for step in STEPS for moment in MOMENTS),
     "effect.before_intent",
     "effect.after_intent",
     "effect.after_ask",
@@ -36,3 +48,9 @@ def fault(point: str) -> None:
             Path(once).parent.mkdir(parents=True, exist_ok=True)
             return fault(point)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def step_fault(step: str, moment: str) -> None:
+    """The fault point of a step's moment. Nothing for a step that has none, such as somebody's own."""
+    if step in STEPS:
+        fault(f"{step}.{moment}")

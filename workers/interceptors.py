@@ -14,6 +14,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from activities.faults import step_fault
 from contracts.errors import CountersignError, ModelBusy
 from contracts.records import Entry, RunRecord
 from ledger import Ledger
@@ -46,8 +47,11 @@ class LedgerActivityInbound(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         started = datetime.now(UTC)
         await self._open_run(started)
+        name = activity.info().activity_type
+        step_fault(name, "started")
         try:
             result = await super().execute_activity(input)
+            step_fault(name, "worked")
         except asyncio.CancelledError:
             await asyncio.shield(self._write(started, "cancelled", "It was cancelled.", {}))
             raise
@@ -56,6 +60,7 @@ class LedgerActivityInbound(ActivityInboundInterceptor):
             await self._write(started, "failed", failure.message, {"error": failure.type or "", **_way_out(error)})
             raise failure from error
         await self._write(started, "ok", says(result), facts(result))
+        step_fault(name, "entered")
         return result
 
     async def _open_run(self, started: datetime) -> None:

@@ -9,6 +9,7 @@ A person's edit of the text comes as the update `revise`, and answers with the n
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -105,8 +106,13 @@ class ReviewGate:
     async def _note(self, name: str, says: str) -> None:
         await step(NOTE, Note(run=workflow.info().workflow_id, name=name, says=says), summary=says)
 
-    def _on_decide(self, signed: SignedDecision) -> None:
-        # A repeated signal is one signal.
+    def _on_decide(self, given: Any = None, _more: Any = None) -> None:
+        # Anybody with access to Temporal can send anything here, and an error would stop the run for everybody:
+        # what is no decision is passed over. A repeated signal is one signal.
+        try:
+            signed = SignedDecision.model_validate(given)
+        except ValueError:
+            return
         if signed.id not in self._seen and len(self._unread) < MOST_UNREAD:
             self._seen.add(signed.id)
             self._unread.append(signed)

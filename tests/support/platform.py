@@ -131,7 +131,7 @@ async def here(temporal_server: DevServer, tmp_path_factory: pytest.TempPathFact
     discovery.add_folder(str(own))
     async with AsyncExitStack() as stack:
         platform = await Installation(temporal_server, tmp_path_factory.mktemp("state")).open(stack)
-        for kind in ("agents",):
+        for kind in ("agents", "effects"):
             worker = build(platform.client, kind, platform.tools, cached_workflows=0)
             await stack.enter_async_context(worker)
         watcher = asyncio.create_task(watch(platform.client, platform.ledger))

@@ -1,5 +1,6 @@
 """The changelog from a request to a commit in the real repository, on a real server with both workers."""
 
+import asyncio
 import subprocess
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from tests.support.repositories import Commit, build, git
 from workers.watcher import root_message
 
 CHANGELOG = b"# Changelog\n\n## [Unreleased]\n\n## [1.0.0] - 2023-11-01\n\n### Added\n\n- First release\n"
+
+BOT = "dependabot[bot] <bot@example.org>"
+NOT_REPOSITORIES = ["/nonexistent/place", "/etc/passwd", "/tmp", "--upload-pack=x", "ext::sh -c true"]
 
 
 def small_repository(folder: Path) -> Path:
@@ -211,7 +215,7 @@ async def test_a_failed_run_is_told_in_the_ledger(here: Platform, tmp_path: Path
         record = here.ledger.run(run)
         if record.state == "failed":
             break
-        await __import__("asyncio").sleep(0.1)
+        await asyncio.sleep(0.1)
     assert record.state == "failed"
     assert str(tmp_path) in record.says
     attempts = [entry for entry in here.ledger.entries(run=run) if entry.name == "changelog.gather"]

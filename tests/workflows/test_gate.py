@@ -150,5 +150,7 @@ async def test_a_rubbish_signal_does_no_harm(here: Platform) -> None:
     handle = here.client.get_workflow_handle(proposal.run)
     for rubbish in ("approve", {"verdict": "approve"}, None, [1, 2], {"statement": {}}):
         await handle.signal("decide", rubbish)
+    await handle.signal("decide")
+    await handle.signal("decide", args=["one", "too many"])
     await here.decide(proposal, "approve")
     assert (await here.outcome(proposal.run)).state == "done"
