@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic_core import from_json
 from sqlalchemy.engine import Connection, RowMapping
 
 from contracts.digests import canonical_json, tagged_digest
@@ -121,14 +122,14 @@ class Entries(Part):
 
 
 def _stored(row: RowMapping) -> StoredEntry:
-    fields: dict[str, Any] = json.loads(row["body"])
+    fields: dict[str, Any] = from_json(row["body"])
     fields |= {"id": row["id"], "digest": row["digest"], "sealed_in": row["head"]}
     return StoredEntry.model_validate(fields | {"recorded_at": row["recorded_at"]})
 
 
 def expected_columns(body: str) -> dict[str, str]:
     """What an entry's search columns have to be, from its body. ValueError when it is no entry."""
-    fields = json.loads(body)
+    fields = from_json(body)
     try:
         return {column: fields[column] for column in COLUMNS}
     except (KeyError, TypeError) as error:

@@ -44,9 +44,11 @@ class Seals(Part):
             raise _key_missing(path)
         key = signing.load_or_make(path)
         line = public_line(key, "countersign-ledger")
-        with self.store.write() as connection:
-            connection.execute(self.store.insert_once(meta), [{"name": "ledger_key", "value": line}])
-        if fingerprint(self.ledger_key() or line) != fingerprint(line):
+        if known is None:
+            with self.store.write() as connection:
+                connection.execute(self.store.insert_once(meta), [{"name": "ledger_key", "value": line}])
+            known = self.ledger_key()
+        if known != line:
             raise _key_differs(path)
         self.signing_key, self.signing_key_path = key, path
         if seal_seconds is not None:
