@@ -95,21 +95,24 @@ async def second_run(stage: Stage, repository: Path, head: str) -> None:
 
 async def kill_while_gathering(stage: Stage, run: str) -> None:
     """Kill the agents worker while its first activity runs, or right after, should that be quicker."""
-    handle = stage.here.client.get_workflow_handle(run)
-    while stage.here.ledger.run(run).state == "running":
-        pending = (await handle.describe()).raw_description.pending_activities
-        if any(
-            each.activity_type.name == CHANGELOG_GATHER.name
-            and each.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
-            for each in pending
-        ):
-            break
+    while stage.here.ledger.run(run).state == "running" and not await is_gathering(stage, run):
         await asyncio.sleep(0.01)
+    moment = "while it reads the history" if await is_gathering(stage, run) else "between two of its activities"
     pid = stage.supervisor.pid("agents")
     os.kill(pid, signal.SIGKILL)
-    stage.narrator.tell(f"kill -9 {pid}: the agents worker is dead, while it reads the history.")
+    stage.narrator.tell(f"kill -9 {pid}: the agents worker is dead, {moment}.")
     await asyncio.wait_for(stage.supervisor.restarted("agents"), RUN_LIMIT)
     stage.narrator.tell(f"It was started again as process {stage.supervisor.pid('agents')}. The run goes on.")
+
+
+async def is_gathering(stage: Stage, run: str) -> bool:
+    """Whether the activity that reads the history has been taken by the worker and is not done."""
+    description = await stage.here.client.get_workflow_handle(run).describe()
+    return any(
+        each.activity_type.name == CHANGELOG_GATHER.name
+        and each.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
+        for each in description.raw_description.pending_activities
+    )
 
 
 def report_once(stage: Stage, run: str, clone: Path, head: str, record: RunRecord) -> None:
