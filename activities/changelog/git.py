@@ -72,6 +72,9 @@ _SAYS: tuple[tuple[str, type[CountersignError], str], ...] = (
 )
 
 
+PARTIAL = "A partial clone has to be completed first: `git fetch --refetch --no-filter`. Else check it with `git fsck`."
+
+
 class Git:
     """A bare clone in a sandbox."""
 
@@ -146,7 +149,8 @@ def failed(result: Result, repository: str) -> CountersignError:
     for pattern, error, way_out in _SAYS:
         if re.search(pattern, said, re.IGNORECASE):
             return error(f"git could not read {repository!r}: {said}", subject=repository, way_out=way_out)
-    return not_one(repository, f"git says: {said}", "Check it with `git fsck`, or give another.")
+    way_out = PARTIAL if "unable to read" in said else "Check it with `git fsck`, or give another."
+    return not_one(repository, f"git says: {said}", way_out)
 
 
 def _words(stderr: bytes, limit: int = 300) -> str:

@@ -236,6 +236,13 @@ async def test_borrowed_objects_are_refused(toolbox: Toolbox, tmp_path: Path) ->
     assert "borrows its objects" in (await refusal(toolbox, tmp_path / "b")).what
 
 
+async def test_a_partial_clone_is_named(toolbox: Toolbox, tmp_path: Path) -> None:
+    folder = small(tmp_path / "demo")
+    git(folder, "config", "uploadpack.allowFilter", "true")
+    git(tmp_path, "clone", "--quiet", "--bare", "--filter=blob:none", f"file://{folder}", "partial")
+    assert "--refetch" in (await refusal(toolbox, tmp_path / "partial")).way_out
+
+
 async def test_other_places_of_the_git_folder(toolbox: Toolbox, tmp_path: Path) -> None:
     folder = small(tmp_path / "demo", checkout=True)
     git(folder, "worktree", "add", "--quiet", "-b", "topic", str(tmp_path / "linked"), "main~1")
