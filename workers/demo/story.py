@@ -95,9 +95,12 @@ async def second_run(stage: Stage, repository: Path, head: str) -> None:
 
 async def kill_while_gathering(stage: Stage, run: str) -> None:
     """Kill the agents worker while its first activity runs, or right after, should that be quicker."""
-    while stage.here.ledger.run(run).state == "running" and not await is_gathering(stage, run):
+    moment = "between two of its activities"
+    while stage.here.ledger.run(run).state == "running":
+        if await is_gathering(stage, run):
+            moment = "while it reads the history"
+            break
         await asyncio.sleep(0.01)
-    moment = "while it reads the history" if await is_gathering(stage, run) else "between two of its activities"
     pid = stage.supervisor.pid("agents")
     os.kill(pid, signal.SIGKILL)
     stage.narrator.tell(f"kill -9 {pid}: the agents worker is dead, {moment}.")
