@@ -4,7 +4,7 @@ import asyncio
 import socket
 import threading
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import ModuleType
 
 import uvicorn
@@ -17,6 +17,7 @@ from tests.support.model_server import anthropic_wire, openai_wire
 from tests.support.model_server.script import Asked, Scripted
 
 KEY = "sk-scripted-key-0123456789"
+Reply = Scripted | Callable[[Asked], Scripted]
 LABEL = {"x-scripted": "true"}
 
 
@@ -32,14 +33,15 @@ class ModelServer:
         self.models = models
         self.requests: list[Asked] = []
         self.surprises: list[Asked] = []
-        self.queue: deque[Scripted] = deque()
+        self.queue: deque[Reply] = deque()
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.uvicorn = uvicorn.Server(
             uvicorn.Config(self.app(), log_level="critical", lifespan="off", ws="none", timeout_graceful_shutdown=1)
         )
         self.thread = threading.Thread(target=self.serve, name="model-server", daemon=True)
 
-    def script(self, *replies: Scripted) -> None:
+    def script(self, *replies: Reply) -> None:
+        """Queue replies; a function is given the request and makes the reply from it."""
         self.queue.extend(replies)
 
     def reset(self) -> None:
@@ -86,7 +88,8 @@ class ModelServer:
         if not self.queue:
             self.surprises.append(asked)
             return Scripted(status=418, error="nothing_scripted", says="The test scripted no reply for this request")
-        return self.queue.popleft()
+        reply = self.queue.popleft()
+        return reply(asked) if callable(reply) else reply
 
     async def streamed(self, reply: Scripted, asked: Asked, wire: ModuleType) -> AsyncIterator[str]:
         try:
