@@ -139,7 +139,7 @@ def translated(error: Exception) -> ApplicationError:
     if isinstance(error, BUGS):
         message = f"A bug in this activity: {type(error).__name__}: {error}"
         return ApplicationError(message[:2000], type=type(error).__name__, non_retryable=True)
-    return ApplicationError(f"{type(error).__name__}: {error}"[:2000], type=type(error).__name__)
+    return ApplicationError((str(error) or type(error).__name__)[:2000], type=type(error).__name__)
 
 
 def _way_out(error: Exception) -> dict[str, JsonValue]:

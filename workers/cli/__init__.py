@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from contracts.errors import CountersignError
-from workers.cli import decisions, logs, new, people, processes, runs, schedules
+from workers.cli import decisions, demo, doctor, logs, new, people, processes, runs, schedules, up
 from workers.cli.common import print_problem
 
 app = typer.Typer(
@@ -16,7 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Background agent workflows with a person's signature on every effect.",
 )
-for part in (processes, runs, decisions, logs, people, new):
+for part in (up, demo, doctor, runs, decisions, logs, people, new, processes):
     part.register(app)
 app.add_typer(schedules.app, name="schedules", help="When workflows start by themselves.")
 app.add_typer(logs.app, name="ledger", help="The log of everything, and the proof that it is whole.")

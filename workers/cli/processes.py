@@ -1,4 +1,4 @@
-"""The commands that are processes: worker, console; and `up`, `doctor`, `demo` around them."""
+"""The commands that are one process of those that `up` supervises: worker, console."""
 
 from typing import Annotated, Literal
 
