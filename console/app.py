@@ -16,6 +16,7 @@ from console.deps import Console, ConsoleDeps
 from console.guard import Guard
 from console.limits import RateLimit
 from console.sessions import NotSignedIn
+from console.verification import Prover
 from contracts import errors
 from contracts.digests import short
 
@@ -28,7 +29,8 @@ SIGN_IN_TRIES = 10  # a minute and caller
 def create_app(deps: ConsoleDeps) -> FastAPI:
     """The console over its dependencies. Nothing is read from the environment."""
     app = FastAPI(title="Countersign", version="1", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    app.state.console = Console(deps, template_environment(), RateLimit(SIGN_IN_TRIES, 60))
+    limit, prover = RateLimit(SIGN_IN_TRIES, 60), Prover(deps.ledger)
+    app.state.console = Console(deps, template_environment(), limit, prover)
     for module in (inbox, proposals, runs, workflows, health, enter, events, api):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")

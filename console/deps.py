@@ -13,6 +13,7 @@ from temporalio.client import Client
 
 from console.limits import RateLimit
 from console.sessions import Session
+from console.verification import Prover
 from ledger import ArtifactStore, Ledger
 
 P = ParamSpec("P")
@@ -39,11 +40,12 @@ class ConsoleDeps:
 
 @dataclass(frozen=True)
 class Console:
-    """The console of one process: its dependencies, its templates, its sign-in limit."""
+    """The console of one process: its dependencies, its templates, its sign-in limit, its latest proof."""
 
     deps: ConsoleDeps
     templates: Environment
     sign_ins: RateLimit
+    prover: Prover
 
     @property
     def ledger(self) -> Ledger:

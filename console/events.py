@@ -1,6 +1,7 @@
 """Liveness: a stream that says when what a page shows has changed. The page then fetches itself again."""
 
 import asyncio
+import contextlib
 import hashlib
 import time
 from collections.abc import AsyncIterator
@@ -22,7 +23,14 @@ QUIET_SECONDS = 15.0
 async def events(request: Request, here: Here, session: Signed, run: str = "") -> StreamingResponse:
     """Server-sent events `changed`, for one run or for everything."""
     headers = {"X-Accel-Buffering": "no"}
-    return StreamingResponse(stream(request, here, run), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(until_stopped(request, here, run), media_type="text/event-stream", headers=headers)
+
+
+async def until_stopped(request: Request, here: Console, run: str) -> AsyncIterator[str]:
+    """The stream; a server that stops ends it like any answer, without an error in its log."""
+    with contextlib.suppress(asyncio.CancelledError):
+        async for event in stream(request, here, run):
+            yield event
 
 
 async def stream(request: Request, here: Console, run: str) -> AsyncIterator[str]:

@@ -15,7 +15,7 @@ from temporalio.service import RPCError
 from console import decide
 from console.deps import Console, Here, in_thread
 from console.sessions import Signed
-from console.verification import verification
+from console.words import count
 from contracts.errors import CountersignError
 from contracts.steps import AGENTS, EFFECTS, Queue
 
@@ -75,7 +75,9 @@ async def workers(client: Client, queue: Queue) -> Finding:
     since = datetime.now(UTC) - POLLED_WITHIN
     seen = [p for p in answer.pollers if p.last_access_time.ToDatetime(tzinfo=UTC) >= since]
     if not seen:
-        return Finding(name, False, f"Nobody polls {queue}.", "Run `countersign worker` or `countersign up`.")
+        kind = queue.removeprefix("countersign-")
+        fix = f"Run `countersign worker {kind}`, or `countersign up` for everything."
+        return Finding(name, False, f"Nobody polls {queue}.", fix)
     return Finding(name, True, f"{len(seen)} polling {queue}.")
 
 
@@ -96,9 +98,13 @@ def is_stuck(here: Console, run: str, started_at: datetime) -> bool:
 
 
 def ledger_proof(here: Console) -> Finding:
-    found = verification(here).found
+    proof = here.prover.proof()
+    if proof is None:
+        return Finding("Ledger", True, "It is being verified. Reload the page in a while.")
+    found = proof.found
     if found.ok:
-        says = f"{found.entries:,} entries, {found.sealed:,} of them sealed under {found.heads:,} signed heads."
+        heads = count(found.heads, "signed head")
+        says = f"{count(found.entries, 'entry', 'entries')}, {found.sealed:,} of them sealed under {heads}."
         return Finding("Ledger", True, says)
     fix = "Run `countersign ledger verify` for all of it. Sign nothing until it is understood."
     return Finding("Ledger", False, "; ".join(found.problems[:3]) or "It does not verify.", fix)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from fastapi import APIRouter
 from starlette.responses import HTMLResponse
@@ -14,6 +15,7 @@ from contracts.records import ProposalRecord, RunRecord, StoredEntry
 
 router = APIRouter(include_in_schema=False)
 RECENT = 8
+FAILED_SHOWN = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,13 @@ class Failure:
 def inbox(here: Here, session: Signed) -> HTMLResponse:
     waiting = sorted(here.ledger.proposals(state="open"), key=lambda record: record.created_at)
     failed = here.ledger.runs(state="failed", limit=RECENT)
+    since = datetime.now(UTC) - FAILED_SHOWN
     return here.page(
         "inbox.html",
         session,
         waiting=[item(here, record) for record in waiting],
         decided=recently_decided(here.ledger.proposals(state="", limit=100)),
-        failures=[failure(here, run) for run in failed],
+        failures=[failure(here, run) for run in failed if (run.finished_at or run.started_at) > since],
         running=here.ledger.runs(state="running", limit=RECENT),
     )
 

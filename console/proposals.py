@@ -34,6 +34,14 @@ class View:
     effects: tuple[EffectRecord, ...]
 
     @property
+    def version(self) -> str:
+        """Differs whenever the page has something new to say: a field being written to must not be replaced
+        for less than that."""
+        effects = "".join(effect.state for effect in self.effects)
+        run = self.run.state if self.run else ""
+        return f"{self.record.state}/{len(self.decisions)}/{short(self.newest.digest)}/{effects}/{run}"
+
+    @property
     def is_open(self) -> bool:
         return self.record.state == "open"
 

@@ -9,7 +9,6 @@ from console.deps import Here
 from console.inbox import entry_way_out
 from console.sessions import Signed
 from console.timeline import timeline
-from console.verification import verification
 from contracts.records import EntryKind, RunState
 
 router = APIRouter(include_in_schema=False)
@@ -66,5 +65,5 @@ def ledger_page(
         after=after,
         kinds=KINDS,
         full=len(entries) == PAGE,
-        proved=verification(here),
+        proved=here.prover.proof(),
     )

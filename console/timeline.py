@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 
 from contracts.records import StoredEntry
 
 GAP = 6.0  # percent of the width that a folded wait takes
 WAIT_SECONDS = 5.0  # a shorter pause is drawn to scale
+# What takes time. Other entries note a moment: their times say when somebody decided and when it was written.
+WORK = {"activity", "model", "effect", "egress"}
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,10 @@ class Bar:
     entry: StoredEntry
     x: float
     width: float
+
+    @property
+    def is_work(self) -> bool:
+        return self.entry.kind in WORK
 
 
 @dataclass(frozen=True)
@@ -42,23 +47,25 @@ def timeline(entries: Sequence[StoredEntry]) -> Timeline:
         return Timeline((), (), 0.0)
     spans = _busy(entries)
     scale = _Scale(spans)
-    bars = tuple(_bar(entry, scale) for entry in sorted(entries, key=lambda e: (e.started_at, e.id)))
+    bars = tuple(_bar(entry, scale) for entry in sorted(entries, key=lambda e: (_span(e), e.id)))
     return Timeline(bars, scale.waits, spans[-1][1] - spans[0][0])
 
 
 def _bar(entry: StoredEntry, scale: "_Scale") -> Bar:
-    start, end = scale.place(_stamp(entry.started_at)), scale.place(_stamp(entry.finished_at))
+    start, end = (scale.place(moment) for moment in _span(entry))
     width = max(end - start, 0.8)
     return Bar(entry, round(min(start, 100 - width), 2), round(width, 2))
 
 
-def _stamp(when: datetime) -> float:
-    return when.timestamp()
+def _span(entry: StoredEntry) -> tuple[float, float]:
+    """From when to when the entry's work took, in Unix seconds."""
+    start, end = entry.started_at.timestamp(), entry.finished_at.timestamp()
+    return (min(start, end) if entry.kind in WORK else end), end
 
 
 def _busy(entries: Sequence[StoredEntry]) -> list[tuple[float, float]]:
     """The stretches in which something happened, merged over pauses that are not worth folding."""
-    spans = sorted((_stamp(e.started_at), max(_stamp(e.started_at), _stamp(e.finished_at))) for e in entries)
+    spans = sorted(_span(entry) for entry in entries)
     merged = [spans[0]]
     for start, end in spans[1:]:
         last_start, last_end = merged[-1]

@@ -4,7 +4,10 @@ import * as keys from "./keys.js";
 import { decide, Problem } from "./sign.js";
 import { refresh } from "./live.js";
 
-const form = document.getElementById("decision");
+// The panel is replaced when something changes, so it is looked up each time.
+const panel = () => document.getElementById("decision");
+let key = null;
+let trouble = null;
 
 function say(text, bad = false) {
   const place = document.getElementById("progress");
@@ -14,7 +17,7 @@ function say(text, bad = false) {
 }
 
 function enable(on) {
-  for (const button of form.querySelectorAll("button[data-verdict]")) button.disabled = !on;
+  for (const button of panel()?.querySelectorAll("button[data-verdict]") ?? []) button.disabled = !on;
 }
 
 function cannot(why) {
@@ -24,6 +27,7 @@ function cannot(why) {
 }
 
 function chosen(verdict) {
+  const form = panel();
   const reason = form.querySelector("input[name=reason]:checked")?.value ?? null;
   const words = { approve: "", request_changes: "wanted", reject: "because" }[verdict];
   return {
@@ -39,7 +43,7 @@ function chosen(verdict) {
 // What is still missing, and the field to go to.
 function missing(choice) {
   if (choice.verdict === "reject" && !choice.reason) {
-    return ["Choose a reason first.", form.querySelector("input[name=reason]")];
+    return ["Choose a reason first.", panel().querySelector("input[name=reason]")];
   }
   if (choice.verdict === "request_changes" && !choice.words.trim()) {
     return ["Say in words what should be different.", document.getElementById("wanted")];
@@ -47,7 +51,7 @@ function missing(choice) {
   return null;
 }
 
-async function act(verdict, key) {
+async function act(verdict) {
   const choice = chosen(verdict);
   const gap = missing(choice);
   if (gap) {
@@ -59,9 +63,10 @@ async function act(verdict, key) {
   say("Signing…");
   try {
     const taken = await decide(choice, key);
-    for (const field of form.querySelectorAll("textarea")) field.value = field.defaultValue;
+    for (const field of panel()?.querySelectorAll("textarea") ?? []) field.value = field.defaultValue;
     await refresh();
-    say(taken.says);
+    // Once the run has taken it, the panel itself says so, and goes on saying what comes of it.
+    say(taken.settled ? "" : taken.says);
   } catch (error) {
     await refresh();
     say(error instanceof Problem ? error.message : `Nothing was signed: ${error.message}`, true);
@@ -69,17 +74,26 @@ async function act(verdict, key) {
   }
 }
 
-async function start() {
-  const trouble = await keys.unavailable();
-  if (trouble) return cannot(trouble);
-  const key = await keys.find(form.dataset.keys.split(" "));
-  if (!key) return cannot("This browser holds no key of yours. Open a new link from countersign link, or:");
+// A panel fresh from the server: say which key signs here, and let its buttons be used.
+function ready() {
+  const form = panel();
+  if (!form || form.dataset.ready) return;
+  form.dataset.ready = "yes";
+  if (!key) return cannot(trouble);
   document.getElementById("key-says").textContent += ` Key ${key.fingerprint.slice(0, 16)}… in this browser.`;
   enable(true);
-  form.addEventListener("click", (event) => {
+}
+
+async function start() {
+  trouble = await keys.unavailable();
+  if (!trouble) key = await keys.find(panel().dataset.keys.split(" "));
+  trouble ??= "This browser holds no key of yours. Open a new link from countersign link, or:";
+  ready();
+  document.addEventListener("refreshed", ready);
+  document.addEventListener("click", (event) => {
     const verdict = event.target.closest("button[data-verdict]")?.dataset.verdict;
-    if (verdict) act(verdict, key);
+    if (verdict && key) act(verdict);
   });
 }
 
-if (form) start();
+if (panel()) start();

@@ -27,8 +27,8 @@ function replace(old, now) {
 }
 
 export async function refresh() {
-  const response = await fetch(location.href, { headers: { accept: "text/html" } });
-  if (!response.ok) return;
+  const response = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
+  if (!response?.ok) return; // away or signed out: what is shown stays, and a decision says why it can't be
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   for (const old of regions()) {
     const now = page.getElementById(old.id);
@@ -36,6 +36,7 @@ export async function refresh() {
     if (isBeingWritten(old)) old.querySelector("#stale")?.removeAttribute("hidden");
     else replace(old, document.adoptNode(now));
   }
+  document.dispatchEvent(new Event("refreshed"));
   document.title = page.title;
 }
 
@@ -43,7 +44,7 @@ let source = null;
 
 // A hidden tab holds no connection: browsers allow only six to one server.
 function listen() {
-  const url = regions()[0]?.dataset.events;
+  const url = document.querySelector("[data-events]")?.dataset.events;
   if (!url || source) return;
   let mark = null;
   source = new EventSource(url);

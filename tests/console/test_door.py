@@ -86,9 +86,9 @@ async def test_a_change_needs_the_pages_own_token(ada: Visitor, ledger: Ledger) 
     ledger.start_run(run_record())
     sample = proposal(ledger)
     ledger.store_proposal(sample)
-    for token in ("", "0" * 64, "é"):
+    for token in ("", "0" * 64, "é\u20ac"):
         ada.csrf = token
-        headers = {"origin": BASE, "x-csrf-token": token.encode()}
+        headers = {b"origin": BASE.encode(), b"x-csrf-token": token.encode()}
         url = f"/api/proposals/{sample.id}/statement"
         answer = await ada.http.post(url, json={"verdict": "approve"}, headers=headers)
         assert answer.status_code == 403, token

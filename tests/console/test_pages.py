@@ -1,6 +1,7 @@
 """What the pages say, and that nothing an agent or the world wrote becomes a part of them."""
 
 import re
+import threading
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -174,6 +175,18 @@ async def test_our_own_mistake_is_a_page_without_a_traceback(
     assert "secret detail" not in answer.text
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert (await ada.http.get("/api/runs")).headers["content-type"] == "application/problem+json"
+
+
+async def test_a_slow_proof_holds_up_no_page(ada: Visitor, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = threading.Event()
+    verify = ledger.verify
+    monkeypatch.setattr(ledger, "verify", lambda: (done.wait(30), verify())[1])
+    monkeypatch.setattr("console.verification.PATIENCE_SECONDS", 0.05)
+    assert "It is being verified" in (await ada.http.get("/ledger")).text
+    assert "It is being verified" in (await ada.http.get("/health")).text
+    done.set()
+    monkeypatch.setattr("console.verification.PATIENCE_SECONDS", 10)
+    assert "none of them sealed yet" in (await ada.http.get("/ledger")).text
 
 
 # Hostile words
