@@ -94,11 +94,12 @@ class BubblewrapSandbox:
         self, started: process.Started, output: process.Output, stdin: bytes | None, seconds: float, argv: Sequence[str]
     ) -> int:
         """The exit code, or KILLED when the time was up. However it ends, nothing inside is left."""
-        feeding = asyncio.create_task(process.feed(started.stdin, stdin or b"")) if started.stdin is not None else None
+        feeding = asyncio.create_task(started.feed(stdin or b""))
         self._running.add(started)
         try:
             async with asyncio.timeout(seconds):
                 await started.wait_until_ready()
+                self._check_alive()
                 self._limit(started)
                 started.go()
                 code = await self._pump(started, output)
@@ -108,11 +109,14 @@ class BubblewrapSandbox:
         except TimeoutError:
             return KILLED
         finally:
-            if feeding:
-                feeding.cancel()
-            await process.surely(started.kill())
-            self._running.discard(started)
-            started.close()
+            await process.surely(self._end(started, feeding))
+
+    async def _end(self, started: process.Started, feeding: asyncio.Task[None]) -> None:
+        feeding.cancel()
+        await asyncio.wait([feeding])
+        await started.kill()
+        self._running.discard(started)
+        started.close()
 
     async def _pump(self, started: process.Started, output: process.Output) -> int:
         async with asyncio.TaskGroup() as group:

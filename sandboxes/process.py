@@ -20,6 +20,7 @@ from contracts.errors import CommandNotFound, SandboxFailed
 
 CHUNK = 1 << 18
 PIPE_BYTES = 1 << 20
+READY_SECONDS = 5
 STDERR_FOR_MESSAGES = 4096
 
 Sink = Callable[[bytes], None]
@@ -72,18 +73,14 @@ async def pump(descriptor: int, sink: Sink) -> None:
 
 
 async def feed(descriptor: int, data: bytes) -> None:
-    """Write all of `data`, then close. A reader that went away is no error of ours."""
+    """Write all of `data`. A reader that went away is no error of ours."""
     loop, rest = asyncio.get_running_loop(), memoryview(data)
-    try:
+    with contextlib.suppress(BrokenPipeError):
         while rest:
             try:
                 rest = rest[os.write(descriptor, rest[:CHUNK]) :]
             except BlockingIOError:
                 await _ready(descriptor, loop.add_writer, loop.remove_writer)
-    except BrokenPipeError:
-        pass
-    finally:
-        os.close(descriptor)
 
 
 @dataclass(frozen=True)
@@ -148,7 +145,8 @@ class Started:
 
     async def wait_until_ready(self) -> None:
         """Until bubblewrap has built the sandbox. Raises SandboxFailed when it couldn't."""
-        self.process_fd = os.pidfd_open(self.process.pid)
+        if self.process_fd < 0:
+            self.process_fd = os.pidfd_open(self.process.pid)
         while b"\n" not in self.said:
             await readable(self.status)
             chunk = os.read(self.status, 4096)
@@ -179,19 +177,26 @@ class Started:
         return self.process.wait()
 
     def signal(self) -> None:
-        """Kill everything inside, without waiting."""
+        """Kill everything inside, without waiting. Nothing yet, if its first process isn't known."""
         if self.init >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self.init, signal.SIGKILL)
-        elif self.process.poll() is None:
-            self.process.kill()
 
     async def kill(self) -> None:
         """Kill everything inside and wait until it is gone. One caller at a time: the loop has one reader
-        for a descriptor."""
+        for a descriptor.
+
+        bubblewrap itself is killed only as a last resort: before it has told of its child, that one would stay.
+        """
+        if self.init < 0 and self.process.poll() is None:
+            with contextlib.suppress(TimeoutError, SandboxFailed):
+                async with asyncio.timeout(READY_SECONDS):
+                    await self.wait_until_ready()
         self.signal()
         if self.init >= 0:
             await readable(self.init)
+        elif self.process.poll() is None:
+            self.process.kill()
         if self.process_fd >= 0:
             await readable(self.process_fd)
         self.process.wait()
@@ -211,9 +216,21 @@ class Started:
             raise CommandNotFound(f"The sandbox can't run {argv[0]!r}: {words}.", subject=argv[0])
         raise SandboxFailed(f"The sandbox ended before the command did: {words or 'it was killed'}.")
 
+    async def feed(self, data: bytes) -> None:
+        """Give the command its input, and its end."""
+        if self.stdin is not None:
+            await feed(self.stdin, data)
+            self.close_input()
+
+    def close_input(self) -> None:
+        if self.stdin is not None:
+            os.close(self.stdin)
+        self.stdin = None
+
     def close(self) -> None:
-        """Close all descriptors (stdin is closed by who feeds it)."""
+        """Close all descriptors."""
         self.gone.set()
+        self.close_input()
         for descriptor in (self.stdout, self.stderr, self.status, self.hold, self.init, self.process_fd):
             if descriptor >= 0:
                 os.close(descriptor)
