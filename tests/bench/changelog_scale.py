@@ -2,7 +2,8 @@
 
     python -m tests.bench.changelog_scale [--commits 100000]
 
-A synthetic repository is built through `git fast-import`. Each contender reads the whole history in a process of its
+A synthetic repository is built through `git fast-import`; its subjects are conventional ones, since git-cliff skips any
+other by default. Each contender reads the whole history in a process of its
 own. `seconds` are of the wall: ours are of gathering and composing in a worker that is up, and `process_seconds` counts
 its start, too. `peak_mb` is the largest resident set of any process it started. `git log` prints what we read (messages
 and changed files); git-cliff writes a changelog with its own defaults, and is null where npm can't install it. The last
@@ -41,7 +42,7 @@ def main() -> None:
 def compare(folder: Path, commits: int) -> dict[str, object]:
     """Run the three, one after the other."""
     print(f"building a repository of {commits:,} commits", file=sys.stderr)
-    repository = build(folder / "repository", many(commits))
+    repository = build(folder / "repository", many(commits, conventional=True))
     git(repository, "repack", "-adq")
     found: dict[str, object] = {"commits": commits}
     inside = [sys.executable, "-m", ME, "--ours", str(repository)]

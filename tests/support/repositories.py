@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,14 +95,18 @@ def _quoted(path: bytes) -> bytes:
     return b'"' + path.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n") + b'"'
 
 
-def many(count: int, *, start: int = 0, files: int = 40) -> Iterable[Commit]:
+KINDS = ("Fix", "Add", "Refactor", "Document", "Bump", "Remove")
+TYPES = ("fix: correct", "feat: add", "refactor: move", "docs: explain", "chore: bump", "feat!: remove")
+
+
+def many(count: int, *, conventional: bool = False) -> Iterable[Commit]:
     """Synthetic history: small edits, a few kinds of subjects, no tags."""
-    kinds: Sequence[str] = ("Fix", "Add", "Refactor", "Document", "Bump", "Remove")
-    for number in range(start, start + count):
-        subject = f"{kinds[number % 6]} part {number % 97} of module {number % 31} (#{number + 1})"
+    for number in range(count):
+        kind = (TYPES if conventional else KINDS)[number % 6]
+        subject = f"{kind} part {number % 97} of module {number % 31} (#{number + 1})"
         body = f"\n\nBecause case {number} was wrong." if number % 3 == 0 else ""
         author = f"Person {number % 53} <p{number % 53}@example.org>"
-        path = f"src/m{number % 31}/f{number % files}.py"
+        path = f"src/m{number % 31}/f{number % 40}.py"
         yield Commit(subject + body, {path: b"v = %d\n" % number}, author=author)
 
 
