@@ -1,5 +1,6 @@
 """The rule that stands between a decision and the world: every way around it, tried."""
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,13 @@ from contracts.signatures import raw_sign
 from ledger import Ledger
 from ledger.schema import proposals
 from tests.ledger.support import NOW, Clock, Signer, enrolled, person_key, proposal, statement
+
+
+@pytest.fixture
+def url(sqlite_template: Path, tmp_path: Path) -> str:
+    """One database is enough here: the rule asks it nothing that other tests do not ask both."""
+    shutil.copy(sqlite_template, tmp_path / "ledger.db")
+    return f"sqlite:///{tmp_path / 'ledger.db'}"
 
 
 @pytest.fixture
