@@ -15,7 +15,7 @@ from console import api, enter, events, health, inbox, proposals, render, runs, 
 from console.deps import Console, ConsoleDeps
 from console.guard import Guard
 from console.limits import RateLimit
-from console.sessions import NotSignedIn
+from console.sessions import NotSignedIn, find_session
 from console.verification import Prover
 from contracts import errors
 from contracts.digests import short
@@ -67,7 +67,7 @@ def on_named_error(request: Request, error: Exception) -> Response:
     console: Console = request.app.state.console
     if isinstance(error, NotSignedIn):
         return sign_in_page(request, console)
-    return console.page("error.html", status=error.status, error=error)
+    return console.page("error.html", find_session(request), status=error.status, error=error)
 
 
 def sign_in_page(request: Request, console: Console) -> Response:
@@ -105,6 +105,11 @@ def http_error(status: int) -> errors.CountersignError:
 
 
 def on_crash(request: Request, error: Exception) -> Response:
-    """Our own mistake. The server's log has the traceback; the page has none of it."""
+    """Our own mistake. The server's log has the traceback; the page has none of it, and asks nothing more of
+    a database that may be what failed."""
     way_out = "Try again. If it stays, the console's log has the details; nothing was decided."
-    return on_named_error(request, errors.CountersignError("The console made a mistake.", way_out=way_out))
+    named = errors.CountersignError("The console made a mistake.", way_out=way_out)
+    if wants_json(request):
+        return on_named_error(request, named)
+    console: Console = request.app.state.console
+    return console.page("error.html", status=500, error=named)
