@@ -115,7 +115,9 @@ def _refused(repository: str, why: str) -> AccessRefused:
     return AccessRefused(
         f"This process may not write to {repository!r}: {why}",
         subject=repository,
-        way_out="Give the user who runs the effects' worker write access, or run that worker as the owner.",
+        way_out="Clone it, start the run on that folder, and push the branch yourself."
+        if is_url(repository)
+        else "Give the user who runs the effects' worker write access, or run that worker as the owner.",
     )
 
 
