@@ -16,7 +16,7 @@ from contracts.errors import CountersignError
 from sandboxes import Bubblewrap
 from workers import devserver, keys, packages
 from workers.devserver.state import ServerFolder
-from workers.processes import describe, holder, is_free
+from workers.processes import describe, holder, is_free, next_free
 from workers.settings import Settings
 
 State = Literal["ok", "missing", "optional", "unknown"]
@@ -129,7 +129,7 @@ def _port(setting: str, port: int, settings: Settings) -> Finding:
     process = holder(port)
     if process and _is_ours(process, settings):
         return Finding(name, "ok", f"in use by this installation: {describe(process)}")
-    return Finding(name, "missing", f"taken by {describe(process)}", f"{setting}={port + 1000}")
+    return Finding(name, "missing", f"taken by {describe(process)}", f"{setting}={next_free(port)}")
 
 
 def _is_ours(process: psutil.Process, settings: Settings) -> bool:

@@ -60,6 +60,11 @@ def is_free(port: int) -> bool:
     return True
 
 
+def next_free(port: int) -> int:
+    """A free port to suggest instead: the next one, ten at a time."""
+    return next((other for other in range(port + 10, 65536, 10) if is_free(other)), 0) or free_port()
+
+
 def holder(port: int) -> psutil.Process | None:
     """The process that listens on the port, where the operating system lets us see it."""
     try:
@@ -89,5 +94,5 @@ def require_free(ports: Mapping[str, int]) -> None:
             raise PortTaken(
                 f"Port {port} is taken by {describe(holder(port))}.",
                 subject=str(port),
-                way_out=f"End that process, or choose another port: {setting}={port + 1000}.",
+                way_out=f"End that process, or choose another port: {setting}={next_free(port)}.",
             )
