@@ -11,10 +11,15 @@ for name in list(os.environ):
     ):
         del os.environ[name]
 
-pytest_plugins = ["tests.support.temporal", "tests.support.platform"]
+pytest_plugins = ["tests.support.temporal", "tests.support.platform", "tests.support.model_server"]
 
 
 @pytest.fixture(autouse=True)
 def no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
     """Terminal output in tests is plain."""
     monkeypatch.setenv("NO_COLOR", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_scripted_models(no_real_models: None) -> None:
+    """A call to a real provider fails the test that makes it."""
