@@ -15,6 +15,7 @@ from contracts.records import ProposalRecord, RunRecord, StoredEntry
 
 router = APIRouter(include_in_schema=False)
 RECENT = 8
+LOOK = "The run shows the step that failed, and its history in Temporal every detail. Start it again then."
 FAILED_SHOWN = timedelta(days=7)
 
 
@@ -80,5 +81,6 @@ def failure(here: Console, run: RunRecord) -> Failure:
 
 
 def entry_way_out(entry: StoredEntry | None) -> str:
+    """The way out that the error named, or where to look when it named none."""
     value = entry.facts.get("way_out") if entry else None
-    return value if isinstance(value, str) else ""
+    return value if isinstance(value, str) and value else LOOK
