@@ -302,20 +302,22 @@ def _topic_row(fact: Facts, index: int, topics: list[_Topic], order: dict[str, i
     ]  # fmt: skip
 
 
-def words(fact: Facts) -> list[str]:
-    """Words for each change, each marked with where it stood. Sorted, without repeats."""
-    title = fact.subject
-    if "merge" in fact.flags:
-        title = f"{fact.subject}\n{fact.body[:200]}"
+def general_words(fact: Facts) -> list[str]:
+    """Words of the title and of what was merged, each marked with where it stood: nothing of paths or projects."""
+    title = f"{fact.subject}\n{fact.body[:200]}" if "merge" in fact.flags else fact.subject
     found = WORD.findall(NUMBER.sub(" ", title.lower()))[:60]
     out = {f"w {w}" for w in found}
     out.update(f"2 {a} {b}" for a, b in pairwise(found))
     out.update(f"f {w}" for w in found[:1])
-    out.update(f"k {fact.kind}" for _ in range(1) if fact.kind)
-    out.update(f"b {w}" for w in WORD.findall(fact.body.lower()[:600]))
+    out.update({f"k {fact.kind}"} if fact.kind else ())
     out.update(f"m {w}" for w in WORD.findall(fact.merged.lower()[:800]))
-    out.update(_path_words(fact.paths))
     return sorted(out)
+
+
+def words(fact: Facts) -> list[str]:
+    """Every word of a change, those of its body and paths too. Without repeats, always in the same order."""
+    body = {f"b {w}" for w in WORD.findall(fact.body.lower()[:600])}
+    return [*general_words(fact), *sorted(body), *sorted(_path_words(fact.paths))]
 
 
 def _path_words(paths: Iterable[str]) -> set[str]:

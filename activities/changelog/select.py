@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from activities.changelog.features import Facts, facts
 from activities.changelog.group import Wish, lines_of
 from activities.changelog.group_words import changes_meant, understood
+from activities.changelog.prior import Prior, shipped
 from activities.changelog.select_history import in_order
 from activities.changelog.select_rules import cancelled, reason
 from activities.changelog.select_score import Scored, score
@@ -19,15 +20,18 @@ from contracts.changelog import Change, History, LeftOut, Line
 ASKED_OUT = "a reviewer asked to leave it out"
 
 
-def select_lines(history: History, *, words: Sequence[str] = ()) -> tuple[tuple[Line, ...], tuple[LeftOut, ...]]:
+def select_lines(
+    history: History, *, words: Sequence[str] = (), prior: Prior | None = None
+) -> tuple[tuple[Line, ...], tuple[LeftOut, ...]]:
     """The lines of the entry, and every other change with the reason why it is not in one.
 
     Each change of the history is in exactly one line or in `LeftOut`, once. `words` are a reviewer's requests,
-    oldest first; what is not understood is ignored here (`group_words.understood` says what was).
+    oldest first; what is not understood is ignored here (`group_words.understood` says what was). `prior` is another
+    one than the shipped, for measuring.
     """
     changes = in_order(history.changes)
     seen = [facts(change) for change in changes]
-    scored = score(history, seen)
+    scored = score(history, seen, prior or shipped())
     wanted, out = _judge(seen, scored)
     asked = _asked(words, changes)
     chosen = [c for c in changes if c.sha in wanted or c.sha in asked.added]

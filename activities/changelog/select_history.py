@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from activities.changelog.features import CONVENTIONAL, Facts, facts
-from activities.changelog.select_own import Taught, taught
+from activities.changelog.select_own import MOST, Taught, taught
 from contracts.changelog import Change, Release
 
 _CITED = re.compile(
@@ -33,14 +33,27 @@ def cites_numbers(releases: Sequence[Release]) -> bool | None:
 
 
 def lessons(releases: Sequence[Release], *, cites: bool) -> list[Taught]:
-    """What each earlier release teaches. A release whose changelog told of none of its changes teaches nothing."""
-    found = []
-    for release in releases:
-        seen = [facts(change) for change in in_order(release.changes)]
-        told = _by_number(seen, release.changelog) if cites else _by_words(seen, release.changelog)
-        if any(told):
-            found.append(taught(seen, told, [bool(fact.refs) or not cites for fact in seen]))
-    return found
+    """What the newest earlier releases teach, oldest first.
+
+    A release whose changelog told of none of its changes teaches nothing.
+    """
+    found: list[Taught] = []
+    total = 0
+    for release in reversed(releases):
+        if total >= MOST:
+            break
+        lesson = lesson_of(release, cites=cites)
+        if any(lesson.told):
+            found.append(lesson)
+            total += len(lesson.seen)
+    return found[::-1]
+
+
+def lesson_of(release: Release, *, cites: bool) -> Taught:
+    """The changes of a release and whether its changelog told of them; where it cites numbers, those that have one."""
+    seen = [facts(change) for change in in_order(release.changes)]
+    told = _by_number(seen, release.changelog) if cites else _by_words(seen, release.changelog)
+    return taught(seen, told, [bool(fact.refs) or not cites for fact in seen])
 
 
 def in_order(changes: Sequence[Change]) -> list[Change]:

@@ -3,9 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from activities.changelog.features import Facts
+from activities.changelog.features import Facts, dense
+from activities.changelog.prior import Prior
 from activities.changelog.select_history import cites_numbers, lessons
+from activities.changelog.select_own import Own
 from contracts.changelog import History
+
+NUMBERED = 0.5  # share of changes with a number from which a repository without a changelog is taken to number all
+SURE = 0.9  # of a change whose author says that it breaks users
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,17 +23,20 @@ class Scored:
     learnt: bool
 
 
-def score(history: History, seen: Sequence[Facts]) -> Scored:
+def score(history: History, seen: Sequence[Facts], prior: Prior) -> Scored:
     """Score the changes of a range (oldest first)."""
     known = cites_numbers(history.releases)
-    cites = bool(known)
+    cites = _numbered(seen) if known is None else known
     earlier = lessons(history.releases, cites=cites)
-    return Scored({f.sha: _simple(f) for f in seen}, 0.4, cites, bool(earlier))
+    numbers = dense(seen)
+    # A changelog that cites numbers can't tell of a change that has none.
+    rows = [i for i, fact in enumerate(seen) if fact.refs or not cites]
+    judged = prior.probabilities([seen[i] for i in rows], numbers[rows], Own(earlier))
+    found = {fact.sha: SURE if "breaking" in fact.flags else 0.0 for fact in seen}
+    for row, probability in zip(rows, judged.tolist(), strict=True):
+        found[seen[row].sha] = max(probability, found[seen[row].sha])
+    return Scored(found, prior.threshold, cites, bool(earlier))
 
 
-def _simple(fact: Facts) -> float:
-    if fact.flags & {"release", "bump", "typo"} or fact.kind in ("docs", "test", "ci", "chore", "style", "build"):
-        return 0.05
-    if fact.roles and not fact.roles.keys() & {"code", "version"}:
-        return 0.1
-    return 0.8 if fact.kind in ("feat", "fix", "perf") else 0.6
+def _numbered(seen: Sequence[Facts]) -> bool:
+    return bool(seen) and sum(bool(fact.refs) for fact in seen) >= NUMBERED * len(seen)
