@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, Self
 
-from contracts.errors import BadInput, DiskFull, SandboxFailed, SandboxUnavailable
+from contracts.errors import BadInput, CountersignError, DiskFull, SandboxFailed, SandboxUnavailable
 from contracts.policy import SandboxPolicy
 from sandboxes import arguments, beneath, cgroups, etc, limits, process, reaper, seccomp
 from sandboxes import probe as probing
@@ -119,10 +119,13 @@ class BubblewrapSandbox:
         started.close()
 
     async def _pump(self, started: process.Started, output: process.Output) -> int:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(process.pump(started.stdout, output.take_stdout))
-            group.create_task(process.pump(started.stderr, output.take_stderr))
-            return await started.ended()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(process.pump(started.stdout, output.take_stdout))
+                group.create_task(process.pump(started.stderr, output.take_stderr))
+                return await started.ended()
+        except ExceptionGroup as several:  # what `on_stdout` raised, as it raised it
+            raise several.exceptions[0] from None
 
     def _limit(self, started: process.Started) -> None:
         """While the command is held back. A limit that can't be set stops it from ever starting."""
@@ -206,7 +209,13 @@ class Bubblewrap:
         self, policy: SandboxPolicy, *, owner: str = "", mounts: Sequence[Mount] = ()
     ) -> BubblewrapSandbox:
         """A new sandbox. Raises SandboxUnavailable, DiskFull, BadInput (a mount that isn't there)."""
-        return await asyncio.to_thread(self._create, policy, owner, tuple(mounts))
+        making = asyncio.ensure_future(asyncio.to_thread(self._create, policy, owner, tuple(mounts)))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            with contextlib.suppress(CountersignError):
+                await (await making).destroy()
+            raise
 
     def _create(self, policy: SandboxPolicy, owner: str, mounts: tuple[Mount, ...]) -> BubblewrapSandbox:
         program, tmpfs_size, hierarchies = self.check()

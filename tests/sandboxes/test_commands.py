@@ -96,6 +96,25 @@ async def test_cancelling_ends_the_tree(box: BubblewrapSandbox) -> None:
     assert leftovers(box) == []
 
 
+async def test_a_reader_that_fails_ends_the_command_with_its_own_error(box: BubblewrapSandbox) -> None:
+    def refuse(chunk: bytes) -> None:
+        raise BadInput("enough")
+
+    with pytest.raises(BadInput, match="enough"):
+        await box.exec(["yes"], on_stdout=refuse)
+    assert leftovers(box) == []
+
+
+async def test_cancelling_a_create_leaves_no_folder(provider: Bubblewrap) -> None:
+    before = provider.alive()
+    task = asyncio.create_task(provider.create(SandboxPolicy()))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [one["id"] for one in provider.alive()] == [one["id"] for one in before]
+
+
 async def test_a_fork_bomb_is_bounded(box: BubblewrapSandbox) -> None:
     script = "(while true; do sleep 60 & done) 2>/dev/null; exec sleep 60"
     most = 0
