@@ -9,11 +9,23 @@ from pathlib import Path
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.changelog.compose import ChangelogComposing
+from activities.changelog.checks import check_draft
+from activities.changelog.compose import ALREADY, ChangelogComposing
 from activities.changelog.gather import ChangelogGathering
 from activities.changelog.propose import ChangelogProposing
+from activities.changelog.render import is_bot, make_draft
 from activities.toolbox import Identity, Toolbox
-from contracts.changelog import ChangelogDraft, ChangelogRequest, ComposeRequest, Drafted, History, ProposeRequest
+from contracts.changelog import (
+    ChangelogDraft,
+    ChangelogRequest,
+    ComposeRequest,
+    Drafted,
+    History,
+    LeftOut,
+    Line,
+    ProposeRequest,
+    Section,
+)
 from contracts.errors import BadInput
 from contracts.proposal import ClaimsPanel, ComparePanel, DiffPanel, MarkdownPanel, Proposal, TablePanel
 from contracts.records import RunRecord
@@ -35,10 +47,23 @@ def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toolbox]:
     ledger.close()
 
 
-async def drafted(toolbox: Toolbox, folder: Path, words: tuple[str, ...] = ()) -> tuple[str, Drafted]:
+async def drafted(toolbox: Toolbox, folder: Path) -> tuple[str, Drafted]:
+    """A draft with a line for each change of a person. What the baseline would choose is tested elsewhere."""
     found = await ChangelogGathering(toolbox).gather(ChangelogRequest(repository=str(folder)))
-    request = ComposeRequest(history=found.history, heading="Unreleased", words=words)
-    return found.history, await ChangelogComposing(toolbox).compose(request)
+    history = toolbox.artifacts.get_model(History, found.history)
+    lines, out = [], []
+    for change in history.changes:
+        if is_bot(change.author):
+            out.append(LeftOut(sha=change.sha, subject=change.subject, why="a bot's"))
+            continue
+        section: Section = "Fixed" if change.subject.startswith("Fix") else "Added"
+        text, _, number = (change.body or change.subject).partition(" (#")
+        references = (f"#{number.rstrip(')')}",) if number else ()
+        lines.append(Line(section=section, text=text, changes=(change.sha,), references=references))
+    draft = make_draft(history, "Unreleased", lines, out)
+    checks = check_draft(draft, history)
+    reference = toolbox.artifacts.put_model(draft)
+    return found.history, Drafted(draft=reference, lines=len(lines), left_out=len(out), checks=checks)
 
 
 def asking(run: str, history: str, draft: Drafted, /, **more: object) -> ProposeRequest:
@@ -160,18 +185,35 @@ async def test_a_fallback_is_marked(toolbox: Toolbox, tmp_path: Path) -> None:
     assert (proposal.drafted_by, proposal.fallback) == ("baseline", "the model was busy")
 
 
-async def test_lines_that_stand_there_already_are_left_out(toolbox: Toolbox, tmp_path: Path) -> None:
+async def test_an_unreleased_section_is_added_to(toolbox: Toolbox, tmp_path: Path) -> None:
     folder = small(tmp_path / "demo")
-    text = CHANGELOG.replace(b"## [1.0.0]", b"## [Unreleased]\n\n### Added\n\n- Colours, by hand (#12)\n\n## [1.0.0]")
-    stream(folder, [Commit("Write up colours", {"CHANGELOG.md": text}, start="main")])
+    text = CHANGELOG.replace(b"## [1.0.0]", b"## [Unreleased]\n\n### Added\n\n- By hand\n\n## [1.0.0]")
+    stream(folder, [Commit("Write up", {"CHANGELOG.md": text}, start="main")])
     history, draft = await drafted(toolbox, folder)
-    made = toolbox.artifacts.get_model(ChangelogDraft, draft.draft)
-    assert "colour option" not in made.markdown
-    assert any("already" in out.why for out in made.left_out)
     _, proposal = await propose(toolbox, asking("run-7", history, draft))
     new = toolbox.artifacts.get(str(proposal.effects[0].params["text_ref"])).decode()
     assert new.count("Unreleased") == 1
-    assert "- Colours, by hand (#12)\n- Support b files" in new
+    assert "- By hand\n- Add a colour option (#12, " in new
+
+
+async def test_what_stands_there_already_is_not_drafted_again(toolbox: Toolbox, tmp_path: Path) -> None:
+    folder = small(tmp_path / "demo")
+    request = ChangelogRequest(repository=str(folder))
+    before = await composed(toolbox, request)
+    assert "colour option" in before.markdown
+    text = CHANGELOG.replace(b"## [1.0.0]", b"## [Unreleased]\n\n- Colours, by hand (#12)\n\n## [1.0.0]")
+    stream(folder, [Commit("Write up colours", {"CHANGELOG.md": text}, start="main")])
+    after = await composed(toolbox, request)
+    assert "colour option" not in after.markdown
+    assert any(out.why == ALREADY and "colour" in out.subject for out in after.left_out)
+
+
+async def composed(toolbox: Toolbox, request: ChangelogRequest) -> ChangelogDraft:
+    found = await ChangelogGathering(toolbox).gather(request)
+    asked = ComposeRequest(history=found.history, heading="Unreleased")
+    drafted = await ChangelogComposing(toolbox).compose(asked)
+    assert drafted.lines == 0 or all(check.passed for check in drafted.checks)
+    return toolbox.artifacts.get_model(ChangelogDraft, drafted.draft)
 
 
 async def test_a_project_without_a_changelog_gets_one(toolbox: Toolbox, tmp_path: Path) -> None:
