@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field, model_validator
 
 from contracts.base import Contract
-from contracts.digests import canonical_json, tagged_digest
+from contracts.digests import canonical_json, sealed_json, tagged_digest
 
 DECISION_TAG: Literal["countersign/decision/v1"] = "countersign/decision/v1"
 
@@ -46,7 +46,7 @@ class Statement(Contract):
 
     def signing_bytes(self) -> bytes:
         """The bytes under the signature: canonical JSON."""
-        return canonical_json(self)
+        return canonical_json(sealed_json(self))
 
     @property
     def id(self) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, JsonValue, field_validator
 
 from contracts.base import Contract
-from contracts.digests import canonical_json, short, tagged_digest
+from contracts.digests import canonical_json, sealed_json, short, tagged_digest
 
 PROPOSAL_TAG = "countersign/proposal/v1"
 
@@ -155,8 +155,8 @@ class Proposal(Contract):
     digest: str = ""
 
     def computed_digest(self) -> str:
-        body = self.model_dump(mode="json", exclude={"digest"})
-        return tagged_digest(PROPOSAL_TAG, canonical_json(body))
+        unsealed = self.model_copy(update={"digest": ""})
+        return tagged_digest(PROPOSAL_TAG, canonical_json(sealed_json(unsealed)))
 
     def seal(self) -> "Proposal":
         return self.model_copy(update={"digest": self.computed_digest()})

@@ -5,6 +5,7 @@ of another repository: both packages extend their search path with what is on `s
 """
 
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 import sys
@@ -44,17 +45,22 @@ def add_folder(folder: str) -> None:
         package.__path__ = pkgutil.extend_path(package.__path__, name)
 
 
-def modules(package_name: str) -> Iterator[ModuleType]:
-    """All modules below a package, in order of name."""
+def modules(package_name: str, marker: str) -> Iterator[ModuleType]:
+    """The modules below a package whose source has `marker`, in order of name.
+
+    Others aren't imported: providers' clients and learning libraries take seconds, and most workers need neither.
+    """
     package = importlib.import_module(package_name)
     for found in sorted(pkgutil.walk_packages(package.__path__, package_name + "."), key=lambda each: each.name):
-        yield importlib.import_module(found.name)
+        spec = importlib.util.find_spec(found.name)
+        if spec is not None and spec.origin is not None and marker in Path(spec.origin).read_text("utf-8"):
+            yield importlib.import_module(found.name)
 
 
 def workflow_classes() -> list[type]:
     """Every workflow class, once, in order of its name."""
     found: dict[str, type] = {}
-    for module in modules("workflows"):
+    for module in modules("workflows", "@workflow.defn"):
         for _, member in inspect.getmembers(module, inspect.isclass):
             definition = member.__dict__.get("__temporal_workflow_definition")
             if definition is not None and member.__module__ == module.__name__:
@@ -88,7 +94,7 @@ def request_type(cls: type) -> type[Any]:
 def activity_classes() -> list[type]:
     """Every class in activities/ that has an `@activity.defn` method of its own."""
     found = []
-    for module in modules("activities"):
+    for module in modules("activities", "@activity.defn"):
         for _, member in inspect.getmembers(module, inspect.isclass):
             if member.__module__ == module.__name__ and any(True for _ in _activity_names(member)):
                 found.append(member)

@@ -227,7 +227,7 @@ async def test_an_edit_that_cites_what_is_not_there_is_refused_with_the_reason(h
     proposal = await proposed(here, repository)
     assert proposal.editable is not None
     with pytest.raises(BadInput):
-        await here.edit(proposal, proposal.editable.text + "\n- Invented (deadbeefdeadbeef)\n")
+        await here.edit(proposal, proposal.editable.text + "\n- Invented (0bad1dea77)\n")
     assert here.ledger.proposal_record(proposal.digest).state == "open"
     await here.client.get_workflow_handle(proposal.run).cancel()
 
