@@ -12,6 +12,10 @@ WAIT_SECONDS = 5.0  # a shorter pause is drawn to scale
 WORK = {"activity", "model", "effect", "egress"}
 
 
+def is_work(entry: StoredEntry) -> bool:
+    return entry.kind in WORK and entry.outcome != "intent"
+
+
 @dataclass(frozen=True)
 class Bar:
     """An entry and its place, in percent of the width."""
@@ -22,7 +26,7 @@ class Bar:
 
     @property
     def is_work(self) -> bool:
-        return self.entry.kind in WORK
+        return is_work(self.entry)
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ def _bar(entry: StoredEntry, scale: "_Scale") -> Bar:
 def _span(entry: StoredEntry) -> tuple[float, float]:
     """From when to when the entry's work took, in Unix seconds."""
     start, end = entry.started_at.timestamp(), entry.finished_at.timestamp()
-    return (min(start, end) if entry.kind in WORK else end), end
+    return (min(start, end) if is_work(entry) else end), end
 
 
 def _busy(entries: Sequence[StoredEntry]) -> list[tuple[float, float]]:
