@@ -132,7 +132,7 @@ async def test_read_edit_and_sign_in_the_browser(
         await page.get_by_role("link", name=re.compile("Changelog of app")).first.click()
         await picture(page, "proposal")
         await page.get_by_text("Edit it in place").click()
-        box = page.get_by_label("The entry, in Markdown")
+        box = page.get_by_label("The entry", exact=True)
         await box.fill((await box.input_value()).replace("CSV", "spreadsheets (CSV)"))
         await page.get_by_role("button", name="Preview the new revision").click()
         await expect(page.locator("#changed .add").first).to_contain_text("spreadsheets")
