@@ -1,6 +1,7 @@
 """A console over a real ledger, asked without a network; and one that a real browser can reach."""
 
 import re
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from playwright.async_api import Browser, async_playwright
 
 from console.app import create_app
 from console.deps import ConsoleDeps
@@ -19,7 +21,9 @@ from contracts.errors import TemporalUnavailable
 from contracts.records import Person, PersonKey
 from contracts.signatures import fingerprint, public_line, raw_sign
 from ledger import FolderArtifacts, Ledger
+from workers.devserver import DevServer
 
+ARGUMENTS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
 BASE = "http://127.0.0.1:8400"
 
 
@@ -111,3 +115,19 @@ async def ada(stranger: Visitor) -> Visitor:
     """Signed in, with a key."""
     await stranger.sign_in()
     return stranger
+
+
+@pytest_asyncio.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def own_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DevServer]:
+    """A Temporal server for the stand-in's worker: on a shared one it would take other workers' tasks."""
+    async with DevServer(tmp_path_factory.mktemp("console-temporal"), say=print) as server:
+        yield server

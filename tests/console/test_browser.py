@@ -1,14 +1,11 @@
 """A person at a real Chromium: enter by the link, read, edit, decide; by keyboard alone too."""
 
-import os
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, expect
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
@@ -17,15 +14,12 @@ from contracts.proposal import Proposal
 from contracts.records import RunRecord
 from ledger import Ledger
 from tests.console.conftest import deps_for
+from tests.console.pictures import DESK, PHONE, picture
 from tests.console.running import Parked, free_port, served, working
 from tests.console.samples import ENTRY, NOW, add_entries, proposal, run_record
 from workers.devserver import DevServer
 
 pytestmark = pytest.mark.browser
-ARGUMENTS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
-PICTURES = Path(os.environ.get("COUNTERSIGN_TEST_ARTIFACTS", "test-artifacts"))
-DESK = ViewportSize(width=1280, height=900)
-PHONE = ViewportSize(width=390, height=844)
 
 
 @dataclass
@@ -53,19 +47,10 @@ class Desk:
         return [decision for decision, ruling in self.ledger.decisions(run) if ruling.accepted]
 
 
-@pytest_asyncio.fixture(scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        yield browser
-        await browser.close()
-
-
 @pytest_asyncio.fixture
-async def desk(temporal_server: DevServer, ledger: Ledger, browser: Browser) -> AsyncIterator[Desk]:
+async def desk(own_server: DevServer, ledger: Ledger, browser: Browser) -> AsyncIterator[Desk]:
     async def temporal() -> Client:
-        return await Client.connect(temporal_server.address, data_converter=pydantic_data_converter)
+        return await Client.connect(own_server.address, data_converter=pydantic_data_converter)
 
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -74,7 +59,7 @@ async def desk(temporal_server: DevServer, ledger: Ledger, browser: Browser) -> 
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
-    with served(deps_for(ledger, temporal=temporal, base_url=url, temporal_ui=temporal_server.ui), port):
+    with served(deps_for(ledger, temporal=temporal, base_url=url, temporal_ui=own_server.ui), port):
         async with working(await temporal(), ledger) as parked:
             yield Desk(url, ledger, parked, browser, context, page)
             await context.close()
@@ -263,11 +248,6 @@ async def test_hostile_words_run_nothing(desk: Desk) -> None:
 
 
 # Pictures, to be looked at
-
-
-async def picture(page: Page, name: str) -> None:
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    await page.screenshot(path=PICTURES / f"console-{name}.png", full_page=True)
 
 
 async def full_house(desk: Desk, run: str) -> Proposal:

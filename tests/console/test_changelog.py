@@ -11,12 +11,11 @@ from temporalio.client import Client
 
 from contracts.changelog import ChangelogRequest
 from tests.console.conftest import deps_for
+from tests.console.pictures import DESK, picture
 from tests.console.running import free_port, served
-from tests.console.test_browser import DESK, browser, picture
 from tests.support.platform import Platform
 from workers.client import connect
 
-__all__ = ["browser"]
 pytestmark = pytest.mark.browser
 SUBJECTS = ("Start", "Add a dry run to the sync command", "Fix uploads larger than 4 GB", "Tidy imports")
 

@@ -22,8 +22,8 @@ from workers.devserver import DevServer
 
 
 @pytest_asyncio.fixture
-async def parked(temporal_server: DevServer, ledger: Ledger) -> AsyncIterator[Parked]:
-    client = await Client.connect(temporal_server.address, data_converter=pydantic_data_converter)
+async def parked(own_server: DevServer, ledger: Ledger) -> AsyncIterator[Parked]:
+    client = await Client.connect(own_server.address, data_converter=pydantic_data_converter)
     async with working(client, ledger) as parked:
         yield parked
 

@@ -34,7 +34,6 @@ async def test_a_stream_says_when_something_changed(ledger: Ledger, caplog: pyte
                     assert await anext(said) == "changed"
                     ledger.update_run(run_record().run, state="done", says="Done.")
                     assert await anext(said) == "changed"
-    assert "Traceback" not in caplog.text
     assert "Exception in ASGI" not in caplog.text
 
 
