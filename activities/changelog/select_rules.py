@@ -56,7 +56,7 @@ def _target(fact: Facts, by_prefix: Mapping[str, str], by_subject: Mapping[str, 
 
 def reason(fact: Facts, score: float, *, cites: bool, learnt: bool) -> str:
     """Why a change was left out, in plain words."""
-    plain = _plain(fact)
+    plain = plain_reason(fact)
     if plain:
         return plain
     if cites and not fact.refs:
@@ -66,7 +66,8 @@ def reason(fact: Facts, score: float, *, cites: bool, learnt: bool) -> str:
     return f"changes like this are seldom told in a changelog (score {_short(score)})"
 
 
-def _plain(fact: Facts) -> str:
+def plain_reason(fact: Facts) -> str:
+    """What a change is, where that alone makes it uninteresting to most readers; else empty."""
     if "release" in fact.flags:
         return "release commit"
     if "bump" in fact.flags:

@@ -7,9 +7,11 @@ from activities.changelog.features import Facts, dense
 from activities.changelog.prior import Prior
 from activities.changelog.select_history import cites_numbers, lessons
 from activities.changelog.select_own import Own
+from activities.changelog.select_rules import plain_reason
 from contracts.changelog import History
 
 NUMBERED = 0.5  # share of changes with a number from which a repository without a changelog is taken to number all
+PLAIN = 0.2  # at most, for paperwork in a repository that has taught nothing
 SURE = 0.9  # of a change whose author says that it breaks users
 
 
@@ -34,7 +36,9 @@ def score(history: History, seen: Sequence[Facts], prior: Prior) -> Scored:
     judged = prior.probabilities([seen[i] for i in rows], numbers[rows], Own(earlier))
     found = {fact.sha: SURE if "breaking" in fact.flags else 0.0 for fact in seen}
     for row, probability in zip(rows, judged.tolist(), strict=True):
-        found[seen[row].sha] = max(probability, found[seen[row].sha])
+        # With nothing learnt of this repository, what is plainly paperwork is not told.
+        cap = probability if earlier or not plain_reason(seen[row]) else min(probability, PLAIN)
+        found[seen[row].sha] = max(cap, found[seen[row].sha])
     return Scored(found, prior.threshold, cites, bool(earlier))
 
 

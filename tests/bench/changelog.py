@@ -2,15 +2,14 @@
 
 Repositories in turn. A release is judged by the product's own `select_lines`, given what it would have had on the day:
 the earlier releases of its repository, and a prior that has not seen the repository. That is the shipped prior, or,
-where the shipped one was made from the repository, one fitted on the others in the data. With `--train A --test B`
-the prior is fitted on A together with nothing of B. The last line printed is one JSON object.
+where the shipped one was made from the repository, one fitted on the others in the data (with `--train A --test B`, on
+A). `--prior fitted` leaves the shipped one aside. The last line printed is one JSON object.
 """
 
 import argparse
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +52,7 @@ def lessons(data: Data) -> dict[str, list[Taught]]:
 def priors(data: Data, train: Data | None, how: str) -> dict[str, tuple[Prior, str]]:
     """For each repository a prior that has not seen it, and in words which."""
     if train is not None:
-        fitted = fit(lessons(train))
-        return {name: _unseen(name, fitted, how) for name in data}
+        return _from_train(data, train, how)
     taught = lessons(data)
     chosen = {}
     for name in data:
@@ -64,11 +62,10 @@ def priors(data: Data, train: Data | None, how: str) -> dict[str, tuple[Prior, s
     return chosen
 
 
-def _unseen(name: str, fitted: Prior, how: str) -> tuple[Prior, str]:
-    if how == "shipped" and name not in shipped().made_from:
-        # The threshold is what a few repositories can teach; the shipped weights come from many.
-        return replace(shipped(), threshold=(shipped().threshold + fitted.threshold) / 2), "shipped, threshold from A"
-    return fitted, "fitted on A"
+def _from_train(data: Data, train: Data, how: str) -> dict[str, tuple[Prior, str]]:
+    unseen = {name for name in data if how == "shipped" and name not in shipped().made_from}
+    fitted = fit(lessons(train)) if unseen != set(data) else shipped()
+    return {name: (shipped(), "shipped") if name in unseen else (fitted, "fitted on A") for name in data}
 
 
 def measure(data: Data, train: Data | None, how: str, *, tools: bool) -> dict[str, Any]:
