@@ -36,7 +36,8 @@ export function check(statement, shown) {
     words: shown.words.trim(),
   };
   for (const [name, value] of Object.entries(wanted)) {
-    if ((statement[name] ?? null) !== (value ?? null)) {
+    // Canonical JSON leaves out what is empty.
+    if ((statement[name] || null) !== (value || null)) {
       throw new Problem(`What the server asked to sign differs from this page (${name}). Nothing was signed.`);
     }
   }
