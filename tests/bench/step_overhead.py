@@ -18,45 +18,20 @@ import tempfile
 import time
 import uuid
 from contextlib import AsyncExitStack
-from datetime import timedelta
 from pathlib import Path
 
 import uvloop
-from pydantic import BaseModel
-from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import GrpcCompression
 from temporalio.worker import Worker
 
+from tests.bench.chain import STEPS, Chain, Count, add_one
 from tests.support.platform import Installation
 from workers.devserver import DevServer
 from workers.worker import build
 
-STEPS = 10
 AT_ONCE = 40
-
-
-class Count(BaseModel):
-    """The chain's only value."""
-
-    value: int
-
-
-@activity.defn
-async def add_one(count: Count) -> Count:
-    return Count(value=count.value + 1)
-
-
-@workflow.defn
-class Chain:
-    """Ten steps, one after the other."""
-
-    @workflow.run
-    async def run(self, count: Count) -> Count:
-        for _ in range(STEPS):
-            count = await workflow.execute_activity(add_one, count, start_to_close_timeout=timedelta(seconds=10))
-        return count
 
 
 async def chain(client: Client, queue: str) -> float:
