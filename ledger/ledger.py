@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from ledger.artifacts import ArtifactStore
 from ledger.decisions import Decisions
 from ledger.effects import Effects
-from ledger.entries import Row
+from ledger.entries import INSERT, Row
+from ledger.instant import Instant
 from ledger.migrate import migrate
 from ledger.part import utc_now
 from ledger.runs import Runs
@@ -29,7 +30,8 @@ class Ledger(Runs, Decisions, Effects, Sessions, Seals):
 
     def __init__(self, store: Store, artifacts: ArtifactStore, clock: Callable[[], datetime]) -> None:
         self.store, self.artifacts, self.clock = store, artifacts, clock
-        self.writer = Writer(self._insert)
+        instant = Instant(store.impatient, INSERT) if store.is_sqlite else None
+        self.writer = Writer(self._insert, instant)
         self.realm = self._read_realm()
         self.signing_key = self.sealer = None
 

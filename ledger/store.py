@@ -69,6 +69,14 @@ class Store:
         dialect: Any = sqlite if self.is_sqlite else postgresql
         return dialect.insert(table).on_conflict_do_nothing()
 
+    def impatient(self) -> sqlite3.Connection:
+        """A connection to SQLite that fails at once where others would wait, and leaves checkpoints to them."""
+        raw = sqlite3.connect(str(self.url.database), timeout=0, isolation_level=None, check_same_thread=False)
+        raw.execute(f"PRAGMA synchronous={synchronous(self.url)}")
+        raw.execute("PRAGMA wal_autocheckpoint=0")
+        raw.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+        return raw
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -108,14 +116,20 @@ def parse(url: str) -> URL:
 def connect(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         return sa.create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=20)
-    synchronous = str(url.query.get("synchronous", "NORMAL")).upper()
-    if synchronous not in SYNCHRONOUS:
-        raise BadInput(f"synchronous={synchronous!r} is not known.", way_out="Use NORMAL or FULL.")
+    chosen = synchronous(url)
     plain = url.difference_update_query(["synchronous"])
     engine = sa.create_engine(plain, connect_args={"timeout": BUSY_SECONDS}, max_overflow=40)
-    event.listen(engine, "connect", lambda raw, record: _prepare(raw, record, synchronous))
+    event.listen(engine, "connect", lambda raw, record: _prepare(raw, record, chosen))
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def synchronous(url: URL) -> str:
+    """How hard SQLite makes sure of a commit. BadInput for a word it does not know."""
+    chosen = str(url.query.get("synchronous", "NORMAL")).upper()
+    if chosen not in SYNCHRONOUS:
+        raise BadInput(f"synchronous={chosen!r} is not known.", way_out="Use NORMAL or FULL.")
+    return chosen
 
 
 def _prepare(raw: sqlite3.Connection, record: ConnectionPoolEntry, synchronous: str) -> None:

@@ -2,7 +2,8 @@
 
 One thread owns the writing. A caller puts a row into the queue and awaits; the thread takes everything that
 waits, commits it, and wakes all callers. At rest an entry is committed at once, alone; under load batches
-grow and the cost of a commit is shared. An error reaches exactly the callers whose rows were not written.
+grow and the cost of a commit is shared. On SQLite the first of a turn of the event loop is written at once,
+without the thread (`ledger/instant.py`). An error reaches exactly the callers whose rows were not written.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import DataError, IntegrityError
 
 from contracts.errors import StateUnusable
+from ledger.instant import Instant
 
 Row = tuple[str, ...]
 Insert = Callable[[Sequence[Row]], None]
@@ -34,19 +36,37 @@ class Waiting:
 class Writer:
     """Awaitable writes through one thread. The thread starts with the first write."""
 
-    def __init__(self, insert: Insert) -> None:
-        """`insert` writes rows in one transaction and returns when they are durable."""
+    def __init__(self, insert: Insert, instant: Instant | None = None) -> None:
+        """`insert` writes rows in one transaction and returns when they are durable.
+
+        `instant` is tried first: it has written the row, or says that it would have had to wait.
+        """
         self._insert = insert
+        self._instant = instant
         self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._turn_taken = False
 
     async def write(self, row: Row) -> None:
         loop = asyncio.get_running_loop()
+        if self._alone(loop) and self._instant is not None and self._instant.write(row):
+            return
         waiting = Waiting(row, loop, loop.create_future())
         self._put(waiting)
         await waiting.written
+
+    def _alone(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether this is the first write of this turn of the loop: more of them are cheaper together."""
+        if self._closed or self._turn_taken:
+            return False
+        self._turn_taken = True
+        loop.call_soon(self._next_turn)
+        return True
+
+    def _next_turn(self) -> None:
+        self._turn_taken = False
 
     def close(self) -> None:
         """Write what is queued, then end. Later writes are refused."""
@@ -54,6 +74,8 @@ class Writer:
             if self._closed:
                 return
             self._closed = True
+            if self._instant is not None:
+                self._instant.close()
             thread = self._thread
             self._queue.put(None)
         if thread is not None:

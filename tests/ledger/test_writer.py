@@ -31,7 +31,7 @@ async def test_many_writers_share_transactions_and_lose_nothing(ledger: Ledger) 
     ledger.insert_rows = counted  # type: ignore[method-assign]
     await asyncio.gather(*(ledger.write(entry(str(number % 900))) for number in range(1000)))
     assert len(ledger.entries(limit=2000)) == 900
-    assert sum(batches) == 1000
+    assert sum(batches) in (999, 1000)  # on SQLite the first is written at once, alone
     assert len(batches) < 100
 
 
@@ -45,6 +45,8 @@ async def test_a_full_disk_reaches_whoever_waits(url: str, ledger: Ledger) -> No
     def limit(raw: object, *_: object) -> None:
         raw.execute(f"PRAGMA max_page_count={pages}")  # type: ignore[attr-defined]
 
+    # The quick way has a connection of its own, which this limit does not reach; the queue has the words for it.
+    ledger.writer._instant = None
     results = await asyncio.gather(
         *(ledger.write(entry(str(number), says="x" * 5000)) for number in range(50)), return_exceptions=True
     )
