@@ -47,6 +47,9 @@ class SandboxPolicy(Contract):
     disk_bytes: int = Field(default=4 << 30, ge=1 << 20)
     output_bytes: int = Field(default=1 << 30, ge=1024, description="for each command, stdout and stderr together")
     environment: dict[str, str] = Field(default_factory=dict, description="plain values, never a secret")
+    environment_names: tuple[str, ...] = Field(
+        default=(), description="taken from the worker's environment by name, so that no history holds the value"
+    )
     network: Literal["none", "open"] = "none"
 
 

@@ -2,6 +2,17 @@
 
 from sandboxes.bubblewrap import Bubblewrap, choose
 from sandboxes.probe import Finding
-from sandboxes.protocol import Mount, Result, Sandbox, SandboxProvider
+from sandboxes.protocol import Diff, Found, Match, Mount, Result, Sandbox, SandboxProvider
 
-__all__ = ["Bubblewrap", "Finding", "Mount", "Result", "Sandbox", "SandboxProvider", "choose"]
+__all__ = [
+    "Bubblewrap",
+    "Diff",
+    "Finding",
+    "Found",
+    "Match",
+    "Mount",
+    "Result",
+    "Sandbox",
+    "SandboxProvider",
+    "choose",
+]

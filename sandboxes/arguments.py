@@ -31,7 +31,7 @@ TAKEN = tuple(f"/{name}" for name in (*SYSTEM, "usr", "etc", "proc", "dev", "tmp
 
 
 def options(policy: SandboxPolicy, *, work: Path, etc: Path, mounts: Sequence[Mount], tmpfs_size: bool) -> list[str]:
-    """Everything that stays the same for each command of a sandbox."""
+    """Everything that stays the same for each command of a sandbox. Raises BadInput."""
     return [
         *_namespaces(policy),
         *_system(),
@@ -47,8 +47,20 @@ def options(policy: SandboxPolicy, *, work: Path, etc: Path, mounts: Sequence[Mo
 
 def for_command(policy: SandboxPolicy, *, cwd: str, env: Mapping[str, str]) -> list[str]:
     """What differs from one command to the next."""
-    merged = ENVIRONMENT | policy.environment | dict(env)
+    merged = ENVIRONMENT | policy.environment | named(policy) | dict(env)
     return [*("--chdir", cwd), *(part for name, value in merged.items() for part in ("--setenv", name, value))]
+
+
+def named(policy: SandboxPolicy) -> dict[str, str]:
+    """The variables that the policy takes from the worker by name. Raises BadInput when one isn't set."""
+    for name in policy.environment_names:
+        if name not in os.environ:
+            raise BadInput(
+                f"The policy asks for the variable {name}, which is not set.",
+                subject=name,
+                way_out=f"Set {name} where the worker is started.",
+            )
+    return {name: os.environ[name] for name in policy.environment_names}
 
 
 def _namespaces(policy: SandboxPolicy) -> list[str]:

@@ -33,6 +33,31 @@ class Result:
     timed_out: bool = False
 
 
+@dataclass(frozen=True, order=True)
+class Match:
+    """One line that a search found. `path` is below /work; `text` is cut after 2,000 bytes."""
+
+    path: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found, sorted. `truncated`: there is more."""
+
+    matches: tuple[Match, ...]
+    truncated: bool = False
+
+
+@dataclass(frozen=True)
+class Diff:
+    """A unified diff. `truncated`: it went past the policy's output limit."""
+
+    text: bytes
+    truncated: bool = False
+
+
 class Sandbox(Protocol):
     """A disposable machine with a writable folder `/work`. Leaving the context destroys it."""
 
@@ -64,6 +89,23 @@ class Sandbox(Protocol):
 
     async def list(self, path: str = ".") -> list[str]:
         """Names in a folder below /work, sorted; folders end with a slash."""
+        ...
+
+    async def search(
+        self, pattern: str, *, path: str = ".", glob: str = "", literal: bool = False, limit: int = 1000
+    ) -> Found:
+        """Lines below `path` that match a regular expression (or the `literal` text), as ripgrep finds them:
+        without .git, binary files and what .gitignore names.
+
+        Raises BadInput for a pattern that is none, NotFound, TookTooLong.
+        """
+        ...
+
+    async def diff(self, *, folder: str = ".", base: str = "HEAD") -> Diff:
+        """What changed in a repository below /work since `base`, new files included. Nothing in it is touched.
+
+        Raises NotARepository, UnknownRange, TookTooLong.
+        """
         ...
 
     async def destroy(self) -> None:
