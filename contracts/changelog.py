@@ -5,7 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from contracts.base import Contract
-from contracts.proposal import Check, Cost
+from contracts.policy import SandboxPolicy
+from contracts.proposal import Check, Cost, blocking
 
 Section = Literal["Breaking", "Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
 SECTIONS: tuple[Section, ...] = ("Breaking", "Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
@@ -25,6 +26,12 @@ class ChangelogRequest(Contract):
     changelog_path: str = ""
     heading: str = "Unreleased"
     team: str = "platform"
+
+
+class GatherRequest(ChangelogRequest):
+    """A request with the limits that the workflow's policy sets to the sandbox in which it is read."""
+
+    sandbox: SandboxPolicy = SandboxPolicy()
 
 
 class FileChange(Contract):
@@ -118,6 +125,11 @@ class Gathered(Contract):
     head: str
     truncated: str = ""
 
+    @property
+    def says(self) -> str:
+        """The ledger's sentence."""
+        return f"{counted(self.commits, 'commit')} {self.base_says} in {self.subject}. {self.truncated}".rstrip()
+
 
 class ComposeRequest(Contract):
     """Make the baseline's draft. `words` are a reviewer's requests, oldest first."""
@@ -137,6 +149,17 @@ class Drafted(Contract):
     cost: Cost = Cost()
     drafted_by: Literal["baseline", "model", "person"] = "baseline"
     fallback: str = ""
+
+    @property
+    def says(self) -> str:
+        """The ledger's sentence: how much, by whom, and what stood in the way."""
+        failed = [check.name for check in blocking(self.checks)]
+        told = [
+            f"{counted(self.lines, 'line')}, {self.left_out:,} left out, by the {self.drafted_by}.",
+            f"Failed checks: {', '.join(failed)}." if failed else "",
+            self.fallback,
+        ]
+        return " ".join(filter(None, told))
 
 
 class RewriteRequest(Contract):
@@ -169,3 +192,8 @@ class ProposeRequest(Contract):
     edited_by: str | None = None
     role: str = "reviewer"
     expire_seconds: float = 30 * 86400
+
+
+def counted(number: int, what: str) -> str:
+    """`1 line`, `1,200 lines`."""
+    return f"{number:,} {what}" + ("" if number == 1 else "s")

@@ -54,7 +54,7 @@ PROPOSE_TEXT = Step("text.propose", text.TextProposal, runs.Sealed)
 # The changelog.
 CHANGELOG_GATHER = Step(
     "changelog.gather",
-    changelog.ChangelogRequest,
+    changelog.GatherRequest,
     changelog.Gathered,
     timeout=timedelta(minutes=15),
     heartbeat=timedelta(seconds=5),

@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
         ComposeRequest,
         Drafted,
         Gathered,
+        GatherRequest,
         ProposeRequest,
         RewriteRequest,
     )
@@ -77,7 +78,9 @@ class Changelog:
     async def gather(self, request: ChangelogRequest) -> Gathered:
         show(self.policy, state="gathering", says=f"Reading the history of `{request.repository}`")
         return await step(
-            CHANGELOG_GATHER, request, summary=f"Clone {request.repository} into a sandbox, read its history"
+            CHANGELOG_GATHER,
+            GatherRequest(**request.model_dump(), sandbox=self.policy.sandbox),
+            summary=f"Clone {request.repository} into a sandbox, read its history",
         )
 
     async def compose(self, context: Gathered, request: ChangelogRequest) -> tuple[Drafted, Drafted]:

@@ -1,8 +1,10 @@
 """The context of a changelog: a repository's history, read in a sandbox."""
 
+import asyncio
 import errno
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import PurePosixPath
 
 from temporalio import activity
@@ -10,14 +12,14 @@ from temporalio import activity
 from activities.changelog import changes, git, mirror, ranges, releases, source, structure
 from activities.changelog.progress import Progress, progress
 from activities.toolbox import Toolbox
-from contracts.changelog import ChangelogRequest, Gathered, History
-from contracts.errors import BadInput, ChangelogStructure, DiskFull, UnknownRange
+from contracts.changelog import ChangelogRequest, Gathered, GatherRequest, History
+from contracts.errors import BadInput, ChangelogStructure, DiskFull, TookTooLong, UnknownRange
 from contracts.policy import SandboxPolicy
 from contracts.steps import CHANGELOG_GATHER
 from sandboxes.protocol import Mount
 
-POLICY = SandboxPolicy(wall_seconds=600)
 EFFECT = "git.commit_file"
+SECONDS_TO_TELL = 5.0
 
 # Looked for in this order, in any case, at the top of the repository and in docs.
 NAMES = ("changelog", "changes", "history", "news", "releases", "release-notes", "release_notes")
@@ -38,9 +40,9 @@ class ChangelogGathering:
         self._toolbox = toolbox
 
     @activity.defn(name=CHANGELOG_GATHER.name)
-    async def gather(self, request: ChangelogRequest) -> Gathered:
+    async def gather(self, request: GatherRequest) -> Gathered:
         """Clone the repository into a sandbox, read the range, keep it as an artifact."""
-        async with progress(f"opening {request.repository}") as told:
+        async with progress(f"opening {request.repository}") as told, _in_time(request.repository):
             try:
                 history = await self._history(request, told)
                 told.says = f"keeping {len(history.changes):,} changes"
@@ -48,23 +50,23 @@ class ChangelogGathering:
             except OSError as error:
                 raise _named(error) from error
 
-    async def _history(self, request: ChangelogRequest, told: Progress) -> History:
+    async def _history(self, request: GatherRequest, told: Progress) -> History:
         _check(request)
-        where = await self._source(request.repository, told)
+        where = await self._source(request.repository, request.sandbox, told)
         signed = self._signed(where.repository)
         told.says = f"cloning {where.repository}"
         mounts = [Mount(where.git_dir, git.SOURCE)]
         provider = self._toolbox.sandboxes
-        async with await provider.create(POLICY, owner=_owner(), mounts=mounts) as sandbox:
+        async with await provider.create(request.sandbox, owner=_owner(), mounts=mounts) as sandbox:
             repository = await git.clone(sandbox, where)
             return await read(repository, where, request, signed, told)
 
-    async def _source(self, repository: str, told: Progress) -> source.Source:
+    async def _source(self, repository: str, policy: SandboxPolicy, told: Progress) -> source.Source:
         if not source.is_url(repository):
             return source.local(repository)
         url = source.checked_url(repository)
         folder = self._toolbox.state / "mirrors"
-        return await mirror.fetch(url, folder, self._toolbox.sandboxes, POLICY, _owner(), told)
+        return await mirror.fetch(url, folder, self._toolbox.sandboxes, policy, _owner(), told)
 
     def _signed(self, repository: str) -> str:
         """The commit at which the last signed changelog of this repository ended."""
@@ -205,8 +207,28 @@ def _owner() -> str:
     return activity.info().workflow_id or "" if activity.in_activity() else ""
 
 
+@asynccontextmanager
+async def _in_time(repository: str) -> AsyncIterator[None]:
+    """End a little before Temporal would, which could only say that a timeout was hit, and would try again."""
+    limit = activity.info().start_to_close_timeout if activity.in_activity() else None
+    seconds = limit.total_seconds() - SECONDS_TO_TELL if limit else None
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise TookTooLong(
+            f"Reading {repository!r} took longer than {seconds:.0f} seconds.",
+            subject=repository,
+            way_out="Give a shorter range.",
+        ) from error
+
+
 def _named(error: OSError) -> Exception:
     """A full disk has a name; another error of the operating system stays what it is."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFull("The disk is full.", subject=str(error.filename or ""), way_out="Free some space.")
+        return DiskFull(
+            f"The disk that holds {error.filename or 'the sandbox'!r} is full.",
+            subject=str(error.filename or ""),
+            way_out="Free some space and start the run again.",
+        )
     return error

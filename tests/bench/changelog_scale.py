@@ -110,7 +110,7 @@ async def ours(repository: Path) -> None:
     from activities.changelog.compose import ChangelogComposing
     from activities.changelog.gather import ChangelogGathering
     from activities.toolbox import Identity, Toolbox
-    from contracts.changelog import ChangelogRequest, ComposeRequest
+    from contracts.changelog import ComposeRequest, GatherRequest
     from ledger import FolderArtifacts, Ledger
     from sandboxes.bubblewrap import Bubblewrap
 
@@ -121,7 +121,7 @@ async def ours(repository: Path) -> None:
         toolbox = Toolbox(ledger, artifacts, Bubblewrap(state / "sandboxes"), None, Identity(), state)
         began = time.perf_counter()
         found = await ChangelogGathering(toolbox).gather(
-            ChangelogRequest(repository=str(repository), since="1970-01-02")
+            GatherRequest(repository=str(repository), since="1970-01-02")
         )
         read = time.perf_counter()
         draft = await ChangelogComposing(toolbox).compose(ComposeRequest(history=found.history, heading="Unreleased"))

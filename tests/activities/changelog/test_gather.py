@@ -17,7 +17,7 @@ from activities.changelog.gather import ChangelogGathering
 from activities.changelog.git import failed
 from activities.changelog.gitlog import LogReader, Record
 from activities.toolbox import Identity, Toolbox
-from contracts.changelog import ChangelogRequest, Gathered, History
+from contracts.changelog import Gathered, GatherRequest, History
 from contracts.errors import (
     AccessRefused,
     BadInput,
@@ -45,8 +45,8 @@ def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toolbox]:
     ledger.close()
 
 
-async def gathered(toolbox: Toolbox, repository: Path | str, **more: str) -> tuple[Gathered, History]:
-    request = ChangelogRequest.model_validate({"repository": str(repository), **more})
+async def gathered(toolbox: Toolbox, repository: Path | str, **more: object) -> tuple[Gathered, History]:
+    request = GatherRequest.model_validate({"repository": str(repository), **more})
     found = await ChangelogGathering(toolbox).gather(request)
     return found, toolbox.artifacts.get_model(History, found.history)
 
@@ -159,7 +159,7 @@ async def test_what_is_not_there_is_named(toolbox: Toolbox, tmp_path: Path) -> N
 # Repositories that are none, or hard to read
 
 
-async def refusal(toolbox: Toolbox, repository: Path | str, **more: str) -> CountersignError:
+async def refusal(toolbox: Toolbox, repository: Path | str, **more: object) -> CountersignError:
     with pytest.raises(CountersignError) as caught:
         await gathered(toolbox, repository, **more)
     assert caught.value.way_out
@@ -213,12 +213,9 @@ async def test_a_broken_repository(toolbox: Toolbox, tmp_path: Path) -> None:
     assert str(folder) in error.what
 
 
-async def test_a_repository_that_takes_too_long(
-    toolbox: Toolbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("activities.changelog.gather.POLICY", SandboxPolicy(wall_seconds=0.001))
+async def test_a_repository_that_takes_too_long(toolbox: Toolbox, tmp_path: Path) -> None:
     folder = small(tmp_path / "demo")
-    error = await refusal(toolbox, folder)
+    error = await refusal(toolbox, folder, sandbox=SandboxPolicy(wall_seconds=0.001))
     assert isinstance(error, TookTooLong)
     assert str(folder) in error.what
 
@@ -383,7 +380,7 @@ async def test_fifty_thousand_commits(toolbox: Toolbox, tmp_path: Path) -> None:
     first = git(folder, "rev-list", "--max-parents=0", "main")
     began = time.monotonic()
     found = await environment.run(
-        ChangelogGathering(toolbox).gather, ChangelogRequest(repository=str(folder), since=first)
+        ChangelogGathering(toolbox).gather, GatherRequest(repository=str(folder), since=first)
     )
     assert found.commits == 49_999
     assert time.monotonic() - began < 60

@@ -17,9 +17,9 @@ from activities.changelog.render import is_bot, make_draft
 from activities.toolbox import Identity, Toolbox
 from contracts.changelog import (
     ChangelogDraft,
-    ChangelogRequest,
     ComposeRequest,
     Drafted,
+    GatherRequest,
     History,
     LeftOut,
     Line,
@@ -49,7 +49,7 @@ def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toolbox]:
 
 async def drafted(toolbox: Toolbox, folder: Path) -> tuple[str, Drafted]:
     """A draft with a line for each change of a person. What the baseline would choose is tested elsewhere."""
-    found = await ChangelogGathering(toolbox).gather(ChangelogRequest(repository=str(folder)))
+    found = await ChangelogGathering(toolbox).gather(GatherRequest(repository=str(folder)))
     history = toolbox.artifacts.get_model(History, found.history)
     lines, out = [], []
     for change in history.changes:
@@ -198,7 +198,7 @@ async def test_an_unreleased_section_is_added_to(toolbox: Toolbox, tmp_path: Pat
 
 async def test_what_stands_there_already_is_not_drafted_again(toolbox: Toolbox, tmp_path: Path) -> None:
     folder = small(tmp_path / "demo")
-    request = ChangelogRequest(repository=str(folder))
+    request = GatherRequest(repository=str(folder))
     before = await composed(toolbox, request)
     assert "colour option" in before.markdown
     text = CHANGELOG.replace(b"## [1.0.0]", b"## [Unreleased]\n\n- Colours, by hand (#12)\n\n## [1.0.0]")
@@ -208,7 +208,7 @@ async def test_what_stands_there_already_is_not_drafted_again(toolbox: Toolbox, 
     assert any(out.why == ALREADY and "colour" in out.subject for out in after.left_out)
 
 
-async def composed(toolbox: Toolbox, request: ChangelogRequest) -> ChangelogDraft:
+async def composed(toolbox: Toolbox, request: GatherRequest) -> ChangelogDraft:
     found = await ChangelogGathering(toolbox).gather(request)
     asked = ComposeRequest(history=found.history, heading="Unreleased")
     drafted = await ChangelogComposing(toolbox).compose(asked)
