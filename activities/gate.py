@@ -6,13 +6,11 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from activities.toolbox import Toolbox
-from contracts.decision import Ruling
+from contracts.decision import CLOSES, Ruling
 from contracts.proposal import Proposal
 from contracts.records import Entry
 from contracts.runs import Close, Judge, Note
 from contracts.steps import CLOSE, JUDGE, NOTE
-
-PROPOSAL_STATES = {"approve": "approved", "request_changes": "changes requested", "reject": "rejected"}
 
 
 class GateActivities:
@@ -34,7 +32,7 @@ class GateActivities:
             statement = decision.statement
             self.ledger.set_proposal_state(
                 statement.digest,
-                PROPOSAL_STATES[statement.verdict],
+                CLOSES[statement.verdict],
                 by=statement.person,
                 at=statement.decided_at,
             )

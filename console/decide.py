@@ -128,7 +128,7 @@ def rule(console: Console, session: Session, record: ProposalRecord, decision: S
     """The ledger's rule, and one of the console's own: people decide in their own session."""
     if decision.statement.person != session.person.name:
         why = f"The statement names {decision.statement.person!r}, and {session.person.name!r} is signed in."
-        return Ruling(decision=decision.id, accepted=False, why=why)
+        return Ruling.of(decision, accepted=False, why=why)
     return console.ledger.judge(decision, run=record.run, digest=record.digest)
 
 

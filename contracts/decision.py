@@ -20,6 +20,8 @@ REJECT_REASONS: tuple[RejectReason, ...] = (
     "too risky",
     "other",
 )
+# What a decision that stands makes of its proposal.
+CLOSES: dict[Verdict, str] = {"approve": "approved", "request_changes": "changes requested", "reject": "rejected"}
 
 
 class Statement(Contract):
@@ -86,6 +88,26 @@ class Ruling(Contract):
     accepted: bool
     why: str = ""
     error: str = Field(default="", description="name of the contracts.errors.Refused class, when refused")
+    verdict: str = ""
+    person: str = ""
+
+    @classmethod
+    def of(cls, decision: SignedDecision, *, accepted: bool, why: str = "", error: str = "") -> "Ruling":
+        statement = decision.statement
+        return cls(
+            decision=decision.id,
+            accepted=accepted,
+            why=why,
+            error=error,
+            verdict=statement.verdict,
+            person=statement.person,
+        )
+
+    @property
+    def says(self) -> str:
+        """The ledger's sentence."""
+        what = f"{self.verdict.replace('_', ' ')} by {self.person}" if self.verdict else "a decision"
+        return f"Accepted: {what}" if self.accepted else f"Refused: {what}. {self.why}"
 
 
 class Revision(Contract):

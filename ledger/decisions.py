@@ -1,6 +1,7 @@
 """Decisions and what the rule said of each."""
 
 import sqlalchemy as sa
+from sqlalchemy.engine import RowMapping
 
 from contracts.decision import Ruling, SignedDecision
 from contracts.digests import short
@@ -37,13 +38,7 @@ class Decisions(Rule):
         query = sa.select(decisions).where(decisions.c.run == run).order_by(decisions.c.recorded_at)
         with self.store.read() as connection:
             rows = connection.execute(query).mappings().all()
-        return [
-            (
-                SignedDecision.model_validate(row["body"]),
-                Ruling(decision=row["id"], accepted=row["accepted"], why=row["why"], error=row["error"]),
-            )
-            for row in rows
-        ]
+        return [_ruled(row) for row in rows]
 
     def _decision_entry(self, decision: SignedDecision, ruling: Ruling) -> Entry:
         statement, kind = decision.statement, "decision" if ruling.accepted else "refusal"
@@ -70,3 +65,8 @@ class Decisions(Rule):
                 "error": ruling.error,
             },
         )
+
+
+def _ruled(row: RowMapping) -> tuple[SignedDecision, Ruling]:
+    decision = SignedDecision.model_validate(row["body"])
+    return decision, Ruling.of(decision, accepted=row["accepted"], why=row["why"], error=row["error"])

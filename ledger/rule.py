@@ -10,7 +10,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from contracts.decision import Ruling, SignedDecision, Statement, Verdict
+from contracts.decision import CLOSES, Ruling, SignedDecision, Statement, Verdict
 from contracts.digests import short
 from contracts.errors import (
     AlreadyUsed,
@@ -32,7 +32,6 @@ from ledger.proposals import Proposals
 from ledger.schema import decisions
 
 CLOCK_SKEW = timedelta(minutes=5)  # between a signer's clock and ours
-CLOSED_BY = {"approve": "approved", "request_changes": "changes requested", "reject": "rejected"}
 
 
 class Rule(Proposals, People):
@@ -43,8 +42,8 @@ class Rule(Proposals, People):
         try:
             self.require(decision, run=run, digest=digest)
         except Refused as refusal:
-            return Ruling(decision=decision.id, accepted=False, why=str(refusal), error=refusal.name)
-        return Ruling(decision=decision.id, accepted=True)
+            return Ruling.of(decision, accepted=False, why=str(refusal), error=refusal.name)
+        return Ruling.of(decision, accepted=True)
 
     def require(self, decision: SignedDecision, *, run: str, digest: str, verdict: Verdict | None = None) -> None:
         """Raise the Refused that applies, or return. Nothing is written.
@@ -115,7 +114,7 @@ class Rule(Proposals, People):
         if state in ("superseded", "expired", "withdrawn"):
             raise _closed(state, proposal)
         if self._was_accepted(decision.id):
-            if state not in ("open", CLOSED_BY[decision.statement.verdict]):
+            if state not in ("open", CLOSES[decision.statement.verdict]):
                 raise _closed(state, proposal)
             return
         if state != "open":

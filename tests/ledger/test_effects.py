@@ -102,7 +102,7 @@ def test_a_decision_is_recorded_once_however_often_it_comes(ledger: Ledger, ana:
     decision = ana.decide(made, words="fine")
     for _ in range(3):
         ledger.record_decision(decision, ledger.judge(decision, run="run-1", digest=made.digest))
-    assert ledger.decisions("run-1") == [(decision, Ruling(decision=decision.id, accepted=True))]
+    assert ledger.decisions("run-1") == [(decision, Ruling.of(decision, accepted=True))]
     assert [one.actor for one in ledger.entries(kind="decision")] == ["ana"]
 
 
