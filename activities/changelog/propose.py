@@ -32,14 +32,15 @@ class ChangelogProposing:
         return await asyncio.to_thread(self._propose, request, activity.info().scheduled_time)
 
     def _propose(self, request: ProposeRequest, now: datetime) -> Sealed:
-        proposal = self.sealed(request, now)
+        history = self._toolbox.artifacts.get_model(History, request.history)
+        proposal = self.sealed(request, history, now)
         ledger = self._toolbox.ledger
         ledger.store_proposal(proposal)
         usd = proposal.cost.usd
         ledger.update_run(
             request.run,
             state="waiting",
-            subject=proposal.title,
+            subject=subject(history),
             says=proposal.summary,
             cost_usd=None if usd is None else str(usd),
         )
@@ -52,10 +53,9 @@ class ChangelogProposing:
             cost=proposal.cost,
         )
 
-    def sealed(self, request: ProposeRequest, now: datetime) -> Proposal:
+    def sealed(self, request: ProposeRequest, history: History, now: datetime) -> Proposal:
         """The proposal of a request, made at `now`. BadInput for an edit that can't be used."""
         artifacts = self._toolbox.artifacts
-        history = artifacts.get_model(History, request.history)
         made = artifacts.get_model(ChangelogDraft, request.draft)
         draft, checks = made, request.checks
         before = artifacts.get_model(ChangelogDraft, request.baseline) if made.drafted_by == "model" else None

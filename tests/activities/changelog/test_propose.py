@@ -118,7 +118,7 @@ async def test_what_is_shown_is_what_would_be_done(toolbox: Toolbox, tmp_path: P
     assert effect.params["until"] == git(folder, "rev-parse", "main")
     assert sealed.effects == (effect.key,)
     run = toolbox.ledger.run("run-1")
-    assert (run.state, run.cost_usd) == ("waiting", "0")
+    assert (run.state, run.subject, run.cost_usd) == ("waiting", "demo", "0")
     assert proposal.title == "Changelog of demo: 3 lines since tag v1.0.0"
 
 
