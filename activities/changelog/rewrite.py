@@ -21,7 +21,6 @@ from contracts.steps import CHANGELOG_REWRITE
 
 CALL_TAG = "countersign/model-call/v1"
 LONGEST_PAUSE = 600.0  # seconds: a provider that asks for more is out of reach, and the baseline's draft is there
-NO_MODEL = "No model is set up, so this is the baseline's draft."
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Work:
     baseline: ChangelogDraft
 
     def fall_back(self, why: str, cost: Cost) -> Drafted:
-        """The baseline's draft, marked with why."""
+        """The baseline's draft, marked with why; empty where no model was to be asked at all."""
         return Drafted(
             draft=self.request.draft,
             lines=len(self.baseline.lines),
@@ -73,7 +72,7 @@ class ChangelogRewriting:
         async with progress("reading the baseline's draft") as told:
             work = await asyncio.to_thread(self._read, request)
             if self._journal is None:
-                return work.fall_back(NO_MODEL, request.spent)
+                return work.fall_back("", request.spent)  # nothing fell back: the baseline is what was asked for
             asked = await asyncio.to_thread(request_for, work.baseline, work.history, request.words, request.problems)
             if asked is None:
                 return work.fall_back("The entry is too long for a model to rewrite at once.", request.spent)
