@@ -42,7 +42,8 @@ def serve(settings: Settings) -> None:
             port=settings.console_port,
             log_level="warning",
             server_header=False,
-            timeout_graceful_shutdown=3,
+            proxy_headers=False,  # nobody stands between: a caller could choose whom the rate limit counts
+            timeout_graceful_shutdown=1,
         )
     finally:
         ledger.close()
