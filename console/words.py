@@ -1,6 +1,5 @@
 """How values are said on a page: ages, money, states, and characters that would hide themselves."""
 
-import unicodedata
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Final
@@ -8,10 +7,8 @@ from typing import Final
 from markupsafe import Markup, escape
 
 from contracts.proposal import Cost
+from contracts.shown import spelt
 
-HIDDEN: Final = {"Cf", "Cc", "Cs", "Co", "Zl", "Zp"}
-# Ordinary white space, and the joiner that emoji and several scripts need.
-HARMLESS: Final = {"\n", "\t", "\r", "\u200d", "\u200c", "\ufe0f"}
 STEPS: Final = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
 
 
@@ -21,15 +18,7 @@ def visible(value: object) -> object:
     Whatever an agent or the world wrote could otherwise look like something it is not. Applied to every
     string that a template prints.
     """
-    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
-        return value
-    return "".join(spell(char) for char in value)
-
-
-def spell(char: str) -> str:
-    if char in HARMLESS or unicodedata.category(char) not in HIDDEN:
-        return char
-    return f"⟨U+{ord(char):04X}⟩"
+    return spelt(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def exact(value: str) -> Markup:

@@ -76,7 +76,7 @@ class Changelog:
         return await self.close("rejected", f"Changes were asked for {self.policy.gate.rounds} times.", sealed)
 
     async def gather(self, request: ChangelogRequest) -> Gathered:
-        show(self.policy, state="gathering", says=f"Reading the history of `{request.repository}`")
+        show(self.policy, state="gathering", says=f"Reading the history of {request.repository}")
         return await step(
             CHANGELOG_GATHER,
             GatherRequest(**request.model_dump(), sandbox=self.policy.sandbox),
@@ -187,7 +187,7 @@ def nothing_for_readers(context: Gathered) -> str:
 
 
 def waiting(sealed: Sealed) -> str:
-    return f"**Waiting for review**: {sealed.title}. On approval: {sealed.says}"
+    return f"Waiting for review: {sealed.title}. On approval: {sealed.says}"
 
 
 def rejection(decision: SignedDecision) -> str:

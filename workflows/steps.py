@@ -9,7 +9,7 @@ from temporalio.common import RetryPolicy, SearchAttributeUpdate
 with workflow.unsafe.imports_passed_through():
     # Types only: pydantic models and constants, no I/O. Passed through so that the models the converter makes
     # are the same classes that workflow code compares with.
-    from contracts import search
+    from contracts import search, shown
     from contracts.policy import Policy
     from contracts.proposal import Cost
     from contracts.steps import In, Out, Step
@@ -30,7 +30,7 @@ async def step(what: Step[In, Out], arg: In, *, summary: str) -> Out:
         retry_policy=RetryPolicy(
             initial_interval=FIRST_RETRY, maximum_interval=LONGEST_PAUSE, maximum_attempts=what.attempts
         ),
-        summary=summary[:200],
+        summary=shown.summary(summary),
     )
     return result
 
@@ -50,4 +50,4 @@ def show(policy: Policy, *, state: str, subject: str = "", cost: Cost | None = N
         updates.append(search.MODEL.value_set(cost.model))
     workflow.upsert_search_attributes(updates)
     if says:
-        workflow.set_current_details(says)
+        workflow.set_current_details(shown.words(says))  # the UI renders it as Markdown

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
 
-from contracts import search
+from contracts import search, shown
 from contracts.digests import short
 from contracts.errors import BadInput
 from contracts.records import RunRecord, StoredEntry
@@ -171,7 +171,7 @@ def new_run_id(workflow: str, request: BaseModel) -> str:
 
 def summary_of(what: str, request: BaseModel) -> str:
     subject = getattr(request, "repository", "")
-    return f"{what}: {subject}"[:200] if subject else what[:200]
+    return shown.summary(f"{what}: {subject}" if subject else what)
 
 
 def temporal_link(settings: Settings, run: str) -> str:
