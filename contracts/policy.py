@@ -51,6 +51,9 @@ class SandboxPolicy(Contract):
         default=(), description="taken from the worker's environment by name, so that no history holds the value"
     )
     network: Literal["none", "open"] = "none"
+    needs: tuple[Literal["memory", "processes", "cpu", "disk"], ...] = Field(
+        default=(), description="limits that must hold for the sum of all processes and files, or there is no sandbox"
+    )
 
 
 class Policy(Contract):

@@ -8,12 +8,13 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from contracts.errors import BadInput, CountersignError, DiskFull, SandboxUnavailable
 from contracts.policy import SandboxPolicy
-from sandboxes import arguments, cgroups, etc, process, reaper, seccomp
+from sandboxes import arguments, cgroups, disks, etc, limits, process, reaper, seccomp
 from sandboxes import probe as probing
 from sandboxes.machine import BubblewrapSandbox
 from sandboxes.protocol import Mount
@@ -33,6 +34,24 @@ def _user(mounts: Sequence[Mount]) -> process.User | None:
     return None
 
 
+@dataclass(frozen=True)
+class Host:
+    """What was found on this host when it was tried."""
+
+    program: str
+    tmpfs_size: bool
+    hierarchies: cgroups.Hierarchies | None
+    disks: disks.Disks | None
+
+    @property
+    def holds(self) -> frozenset[str]:
+        """Limits that hold for a sandbox as a whole. Others hold for each process or file, by rlimits."""
+        held = {"pids": "processes"}.get
+        controllers = self.hierarchies.controllers if self.hierarchies else ()
+        processes = ["processes"] if limits.own_process_counts() else []
+        return frozenset([*(held(name, name) for name in controllers), *processes, *(["disk"] if self.disks else [])])
+
+
 class Bubblewrap:
     """Makes bubblewrap sandboxes in `folder`. Nothing is touched until the first `create` or `reap`."""
 
@@ -40,7 +59,7 @@ class Bubblewrap:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
-        self._ready: tuple[str, bool, cgroups.Hierarchies | None] | None = None
+        self._host: Host | None = None
 
     async def create(
         self, policy: SandboxPolicy, *, owner: str = "", mounts: Sequence[Mount] = ()
@@ -55,39 +74,58 @@ class Bubblewrap:
             raise
 
     def _create(self, policy: SandboxPolicy, owner: str, mounts: tuple[Mount, ...]) -> BubblewrapSandbox:
-        program, tmpfs_size, hierarchies = self.check()
+        host = self.check()
+        self._refuse(policy, host)
         for mount in mounts:
             if not mount.source.exists():
                 raise BadInput(f"{str(mount.source)!r} is not there to be mounted.", subject=str(mount.source))
-
-        user = _user(mounts)
         arguments.named(policy)
         arguments.options(policy, work=self.folder, etc=self.folder, mounts=mounts, tmpfs_size=False)  # or BadInput
         with _disk_errors(self.folder):
             box, lock = reaper.make(self.folder, owner)
         try:
-            home, files = box, self.folder / "etc"
-            if user:
-                home = reaper.make_outside(box, user)
-                files = home / "etc"
-                etc.write(files)
-            if hierarchies:
-                hierarchies.at(box.name).make(policy)
-            work = home / "work"
-            options = arguments.options(policy, work=work, etc=files, mounts=mounts, tmpfs_size=tmpfs_size)
-            return BubblewrapSandbox(
-                box, lock, policy, program=program, options=options, hierarchies=hierarchies, work=work, user=user
-            )
+            return self._furnish(box, lock, policy, host, mounts)
         except OSError as error:
-            reaper.remove(box, hierarchies)
+            reaper.remove(box, host.hierarchies)
             os.close(lock)
             raise SandboxUnavailable(
                 f"The policy's limits can't be held on this host: {error}.", subject=owner
             ) from error
 
-    def check(self) -> tuple[str, bool, cgroups.Hierarchies | None]:
+    def _furnish(
+        self, box: Path, lock: int, policy: SandboxPolicy, host: Host, mounts: tuple[Mount, ...]
+    ) -> BubblewrapSandbox:
+        user, home, files = _user(mounts), box, self.folder / "etc"
+        if user:
+            home = reaper.make_outside(box, user)
+            files = home / "etc"
+            etc.write(files)
+        if host.hierarchies:
+            host.hierarchies.at(box.name).make(policy)
+        work = reaper.make_work(home, box.name, user, host.disks, policy.disk_bytes)
+        return BubblewrapSandbox(
+            box,
+            lock,
+            policy,
+            program=host.program,
+            options=arguments.options(policy, work=work, etc=files, mounts=mounts, tmpfs_size=host.tmpfs_size),
+            hierarchies=host.hierarchies,
+            work=work,
+            user=user,
+        )
+
+    def _refuse(self, policy: SandboxPolicy, host: Host) -> None:
+        if lacking := sorted(set(policy.needs) - host.holds):
+            raise SandboxUnavailable(
+                f"The policy needs limits that this host can't hold: {', '.join(lacking)}.",
+                subject=", ".join(lacking),
+                way_out="`countersign doctor` says what a host needs for them; a worker that may make cgroups and "
+                "mounts holds all.",
+            )
+
+    def check(self) -> Host:
         """Once: try the host, make the folders, remove orphans. Raises SandboxUnavailable."""
-        if self._ready is None:
+        if self._host is None:
             program = probing.program()
             probing.trial(program)
             seccomp.compiled()
@@ -97,8 +135,8 @@ class Bubblewrap:
                 self.folder.chmod(0o700)
                 etc.write(self.folder / "etc")
             reaper.reap(self.folder, hierarchies)
-            self._ready = (program, probing.tmpfs_size(program), hierarchies)
-        return self._ready
+            self._host = Host(program, probing.tmpfs_size(program), hierarchies, disks.find(self.folder / "disks"))
+        return self._host
 
     def reap(self) -> list[str]:
         """Remove what a killed worker left: processes, cgroups, folders. Returns the ids."""

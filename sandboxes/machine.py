@@ -19,7 +19,7 @@ KILLED = -9
 
 
 class BubblewrapSandbox:
-    """One sandbox. Made by `Bubblewrap.create`."""
+    """One sandbox. Made by `Bubblewrap.create`. `place` is where the host has its /work."""
 
     def __init__(
         self,
@@ -44,6 +44,7 @@ class BubblewrapSandbox:
         self._cgroup = hierarchies.at(box.name) if hierarchies else None
         self._limits = limits.of(policy, cgroup=hierarchies is not None)
         self._seccomp = seccomp.compiled(host_network=policy.network == "open")
+        self.place = work
         self._work = os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._ending = False
         self._running: set[process.Started] = set()
@@ -166,8 +167,9 @@ class BubblewrapSandbox:
             await started.gone.wait()
         await asyncio.to_thread(reaper.remove, self._box, self._hierarchies)
         lock, self._lock = self._lock, -1
-        for descriptor in (self._work, lock):
-            os.close(descriptor)
+        os.close(lock)
+        # The last user of a disk waits while the kernel takes it apart; nobody else has to.
+        asyncio.get_running_loop().run_in_executor(None, os.close, self._work)
 
     def _check_alive(self) -> None:
         if self._ending:

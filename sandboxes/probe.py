@@ -2,12 +2,13 @@
 
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.errors import SandboxUnavailable
-from sandboxes import cgroups, limits, seccomp
+from sandboxes import cgroups, disks, limits, seccomp
 
 INSTALL = {
     "apt-get": "sudo apt-get install -y bubblewrap",
@@ -107,7 +108,7 @@ def findings() -> list[Finding]:
         found.append(Finding("seccomp", True, "there is a filter for this architecture"))
     except SandboxUnavailable as error:
         found.append(Finding("sandbox", False, error.what, error.way_out))
-    return [*found, _limits()]
+    return [*found, _limits(), _disk()]
 
 
 def _limits() -> Finding:
@@ -117,3 +118,10 @@ def _limits() -> Finding:
         return Finding("limits", True, f"cgroup v{hierarchies.version}: {names}")
     held = "memory by process" + (", processes by user namespace" if limits.own_process_counts() else "")
     return Finding("limits", True, f"no cgroup may be made here; rlimits hold {held}")
+
+
+def _disk() -> Finding:
+    with tempfile.TemporaryDirectory() as folder:
+        if disks.find(Path(folder)):
+            return Finding("disk", True, "each sandbox has a disk of its own, of the size that its policy gives")
+    return Finding("disk", True, "no disk may be mounted here; `disk_bytes` bounds each file, not their sum")

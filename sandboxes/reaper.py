@@ -19,10 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sandboxes import cgroups
+from sandboxes import cgroups, disks
 from sandboxes.process import User
 
 BOXES = "boxes"
+DISK = "disk"
 
 
 def start_time(pid: int) -> int:
@@ -48,11 +49,26 @@ def outside(box: Path) -> Path:
 
 
 def make_outside(box: Path, user: User) -> Path:
-    """A folder that the user can reach, with `work` inside. Raises OSError."""
+    """A folder that the user can reach. Raises OSError."""
     folder = outside(box)
-    for path in (folder, folder / "work"):
-        path.mkdir(mode=0o700)
-        os.chown(path, user.uid, user.gid)
+    folder.mkdir(mode=0o700)
+    os.chown(folder, user.uid, user.gid)
+    return folder
+
+
+def make_work(home: Path, name: str, user: User | None, disk: disks.Disks | None, size: int) -> Path:
+    """The folder that is seen as /work: on a disk of its own where that can be. Raises OSError.
+
+    The sandbox's name is in its path, by which `processes_inside` knows it.
+    """
+    folder = home / "work"
+    if disk:
+        disk.mount(size, home / DISK)
+        folder = home / DISK / name / "work"
+        folder.parent.mkdir(mode=0o755)
+    folder.mkdir(mode=0o755)
+    if user:
+        os.chown(folder, user.uid, user.gid)
     return folder
 
 
@@ -63,7 +79,6 @@ def make(folder: Path, owner: str) -> tuple[Path, int]:
         box.mkdir(mode=0o700)
         lock = os.open(box, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         fcntl.flock(lock, fcntl.LOCK_EX)
-    (box / "work").mkdir(mode=0o755)
     facts = {"owner": owner, "pid": os.getpid(), "started": start_time(os.getpid()), "at": time.time()}
     (box / "owner.json").write_text(json.dumps(facts))
     return box, lock
@@ -147,6 +162,7 @@ def remove(box: Path, hierarchies: cgroups.Hierarchies | None) -> None:
         hierarchies.at(box.name).remove()
     for folder in (outside(box), box):
         if folder.exists():
+            disks.detach(folder / DISK)
             _remove_tree(folder)
 
 

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def leftovers(box: BubblewrapSandbox) -> list[int]:
-    return reaper.processes_inside(box._box / "work")
+    return reaper.processes_inside(box.place)
 
 
 async def test_a_result_has_code_output_and_time(box: BubblewrapSandbox) -> None:
@@ -137,7 +137,7 @@ async def test_a_memory_bomb_is_bounded(box: BubblewrapSandbox) -> None:
 async def test_a_file_cannot_outgrow_the_disk_limit(box: BubblewrapSandbox) -> None:
     result = await box.exec(["sh", "-c", "head -c 20000000 /dev/zero > big; truncate -s 1T sparse; ls -s"])
     assert b"1073741824" not in result.stdout
-    assert (box._box / "work" / "big").stat().st_size <= 8 << 20
+    assert (box.place / "big").stat().st_size <= 8 << 20
 
 
 async def test_output_beyond_the_limit_is_dropped_and_marked(provider: Bubblewrap) -> None:

@@ -134,7 +134,7 @@ async def test_no_setuid_file_is_left_behind(box: BubblewrapSandbox, folder: Pat
     said = await shell(box, "cp /usr/bin/env e; chmod 4755 e; chmod 755 e && echo fine")
     assert "not permitted" in said
     assert "fine" in said
-    assert not (folder / "boxes" / box.id / "work" / "e").stat().st_mode & 0o4000
+    assert not (box.place / "e").stat().st_mode & 0o4000
 
 
 @needs_python
@@ -188,7 +188,7 @@ async def test_a_fifo_or_device_never_hangs_a_read(box: BubblewrapSandbox) -> No
 
 async def test_a_link_that_races_never_leads_out(box: BubblewrapSandbox, tmp_path: Path) -> None:
     """One thread swaps a folder for a link to the host while another reads through it."""
-    work = box._box / "work"
+    work = box.place
     (tmp_path / "file").write_bytes(b"outside")
     (work / "real").mkdir()
     (work / "real" / "file").write_bytes(b"inside")

@@ -1,0 +1,191 @@
+"""A disk of its own for each sandbox: a sized ext4 in a loop device, so that `disk_bytes` bounds the sum of
+all files, and their number.
+
+It needs a worker that may mount. A sized tmpfs would need less, but counts as memory: a full disk would then
+be a killed process. The image is unlinked as soon as the loop device holds it, and the device clears itself,
+so that a killed worker leaves a mount and nothing else. Making one costs 6 ms, so the next is made ahead.
+"""
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import os
+import secrets
+import shutil
+import struct
+import subprocess
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+# linux/loop.h: _IO-less numbers, struct loop_config of 304 bytes, lo_flags at 8 + 52.
+LOOP_CTL_GET_FREE, LOOP_CONFIGURE = 0x4C82, 0x4C0A
+LOOP_CONFIG_BYTES, FLAGS_AT, AUTOCLEAR, BLOCK = 304, 60, 4, 4096
+# sys/mount.h
+NOSUID, NODEV, NOATIME, DETACH = 0x2, 0x4, 0x400, 0x2
+# linux/ext4.h: forget what isn't written yet instead of writing it to an image that is thrown away.
+EXT4_SHUTDOWN, WITHOUT_FLUSH = 0x8004587D, 2
+MKFS = (
+    *("mkfs.ext4", "-q", "-F", "-m0", "-b", str(BLOCK), "-O", "^has_journal,^resize_inode"),
+    *("-E", "lazy_itable_init=1,nodiscard"),
+)
+# The kernel would write zeros over all inode tables in the background otherwise.
+OPTIONS = "noinit_itable"
+SMALLEST = 4 << 20
+TRIES = 20
+
+
+class Disks:
+    """Makes disks; templates are kept in `folder`. Any thread may use it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = threading.Lock()
+        self._ahead: dict[int, Future[int]] = {}
+        self._maker: ThreadPoolExecutor | None = None
+
+    def mount(self, size: int, target: Path) -> None:
+        """A new, empty disk at `target`, which is made. Raises OSError."""
+        size = max(size, SMALLEST)
+        with self._lock:
+            ready = self._ahead.pop(size, None)
+        device = ready.result() if ready else self._device(size)
+        try:
+            target.mkdir(mode=0o700)
+            _mount(Path(f"/proc/self/fd/{device}").readlink(), target)
+        finally:
+            os.close(device)
+        self._make_ahead(size)
+
+    def _make_ahead(self, size: int) -> None:
+        with self._lock:
+            self._maker = self._maker or ThreadPoolExecutor(1, thread_name_prefix="sandbox-disk")
+            if size not in self._ahead:
+                with contextlib.suppress(RuntimeError):  # the interpreter is ending
+                    self._ahead[size] = self._maker.submit(self._device, size)
+
+    def _device(self, size: int) -> int:
+        """A loop device with a fresh image that has no name any more."""
+        image = self.folder / f".{secrets.token_hex(6)}"
+        try:
+            _copy_sparse(self._template(size), image)
+            return _attach(image)
+        finally:
+            image.unlink(missing_ok=True)
+
+    def _template(self, size: int) -> Path:
+        template = self.folder / f"{size}.ext4"
+        if not template.exists():
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            new = self.folder / f".{secrets.token_hex(6)}.new"
+            try:
+                with new.open("wb") as file:
+                    file.truncate(size)
+                done = subprocess.run([_mkfs(), *MKFS[1:], str(new)], capture_output=True, check=False, env={})
+                if done.returncode != 0:
+                    raise OSError(errno.EIO, done.stderr.decode(errors="replace").strip())
+                new.replace(template)
+            finally:
+                new.unlink(missing_ok=True)
+        return template
+
+
+def find(folder: Path) -> Disks | None:
+    """Disks in `folder`, tried out, or None where this process can't make one."""
+    if os.geteuid() != 0 or not _mkfs() or not os.access("/dev/loop-control", os.W_OK):
+        return None
+    disks, trial = Disks(folder), folder / f"trial-{secrets.token_hex(6)}"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        disks.mount(SMALLEST, trial)
+    except OSError:
+        return None
+    finally:
+        detach(trial)
+        with contextlib.suppress(OSError):
+            trial.rmdir()
+    return disks
+
+
+def _mkfs() -> str:
+    """Its path; it is often kept where a worker's PATH doesn't lead. Empty: it isn't there."""
+    return shutil.which(MKFS[0], path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") or ""
+
+
+def detach(target: Path) -> None:
+    """Take a disk away with all that is on it; fine when there is none."""
+    if not os.path.ismount(target):
+        return
+    with _opened(target) as descriptor, contextlib.suppress(OSError):
+        fcntl.ioctl(descriptor, EXT4_SHUTDOWN, struct.pack("I", WITHOUT_FLUSH))
+    _call("umount2", os.fsencode(target), DETACH)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _attach(image: Path) -> int:
+    """A descriptor of a loop device over the image. Closed and not mounted, it clears itself."""
+    backing = os.open(image, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        with _opened(Path("/dev/loop-control")) as control:
+            for _ in range(TRIES):
+                device = os.open(f"/dev/loop{fcntl.ioctl(control, LOOP_CTL_GET_FREE)}", os.O_RDWR | os.O_CLOEXEC)
+                try:
+                    fcntl.ioctl(device, LOOP_CONFIGURE, _config(backing))
+                    return device
+                except OSError as error:  # somebody else took it in between
+                    os.close(device)
+                    if error.errno != errno.EBUSY:
+                        raise
+    finally:
+        os.close(backing)
+    raise OSError(errno.EBUSY, "no loop device could be had")
+
+
+def _config(backing: int) -> bytes:
+    config = bytearray(LOOP_CONFIG_BYTES)
+    struct.pack_into("II", config, 0, backing, BLOCK)
+    struct.pack_into("I", config, FLAGS_AT, AUTOCLEAR)
+    return bytes(config)
+
+
+def _mount(device: Path, target: Path) -> None:
+    flags = NOSUID | NODEV | NOATIME
+    _call("mount", os.fsencode(device), os.fsencode(target), b"ext4", ctypes.c_ulong(flags), OPTIONS.encode())
+
+
+def _call(name: str, *arguments: object) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if getattr(libc, name)(*arguments) != 0:
+        raise OSError(ctypes.get_errno(), f"{name}: {os.strerror(ctypes.get_errno())}")
+
+
+def _copy_sparse(source: Path, target: Path) -> None:
+    """What holds data is copied, holes stay holes: 200 kB of a template of 4 GB."""
+    with source.open("rb") as whence, target.open("xb") as where:
+        size, place = os.fstat(whence.fileno()).st_size, 0
+        where.truncate(size)
+        while place < size:
+            try:
+                data = os.lseek(whence.fileno(), place, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno == errno.ENXIO:  # no data beyond
+                    return
+                raise
+            place = os.lseek(whence.fileno(), data, os.SEEK_HOLE)
+            _copy_range(whence.fileno(), where.fileno(), data, place)
+
+
+def _copy_range(source: int, target: int, start: int, end: int) -> None:
+    while start < end:
+        os.pwrite(target, piece := os.pread(source, min(end - start, 1 << 20), start), start)
+        start += len(piece)
