@@ -112,7 +112,7 @@ def _explanation(error: OSError, path: Path) -> CountersignError:
         return DiskFull(
             "The disk that holds the artifacts is full; nothing half-written was kept.",
             subject=str(path.parent),
-            way_out="Free some space; work continues where it stopped.",
+            way_out="Free some space and start the run again.",
         )
     return AccessRefused(
         f"The artifact folder {str(path.parent)!r} cannot be written ({error.strerror}).",

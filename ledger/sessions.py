@@ -33,7 +33,7 @@ class Sessions(People):
             person = connection.scalar(used)
         if person is None:
             raise Refused(
-                "The invitation was used before or has run out.", way_out="Ask for a new one: `countersign open`."
+                "The invitation was used before or has run out.", way_out="Ask for a new one: `countersign link`."
             )
         return self.person(person)
 

@@ -210,5 +210,5 @@ def _full(name: str) -> DiskFull:
     return DiskFull(
         "The disk that holds the ledger is full; nothing half-written was kept.",
         subject=name,
-        way_out="Free some space; work continues where it stopped.",
+        way_out="Free some space and start the run again.",
     )

@@ -2,8 +2,8 @@
 
 One thread owns the writing. A caller puts a row into the queue and awaits; the thread takes everything that
 waits, commits it, and wakes all callers. At rest an entry is committed at once, alone; under load batches
-grow and the cost of a commit is shared. On SQLite the first of a turn of the event loop is written at once,
-without the thread (`ledger/instant.py`). An error reaches exactly the callers whose rows were not written.
+grow and the cost of a commit is shared. On SQLite the first few of a turn of the event loop are written at
+once, without the thread (`ledger/instant.py`). An error reaches exactly the callers whose rows were not written.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from ledger.instant import Instant
 Row = tuple[str, ...]
 Insert = Callable[[Sequence[Row]], None]
 
+FEW = 16  # entries written at once in one turn of the loop: under a millisecond together
 BATCH = 500  # rows in one transaction: bounds how long others wait for the write lock (about 10 ms)
 
 
@@ -47,26 +48,27 @@ class Writer:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
-        self._turn_taken = False
+        self._this_turn = 0
 
     async def write(self, row: Row) -> None:
         loop = asyncio.get_running_loop()
-        if self._alone(loop) and self._instant is not None and self._instant.write(row):
+        if self._among_few(loop) and self._instant is not None and self._instant.write(row):
             return
         waiting = Waiting(row, loop, loop.create_future())
         self._put(waiting)
         await waiting.written
 
-    def _alone(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Whether this is the first write of this turn of the loop: more of them are cheaper together."""
-        if self._closed or self._turn_taken:
+    def _among_few(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether this is one of the first writes of this turn of the loop: more of them are cheaper together."""
+        if self._closed or self._this_turn == FEW:
             return False
-        self._turn_taken = True
-        loop.call_soon(self._next_turn)
+        if self._this_turn == 0:
+            loop.call_soon(self._next_turn)
+        self._this_turn += 1
         return True
 
     def _next_turn(self) -> None:
-        self._turn_taken = False
+        self._this_turn = 0
 
     def close(self) -> None:
         """Write what is queued, then end. Later writes are refused."""

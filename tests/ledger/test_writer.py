@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from contracts.errors import DiskFull, StateUnusable
 from ledger import Ledger
-from ledger.writer import Writer
+from ledger.writer import FEW, Writer
 from tests.ledger.support import entry, tamper
 
 
@@ -31,7 +31,7 @@ async def test_many_writers_share_transactions_and_lose_nothing(ledger: Ledger) 
     ledger.insert_rows = counted  # type: ignore[method-assign]
     await asyncio.gather(*(ledger.write(entry(str(number % 900))) for number in range(1000)))
     assert len(ledger.entries(limit=2000)) == 900
-    assert sum(batches) in (999, 1000)  # on SQLite the first is written at once, alone
+    assert sum(batches) in (1000 - FEW, 1000)  # on SQLite the first few are written at once, each alone
     assert len(batches) < 100
 
 
