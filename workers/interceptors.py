@@ -6,6 +6,8 @@ Temporal's terms.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -15,13 +17,15 @@ from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from activities.faults import step_fault
-from contracts.errors import CountersignError, ModelBusy
+from contracts.errors import CountersignError, LedgerUnavailable, ModelBusy
 from contracts.records import Entry, RunRecord
 from ledger import Ledger
 
 # A bug repeats itself: retrying it costs time and hides it.
 BUGS = (TypeError, ValueError, LookupError, AttributeError, AssertionError, NotImplementedError, ValidationError)
 LONGEST_FACT = 160
+PAUSE = 0.5
+WAITS = "waiting for the ledger's database"
 
 
 class LedgerInterceptor(Interceptor):
@@ -45,6 +49,12 @@ class LedgerActivityInbound(ActivityInboundInterceptor):
         self._ledger = ledger
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        try:
+            return await self._recorded(input)
+        except CountersignError as error:  # the ledger's own: a full disk, a database that stays away
+            raise translated(error) from error
+
+    async def _recorded(self, input: ExecuteActivityInput) -> Any:
         started = datetime.now(UTC)
         await self._open_run(started)
         name = activity.info().activity_type
@@ -74,7 +84,7 @@ class LedgerActivityInbound(ActivityInboundInterceptor):
             temporal_run_id=info.workflow_run_id or "",
             started_at=started,
         )
-        await asyncio.to_thread(self._ledger.start_run, record)
+        await patiently(lambda: asyncio.to_thread(self._ledger.start_run, record))
         if len(self._known) > 100_000:
             self._known.clear()
         self._known.add(run)
@@ -87,21 +97,62 @@ class LedgerActivityInbound(ActivityInboundInterceptor):
         known: dict[str, JsonValue],
     ) -> None:
         info = activity.info()
-        await self._ledger.write(
-            Entry(
-                key=f"activity/{info.workflow_run_id}/{info.activity_id}/{info.attempt}",
-                kind="activity",
-                name=info.activity_type,
-                says=what or info.activity_type,
-                run=info.workflow_id or "",
-                workflow=info.workflow_type or "",
-                outcome=outcome,
-                started_at=started,
-                finished_at=datetime.now(UTC),
-                attempt=info.attempt,
-                facts={"activity_id": info.activity_id, **known},
-            )
+        entry = Entry(
+            key=f"activity/{info.workflow_run_id}/{info.activity_id}/{info.attempt}",
+            kind="activity",
+            name=info.activity_type,
+            says=what or info.activity_type,
+            run=info.workflow_id or "",
+            workflow=info.workflow_type or "",
+            outcome=outcome,
+            started_at=started,
+            finished_at=datetime.now(UTC),
+            attempt=info.attempt,
+            facts={"activity_id": info.activity_id, **known},
         )
+        await patiently(lambda: self._ledger.write(entry))
+
+
+async def patiently(write: Callable[[], Awaitable[None]]) -> None:
+    """Write to the ledger, waiting for a database that is away until the attempt's time is nearly up.
+
+    The work is done and may have been paid for: to fail would do it again. And a step that failed because the
+    database went away is told so only when it is back, so that its next attempt finds it.
+    """
+    while True:
+        try:
+            with heartbeats():
+                return await write()
+        except LedgerUnavailable:
+            if out_of_time():
+                raise
+            activity.heartbeat(WAITS)
+            await asyncio.sleep(PAUSE)
+
+
+@contextmanager
+def heartbeats() -> Iterator[None]:
+    """A sign of life each second. A timer and no task: most writes are over in a fraction of a millisecond."""
+    loop = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle
+
+    def beat() -> None:
+        nonlocal timer
+        activity.heartbeat(WAITS)
+        timer = loop.call_later(1, beat)
+
+    timer = loop.call_later(1, beat)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def out_of_time() -> bool:
+    """Whether the attempt ends too soon for one more try."""
+    info = activity.info()
+    limit = info.start_to_close_timeout
+    return limit is not None and datetime.now(UTC) - info.started_time > limit - timedelta(seconds=2 * PAUSE + 1)
 
 
 def says(result: object) -> str:
