@@ -7,7 +7,8 @@ import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ from contracts.errors import (
 )
 from contracts.policy import SandboxPolicy
 from contracts.records import EffectRecord
+from contracts.steps import CHANGELOG_GATHER
 from ledger import FolderArtifacts, Ledger
 from sandboxes.bubblewrap import Bubblewrap
 from sandboxes.protocol import Result
@@ -372,10 +374,24 @@ async def test_a_changelog_path_stays_inside(toolbox: Toolbox, tmp_path: Path) -
     assert (history.changelog_path, history.changelog_text) == ("--output=x.md", None)
 
 
+def within(limit: timedelta) -> ActivityEnvironment:
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, start_to_close_timeout=limit)
+    return environment
+
+
+async def test_it_gives_up_before_temporal_would(toolbox: Toolbox, tmp_path: Path) -> None:
+    folder = small(tmp_path / "demo")
+    gather = ChangelogGathering(toolbox).gather
+    with pytest.raises(TookTooLong, match="demo"):
+        await within(timedelta(seconds=5.01)).run(gather, GatherRequest(repository=str(folder)))
+    assert list((toolbox.state / "sandboxes/boxes").iterdir()) == []
+
+
 async def test_fifty_thousand_commits(toolbox: Toolbox, tmp_path: Path) -> None:
     folder = build(tmp_path / "r", many(50_000))
     beats: list[str] = []
-    environment = ActivityEnvironment()
+    environment = within(CHANGELOG_GATHER.timeout)
     environment.on_heartbeat = lambda says: beats.append(says)
     first = git(folder, "rev-list", "--max-parents=0", "main")
     began = time.monotonic()
