@@ -9,6 +9,7 @@ from activities.changelog import edit
 from activities.changelog.checks import check_draft
 from activities.changelog.file import insert
 from activities.changelog.gather import subject
+from activities.changelog.group_words import understood
 from activities.changelog.panels import panels
 from activities.changelog.render import plain
 from activities.effects.git_commit import git_commit_effect
@@ -134,6 +135,15 @@ def title(history: History, draft: ChangelogDraft) -> str:
     return plain(f"Changelog of {subject(history)}: {lines} {history.base_says}", 200)
 
 
+def not_understood(draft: ChangelogDraft, request: ProposeRequest) -> str:
+    """What of the reviewer's words the baseline could not act on, and what helps. A model reads all of them."""
+    unread = understood(request.words)[1] if draft.drafted_by == "baseline" else []
+    if not unread:
+        return ""
+    quoted = "; ".join(f"“{words}”" for words in unread)
+    return f"The baseline can't act on {quoted}: edit the text in place, or ask like “leave out #12”."
+
+
 def summary(history: History, draft: ChangelogDraft, request: ProposeRequest) -> str:
     """What was made from what, in words."""
     used = len({sha for line in draft.lines for sha in line.changes})
@@ -145,5 +155,6 @@ def summary(history: History, draft: ChangelogDraft, request: ProposeRequest) ->
         f"Edited by {request.edited_by}." if request.edited_by else "",
         history.truncated,
         f"A reviewer asked: {'; '.join(request.words)}" if request.words else "",
+        not_understood(draft, request),
     ]
     return plain(" ".join(part for part in told if part), 2_000)

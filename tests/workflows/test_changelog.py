@@ -152,6 +152,16 @@ async def test_asking_for_changes_gives_another_revision(here: Platform, tmp_pat
     assert (await here.outcome(first.run)).state == "done"
 
 
+async def test_words_that_the_baseline_cannot_act_on_are_answered(here: Platform, tmp_path: Path) -> None:
+    repository = small_repository(tmp_path / "app")
+    first = await proposed(here, repository)
+    await here.decide(first, "request_changes", words="make it sound more cheerful")
+    second = await here.waiting(first.run, revision=2)
+    assert "can't act on “make it sound more cheerful”" in second.summary
+    await here.decide(second, "reject", reason="style")
+    assert (await here.outcome(first.run)).state == "rejected"
+
+
 async def test_a_rejection_changes_nothing(here: Platform, tmp_path: Path) -> None:
     repository = small_repository(tmp_path / "app")
     proposal = await proposed(here, repository)
