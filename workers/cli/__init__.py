@@ -4,11 +4,11 @@ import os
 import sys
 
 import typer
-from rich.console import Console
+from rich.markup import escape
 
 from contracts.errors import CountersignError
 from workers.cli import decisions, demo, doctor, logs, new, people, processes, runs, schedules, up
-from workers.cli.common import print_problem
+from workers.cli.common import err, print_problem
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,14 +30,13 @@ def main() -> None:
         print_problem(error)
         sys.exit(2)
     except KeyboardInterrupt:
-        Console(stderr=True).print("Stopped.")
+        err.print("Stopped.")
         sys.exit(130)
     except Exception as error:
         if os.environ.get("COUNTERSIGN_DEBUG"):
             raise
-        Console(stderr=True).print(
-            f"[red]Unexpected {type(error).__name__}[/red]: {error}\n"
-            "This is a bug of ours. COUNTERSIGN_DEBUG=1 shows where it happened.",
-            markup=True,
+        err.print(
+            f"[red]Unexpected {type(error).__name__}[/red]: {escape(str(error))}\n"
+            "This is a bug of ours. COUNTERSIGN_DEBUG=1 shows where it happened."
         )
         sys.exit(70)

@@ -6,20 +6,20 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 from temporalio.client import Client
 
 from contracts.errors import CountersignError
 from ledger import FolderArtifacts, Ledger
+from workers.cli.screen import Screen
 from workers.client import connect
 from workers.installation import open_ledger
 from workers.settings import Settings
 
 T = TypeVar("T")
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Screen()
+err = Screen(stderr=True)
 
 
 @dataclass(frozen=True)
@@ -60,4 +60,4 @@ def print_problem(error: CountersignError) -> None:
     body = escape(error.what)
     if error.way_out:
         body += f"\n\n[bold]Way out[/bold]  {escape(error.way_out)}"
-    err.print(Panel(body, title=f"[red]{error.name}[/red]", title_align="left", border_style="red"))
+    err.print(Panel(body, title=f"[red]{escape(error.name)}[/red]", title_align="left", border_style="red"))

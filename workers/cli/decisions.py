@@ -19,9 +19,11 @@ from contracts.digests import short
 from contracts.errors import BadInput, Conflict, CountersignError, Refused
 from contracts.proposal import Proposal
 from contracts.runs import Sealed
+from contracts.shown import spelt
 from workers import keys
 from workers.cli.common import Platform, opened_ledger, out, platform, wait_for
 from workers.cli.runs import follow
+from workers.cli.screen import one_line
 from workers.cli.show import print_proposal
 from workers.watcher import root_message
 
@@ -150,7 +152,7 @@ async def ruled(here: Platform, signed: SignedDecision) -> None:
             if decision.id == signed.id and not ruling.accepted:
                 raise Refused(ruling.why, subject=signed.statement.run)
             if decision.id == signed.id:
-                out.print(f"[green]Signed[/green] by {signed.statement.person}: {signed.statement.verdict}")
+                out.print(f"[green]Signed[/green] by {escape(signed.statement.person)}: {signed.statement.verdict}")
                 return
         await asyncio.sleep(0.1)
     out.print("The decision is in the run's history; no worker has taken it yet. It will, when one runs.")
@@ -175,7 +177,7 @@ def confirm(proposal: Proposal, verdict: Verdict) -> None:
         raise BadInput("There is no terminal to ask in.", subject=proposal.id, way_out="Read it first, then add --yes.")
     print_proposal(out, proposal, full=False)
     question = proposal.button() if verdict == "approve" else f"{verdict.replace('_', ' ')}: {proposal.title}"
-    typer.confirm(f"{question}?", abort=True)
+    typer.confirm(f"{spelt(one_line(question))}?", abort=True)
 
 
 def edited_text(proposal: Proposal) -> str:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from contracts.errors import CountersignError
 from workers.cli.common import print_problem
+from workers.cli.screen import Screen
 
 FOLDER = ".demo"
 
@@ -23,7 +23,7 @@ def demo(
     from workers.demo import demo as tell
     from workers.supervisor import Terminal, until_told
 
-    screen = Console(highlight=False)
+    screen = Screen()
     attended = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("CI", "").lower() not in ("true", "1")
     story = tell(repo.resolve(), Path.cwd() / FOLDER, screen, attended=attended)
     try:

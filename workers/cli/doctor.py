@@ -6,10 +6,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from workers.cli.common import out
 from workers.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,10 +39,9 @@ def show(findings: "list[Finding]", well: bool) -> None:
         mark, colour = MARKS[finding.state]
         fix = "" if finding.state == "ok" else finding.fix
         table.add_row(Text(mark, style=colour), finding.name, Text(finding.says), Text(fix))
-    console = Console(highlight=False)
-    console.print(table)
+    out.print(table)
     lacking = [finding.name for finding in findings if finding.state == "missing"]
-    console.print("All that is needed is here." if well else f"Needed and missing: {', '.join(lacking)}.")
+    out.print("All that is needed is here." if well else f"Needed and missing: {', '.join(lacking)}.")
 
 
 def register(app: typer.Typer) -> None:

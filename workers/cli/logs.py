@@ -28,8 +28,10 @@ def log(
             for entry in entries:
                 typer.echo(json.dumps(entry.model_dump(mode="json")))
             return
-        out.print(f"[bold]{escape(record.run)}[/bold]  {record.workflow}, {record.state}: {escape(record.says)}")
-        out.print(f"[dim]{temporal_link(settings, run)}[/dim]")
+        out.print(
+            f"[bold]{escape(record.run)}[/bold]  {escape(record.workflow)}, {record.state}: {escape(record.says)}"
+        )
+        out.print(f"[dim]{escape(temporal_link(settings, run))}[/dim]")
         for entry in entries:
             print_entry(entry)
 

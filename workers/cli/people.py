@@ -30,7 +30,7 @@ def people() -> None:
     """List who may sign, with which keys."""
     with opened_ledger() as (_, ledger):
         for person in ledger.people():
-            out.print(f"[bold]{escape(person.name)}[/bold]  {', '.join(person.roles)}")
+            out.print(f"[bold]{escape(person.name)}[/bold]  {escape(', '.join(person.roles))}")
             for key in ledger.keys(person.name):
                 state = "[red]revoked[/red]" if key.revoked_at else "enrolled"
                 out.print(f"  {key.fingerprint}  {escape(key.label)}, {state} {key.enrolled_at:%Y-%m-%d}")

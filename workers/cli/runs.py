@@ -20,6 +20,7 @@ from contracts.records import RunRecord, StoredEntry
 from contracts.steps import AGENTS
 from workers import discovery
 from workers.cli.common import Platform, opened_ledger, out, platform, wait_for
+from workers.cli.screen import one_line
 from workers.settings import Settings
 
 EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -71,7 +72,8 @@ def runs(
         table = Table("run", "workflow", "subject", "state", "started", "what", box=None, header_style="dim")
         for each in ledger.runs(state=state, limit=limit):
             started = f"{each.started_at:%m-%d %H:%M}"
-            table.add_row(each.run, each.workflow, escape(each.subject), each.state, started, escape(each.says[:80]))
+            cells = (each.run, each.workflow, each.subject, each.state, started, one_line(each.says)[:80])
+            table.add_row(*map(escape, cells))
         out.print(table)
 
 
@@ -195,8 +197,8 @@ async def follow(here: Platform, run_id: str, *, until_closed: bool = False) -> 
 def print_entry(entry: StoredEntry) -> None:
     """One line of the timeline."""
     seconds = (entry.finished_at - entry.started_at).total_seconds()
-    says = "" if entry.says == entry.name else escape(entry.says)
-    out.print(f"  {MARKS.get(entry.outcome, '·')} {entry.name:<22} [dim]{seconds:7.2f} s[/dim]  {says}")
+    name, says = one_line(entry.name), "" if entry.says == entry.name else escape(one_line(entry.says))
+    out.print(f"  {MARKS.get(entry.outcome, '·')} {escape(f'{name:<22}')} [dim]{seconds:7.2f} s[/dim]  {says}")
 
 
 def print_state(here: Platform, record: RunRecord) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from contracts.errors import BadInput
@@ -44,7 +45,7 @@ def sync(
     async def go() -> None:
         async with platform() as here:
             for sentence in await schedules.sync(here.client, wanted, prune=not workflow):
-                out.print(sentence)
+                out.print(escape(sentence))
 
     wait_for(go())
 
@@ -58,7 +59,7 @@ def list_all() -> None:
             table = Table("schedule", "workflow", "next (UTC)", "recent runs", box=None, header_style="dim")
             for each in await schedules.existing(here.client):
                 coming = f"{each.next:%Y-%m-%d %H:%M}" if each.next else "paused"
-                table.add_row(each.id, each.workflow, coming, str(each.runs))
+                table.add_row(escape(each.id), escape(each.workflow), coming, str(each.runs))
             out.print(table if table.row_count else "No schedules. Make them with `countersign schedules sync`.")
 
     wait_for(go())

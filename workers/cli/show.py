@@ -70,8 +70,12 @@ def rendered(panel: Panel) -> RenderableType:
     if isinstance(panel, ClaimsPanel):
         return Group(*(claim_line(panel, index) for index in range(len(panel.claims))))
     if isinstance(panel, ComparePanel):
-        return Group(Box(Text(panel.left), title=panel.left_title), Box(Text(panel.right), title=panel.right_title))
+        return Group(*(Box(Text(text), title=Text(title)) for title, text in sides(panel)))
     return table(panel)
+
+
+def sides(panel: ComparePanel) -> tuple[tuple[str, str], tuple[str, str]]:
+    return (panel.left_title, panel.left), (panel.right_title, panel.right)
 
 
 def claim_line(panel: ClaimsPanel, index: int) -> Text:
@@ -82,7 +86,7 @@ def claim_line(panel: ClaimsPanel, index: int) -> Text:
 
 
 def table(panel: TablePanel) -> RenderableType:
-    grid = Table(*panel.columns, box=None, header_style="dim")
+    grid = Table(*map(escape, panel.columns), box=None, header_style="dim")
     for row in panel.rows[:MOST_ROWS]:
         grid.add_row(*(Text(cell.text) for cell in row))
     more = len(panel.rows) - MOST_ROWS

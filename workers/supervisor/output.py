@@ -6,6 +6,8 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.text import Text
 
+from contracts.shown import spelt
+
 COLOURS = ("cyan", "magenta", "yellow", "green", "blue")
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 WIDTH = 9
@@ -21,7 +23,7 @@ class Terminal:
     def line(self, name: str, text: str) -> None:
         colour = self._colours.setdefault(name, COLOURS[len(self._colours) % len(COLOURS)])
         prefix = Text(f"{name:<{WIDTH}}│ ", style=colour)
-        self.console.print(prefix + Text(CONTROL.sub("", text)))
+        self.console.print(prefix + Text(spelt(CONTROL.sub("", text))))
 
     def say(self, text: str) -> None:
         """A sentence of our own."""
