@@ -6,9 +6,10 @@ Looks at files only. No git command runs here, so nothing in the repository's ow
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from contracts.errors import AccessRefused, BadInput, NotARepository
+from contracts.urls import carries_secret, split
 
 SCHEMES = ("https", "ssh", "git")
 
@@ -46,20 +47,16 @@ def checked_url(url: str) -> str:
             subject=url.split("@")[-1],
             way_out="Use https, ssh or git, or clone it and give the folder.",
         )
-    if scheme and _has_secret(url):
+    if carries_secret(url):
         raise BadInput(
             "The URL carries a password or token, which would end up in histories and logs.",
-            subject=urlsplit(url).hostname or "",
             way_out="Take it out; clone the repository yourself and give the folder if it is private.",
         )
+    if scheme and split(url) is None:
+        raise BadInput("The URL can't be read.", subject=url, way_out="Correct it.")
     if any(ord(letter) < 33 for letter in url):
         raise BadInput("The URL has spaces or control characters in it.", way_out="Correct it.")
     return url
-
-
-def _has_secret(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.password is not None or (parts.scheme.lower() == "https" and parts.username is not None)
 
 
 def local(repository: str) -> Source:
@@ -90,7 +87,10 @@ def not_one(repository: str, why: str, way_out: str = "") -> NotARepository:
 
 def _path(repository: str) -> Path:
     if repository.lower().startswith("file://"):
-        return Path(unquote(urlsplit(repository).path))
+        parts = split(repository)
+        if parts is None:
+            raise not_one(repository, "the URL can't be read")
+        return Path(unquote(parts.path))
     path = Path(repository)
     return (path.expanduser() if repository.startswith("~") else path).absolute()
 
@@ -156,8 +156,8 @@ def _head_of(worktree: Path) -> str:
 def web_url(remote: str) -> str:
     """`https://host/owner/name` for a remote's address, without credentials; empty if it isn't on the web."""
     if "://" in remote:
-        parts = urlsplit(remote)
-        if parts.scheme not in ("https", "http", "ssh", "git") or not parts.hostname:
+        parts = split(remote)
+        if parts is None or parts.scheme not in ("https", "http", "ssh", "git") or not parts.hostname:
             return ""
         port = f":{parts.port}" if parts.port and parts.scheme in ("https", "http") else ""
         where = f"{parts.hostname}{port}/{parts.path.strip('/')}"

@@ -120,3 +120,10 @@ def test_wrong_inputs_are_named(words: list[str], says: str) -> None:
     with pytest.raises(BadInput) as told:
         request_from(ChangelogRequest, words)
     assert says in str(told.value)
+
+
+@pytest.mark.parametrize("url", ["https://ana:hunter22@example.org/a.git", "https://ghp_hunter22@example.org/a.git"])
+def test_a_secret_in_a_url_starts_nothing_and_is_not_repeated(url: str) -> None:
+    with pytest.raises(BadInput, match="password or token") as refused:
+        request_from(ChangelogRequest, [url])
+    assert "hunter22" not in str(refused.value.problem())

@@ -18,6 +18,7 @@ from contracts.digests import short
 from contracts.errors import BadInput
 from contracts.records import RunRecord, StoredEntry
 from contracts.steps import AGENTS
+from contracts.urls import carries_secret
 from workers import discovery
 from workers.cli.common import Platform, opened_ledger, out, platform, wait_for
 from workers.cli.screen import one_line
@@ -118,7 +119,15 @@ def validated(model: type[Any], values: dict[str, Any]) -> BaseModel:
 
 
 def absolute(path: str) -> str:
-    """A path as the worker can find it, whose working folder is another. URLs stay as they are."""
+    """A path as the worker can find it, whose working folder is another. URLs stay as they are.
+
+    BadInput for one with a password in it: the input of a run is in its history for ever.
+    """
+    if carries_secret(path):
+        raise BadInput(
+            "The URL carries a password or token, which would end up in histories and logs. Nothing was started.",
+            way_out="Take it out; clone the repository yourself and give the folder if it is private.",
+        )
     if re.match(r"^[a-z+]+://|^[\w.-]+@[\w.-]+:", path):
         return path
     return str(Path(path).expanduser().resolve())

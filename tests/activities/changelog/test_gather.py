@@ -509,3 +509,17 @@ def test_chunks_may_be_cut_anywhere(size: int) -> None:
     reader.close()
     assert [record.files for record in found] == [[("x\ny", 1, 2), ("bin", -1, -1)], []]
     assert found[0].subject == "subject"
+
+
+@pytest.mark.parametrize("remote", ["https://example.org:port/a/b", "https://[", "javascript://x/%0aalert(1)"])
+async def test_a_remote_that_is_no_address_gives_no_links(toolbox: Toolbox, tmp_path: Path, remote: str) -> None:
+    folder = small(tmp_path / "demo")
+    with (folder / ".git" / "config").open("a") as config:
+        config.write(f'[remote "origin"]\n\turl = "{remote}"\n')
+    _, history = await gathered(toolbox, folder)
+    assert history.web_url == ""
+
+
+@pytest.mark.parametrize("name", ["file://[x", "https://["])
+async def test_a_url_that_cannot_be_read_is_named(toolbox: Toolbox, name: str) -> None:
+    assert isinstance(await refusal(toolbox, name), BadInput)
