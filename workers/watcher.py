@@ -9,7 +9,7 @@ import logging
 from datetime import UTC, datetime
 
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowUpdateFailedError
-from temporalio.exceptions import FailureError
+from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts.errors import CountersignError
@@ -67,10 +67,9 @@ async def _why(client: Client, run: RunRecord) -> str:
 
 
 def root_message(error: BaseException) -> str:
-    """The innermost failure's message: what went wrong, without Temporal's wrapping."""
-    while (
-        isinstance(error, FailureError | WorkflowFailureError | WorkflowUpdateFailedError) and error.cause is not None
-    ):
+    """What went wrong, without Temporal's wrapping. What caused it in turn is for developers, in the Temporal UI."""
+    wrapping = FailureError | WorkflowFailureError | WorkflowUpdateFailedError
+    while isinstance(error, wrapping) and not isinstance(error, ApplicationError) and error.cause is not None:
         error = error.cause
     return getattr(error, "message", None) or str(error)
 
