@@ -141,7 +141,7 @@ def failed(result: Result, repository: str) -> CountersignError:
     """The error for a git command that failed on a repository."""
     if result.timed_out:
         return TookTooLong(
-            f"Reading {repository!r} took longer than {result.seconds:.0f} seconds.",
+            f"Reading {repository!r} took longer than {result.seconds:.3g} seconds.",
             subject=repository,
             way_out="Give a shorter range, or raise the policy's wall_seconds.",
         )
