@@ -44,6 +44,7 @@ def enter(request: Request, here: Here, entering: Entering) -> Response:
     person = here.ledger.redeem_invitation(entering.token)
     known = held_key(here, person, entering.held)
     key = known or enrol(here, person, line, browser(request.headers.get("user-agent", "")))
+    here.ledger.end_session(request.cookies.get(here.cookie, ""))  # whoever was signed in here before no longer is
     response = JSONResponse({"person": person.display_name, "key": key, "fresh": known is None})
     token = here.ledger.create_session(person.name, seconds=SESSION_SECONDS)
     set_cookie(response, here.cookie, token, secure=here.is_https)

@@ -2,6 +2,7 @@
 
 import * as keys from "./keys.js";
 
+const WANTED = "countersign-wanted"; // the page that somebody asked for before they were signed in
 const says = document.getElementById("enter-says");
 
 function problem(text) {
@@ -26,11 +27,20 @@ async function enter(token) {
   if (!response.ok || answer.key !== fresh.fingerprint) await keys.forget(fresh.fingerprint);
   if (!response.ok) return problem([answer.detail, answer.way_out].filter(Boolean).join(" "));
   says.textContent = `Welcome, ${answer.person}.`;
-  location.replace("/");
+  location.replace(wanted());
 }
 
-const token = location.hash.slice(1) || new URLSearchParams(location.search).get("token");
-if (token) {
+// The link opens in a tab of its own, so what was wanted is kept for the whole browser. Only pages of ours.
+function wanted() {
+  const page = new URL(localStorage.getItem(WANTED) ?? "/", location.origin);
+  localStorage.removeItem(WANTED);
+  return page.origin === location.origin ? page.pathname + page.search : "/";
+}
+
+const token = location.hash.slice(1);
+if (location.pathname !== "/enter") {
+  localStorage.setItem(WANTED, location.pathname + location.search);
+} else if (token) {
   history.replaceState(null, "", "/enter");
   enter(token).catch((error) => problem(`That did not work: ${error.message}`));
 }

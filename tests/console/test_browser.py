@@ -133,6 +133,28 @@ async def test_a_link_on_another_site_finds_the_person_signed_in(desk: Desk) -> 
     await expect(desk.page.locator("h1")).to_have_text("What has been running")
 
 
+async def test_the_page_that_was_wanted_comes_after_signing_in(desk: Desk, run: str) -> None:
+    sample = await desk.parked.park(run)
+    await desk.page.goto(f"{desk.url}/proposals/{sample.id}")
+    await expect(desk.page.locator("h1")).to_have_text("Sign in")
+    token = desk.ledger.create_invitation("ada", seconds=60)
+    opened = await desk.context.new_page()
+    await opened.goto(f"{desk.url}/enter#{token}")
+    await opened.wait_for_url(f"{desk.url}/proposals/{sample.id}")
+    await expect(opened.locator("h1")).to_have_text(sample.title)
+    await desk.enter(opened)
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["//evil.example/x", "https://evil.example/", "javascript:alert(1)", "/\\evil.example"]
+)
+async def test_only_pages_of_ours_can_be_wanted(desk: Desk, elsewhere: str) -> None:
+    await desk.page.goto(f"{desk.url}/enter")
+    await desk.page.evaluate("(there) => localStorage.setItem('countersign-wanted', there)", elsewhere)
+    await desk.page.goto("about:blank")
+    await desk.enter()
+
+
 async def test_a_used_link_says_so(desk: Desk) -> None:
     token = desk.ledger.create_invitation("ada", seconds=60)
     desk.ledger.redeem_invitation(token)

@@ -128,6 +128,18 @@ async def test_a_link_signs_in_once(stranger: Visitor, ledger: Ledger) -> None:
     assert again.json()["title"] == "Refused"
 
 
+async def test_a_session_that_was_there_before_is_neither_kept_nor_left_open(stranger: Visitor, ledger: Ledger) -> None:
+    """Whoever put a cookie into this browser, or sat here before, is not who signs in now."""
+    ledger.enrol(Person(name="eve", display_name="Eve", roles=("reviewer",)))
+    planted = ledger.create_session("eve", 3600)
+    stranger.http.cookies.set("countersign_8400", planted, domain="127.0.0.1")
+    body = {"token": ledger.create_invitation("ada", seconds=60), "fresh": raw_public(stranger.private)}
+    answer = await stranger.post("/enter", body)
+    assert answer.status_code == 200, answer.text
+    assert planted not in answer.headers["set-cookie"]
+    assert ledger.session(planted) is None
+
+
 async def test_over_https_the_cookie_is_secure_and_bound_to_the_host(ledger: Ledger) -> None:
     visitor = visitor_of(deps_for(ledger, base_url="https://sign.example"))
     body = {"token": ledger.create_invitation("ada", seconds=60), "fresh": raw_public(visitor.private)}
