@@ -1,5 +1,6 @@
 """A rate limit in memory: enough against guessing at one console's door."""
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -21,14 +22,16 @@ class RateLimit:
         self.seconds = seconds
         self.clock = clock
         self.seen: dict[str, deque[float]] = {}
+        self.lock = threading.Lock()  # requests are answered by several threads
 
     def spend(self, caller: str) -> None:
         """Count one try. Raises TooMany."""
-        self._check(caller, self.tries)
-        self._check("", self.tries * 10)
-        now = self.clock()
-        for name in (caller, ""):
-            self.seen.setdefault(name, deque()).append(now)
+        with self.lock:
+            self._check(caller, self.tries)
+            self._check("", self.tries * 10)
+            now = self.clock()
+            for name in (caller, ""):
+                self.seen.setdefault(name, deque()).append(now)
 
     def _check(self, name: str, limit: int) -> None:
         since = self.clock() - self.seconds
