@@ -88,7 +88,7 @@ class Bubblewrap:
         except OSError as error:
             reaper.remove(box, host.hierarchies)
             os.close(lock)
-            raise SandboxUnavailable(
+            raise _full(self.folder, error) or SandboxUnavailable(
                 f"The policy's limits can't be held on this host: {error}.", subject=owner
             ) from error
 
@@ -157,9 +157,19 @@ def _disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull("No room for a sandbox.", subject=str(folder), way_out="Free some disk space.") from error
-        raise SandboxUnavailable(f"The sandboxes' folder can't be used: {error}.", subject=str(folder)) from error
+        raise _full(folder, error) or SandboxUnavailable(
+            f"The sandboxes' folder can't be used: {error}.", subject=str(folder)
+        ) from error
+
+
+def _full(folder: Path, error: OSError) -> DiskFull | None:
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return None
+    return DiskFull(
+        f"There is no room for a sandbox in {str(folder)!r}.",
+        subject=str(folder),
+        way_out="Free some disk space and start the run again.",
+    )
 
 
 def choose(folder: Path) -> Bubblewrap:

@@ -73,15 +73,24 @@ def make_work(home: Path, name: str, user: User | None, disk: disks.Disks | None
 
 
 def make(folder: Path, owner: str) -> tuple[Path, int]:
-    """A new box and the descriptor whose lock says that it is alive. Raises OSError."""
+    """A new box and the descriptor whose lock says that it is alive. Raises OSError, and leaves nothing then."""
     with _creating(folder, alone=False):
         box = folder / BOXES / secrets.token_hex(6)
         box.mkdir(mode=0o700)
         lock = os.open(box, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        _write_owner(box, owner)
+    except OSError:
+        os.close(lock)
+        remove(box, None)
+        raise
+    return box, lock
+
+
+def _write_owner(box: Path, owner: str) -> None:
     facts = {"owner": owner, "pid": os.getpid(), "started": start_time(os.getpid()), "at": time.time()}
     (box / "owner.json").write_text(json.dumps(facts))
-    return box, lock
 
 
 def alive(folder: Path) -> list[dict[str, Any]]:

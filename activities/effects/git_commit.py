@@ -8,6 +8,7 @@ and the branch is only ever created, never moved. Whatever is killed when, there
 import asyncio
 import hashlib
 import re
+import time
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 
@@ -20,7 +21,7 @@ from activities.faults import fault
 from activities.toolbox import Identity
 from contracts.base import Contract
 from contracts.digests import canonical_json
-from contracts.errors import BadInput, DestinationMoved
+from contracts.errors import BadInput, DestinationMoved, DiskFull
 from contracts.proposal import Effect
 from sandboxes import Result
 
@@ -158,12 +159,17 @@ class CommitFile:
     async def act(self, params: Mapping[str, JsonValue], context: EffectContext) -> Facts:
         """Make objects, the commit, and at last the branch, which must not exist."""
         wanted = _params(params)
-        text = context.toolbox.artifacts.get(wanted.text_ref)
+        text = await asyncio.to_thread(context.toolbox.artifacts.get, wanted.text_ref)
         async with _opened(wanted, context) as place:
             await _require_base(place, wanted)
-            commit = await _commit(place, wanted, context, text)
-            fault("git.after_commit")
-            await _publish(place, wanted, context, commit)
+            began = time.time()
+            try:
+                commit = await _commit(place, wanted, context, text)
+                fault("git.after_commit")
+                await _publish(place, wanted, context, commit)
+            except DiskFull:
+                await place.sweep(began)
+                raise
         return _facts(wanted, commit)
 
 
@@ -226,7 +232,7 @@ async def _require_ours(place: Place, wanted: CommitParams, context: EffectConte
     await _require_base(place, wanted)
     if place.url:
         await _fetch(place, tip)
-    text = context.toolbox.artifacts.get(wanted.text_ref)
+    text = await asyncio.to_thread(context.toolbox.artifacts.get, wanted.text_ref)
     ours = await _commit(place, wanted, context, text)
     if tip != ours and await _essence(place, tip) != await _essence(place, ours):
         raise _in_the_way(wanted, tip)

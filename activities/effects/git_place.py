@@ -55,6 +55,7 @@ ENVIRONMENT = {
     "LC_ALL": "C",
 }
 DEPTH_OF_ALTERNATES = 5
+ROOM = "Free some disk space and start the run again."
 
 
 @dataclass(frozen=True)
@@ -89,13 +90,21 @@ class Place:
             raise explained(result, self.repository)
         return result.stdout
 
+    async def sweep(self, since: float) -> None:
+        """Remove the halves of objects that git leaves on a full disk. `since`: Unix seconds, when we began.
+
+        Another git that writes at this very moment loses nothing: it fails on the full disk as well.
+        """
+        halves = ("-name", "tmp_obj_*", "-newermt", f"@{since:.3f}")
+        await self.sandbox.exec(["find", f"{self.git_dir}/objects", *halves, "-delete"])
+
 
 def explained(result: Result, repository: str) -> CountersignError:
     """A failed git command as an error with a way out."""
     said = result.stderr.decode(errors="replace").strip()
     last = said.splitlines()[-1] if said else f"exit code {result.exit_code}"
     if re.search(r"No space left|Disk quota exceeded|File too large", said):
-        return DiskFull(f"No room to commit to {repository!r}.", subject=repository, way_out="Free some disk space.")
+        return DiskFull(f"No room to commit to {repository!r}.", subject=repository, way_out=ROOM)
     if re.search(r"Permission denied|Read-only file system|insufficient permission|not permitted", said):
         return _refused(repository, last)
     if re.search(r"cannot lock ref .*(exists; cannot create|reference already exists)", said):
