@@ -6,13 +6,23 @@ from dataclasses import dataclass
 from activities.changelog.git import Git
 from activities.changelog.gitlog import LOG, MAX_FILES, WITH_FILES, LogReader, Record
 from activities.changelog.progress import Progress
-from contracts.changelog import Change, FileChange
+from contracts.changelog import Change, FileChange, History
 
 MAX_CHANGES = 200_000
 MAX_MERGED_BODY = 2_000
 
 SET = set(Change.model_fields)
 FILE_SET = set(FileChange.model_fields)
+
+
+def thinned(history: History) -> History:
+    """The same history with one shared record of which fields are set, where each change and file had its own: two
+    fifths of its memory, which is then free for the work on it."""
+    for change in history.changes:
+        object.__setattr__(change, "__pydantic_fields_set__", SET)
+        for file in change.files:
+            object.__setattr__(file, "__pydantic_fields_set__", FILE_SET)
+    return history
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from temporalio import activity
 
+from activities.changelog.changes import thinned
 from activities.changelog.checks import check_draft
 from activities.changelog.file import unreleased
 from activities.changelog.progress import progress
@@ -31,7 +32,7 @@ class ChangelogComposing:
             return await asyncio.to_thread(self._compose, request)
 
     def _compose(self, request: ComposeRequest) -> Drafted:
-        history = self._artifacts.get_model(History, request.history)
+        history = thinned(self._artifacts.get_model(History, request.history))
         draft = draft_of(history, request.heading, request.words)
         return Drafted(
             draft=self._artifacts.put_model(draft),

@@ -1,24 +1,18 @@
-"""What can be seen of a change: numbers for a model, words for a model. No judgment is made here.
+"""What can be seen of a change: facts, and words for a model. No judgment is made here.
 
-Every feature is general: it names roles ("touches tests", "fixes something"), never a project, a person or an
-issue. A change is looked at with its *topic*, the other changes of the range that carry the same `#12`, because
-a changelog tells of topics: the fix, its test and its documentation stand or fall together.
+A range can have a hundred thousand changes, so each is read once, what many of them have in common is kept once, and
+a pattern is tried only where a character that it needs is there.
 """
 
-import math
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-import numpy as np
-from numpy.typing import NDArray
-
+from activities.changelog.features_roles import role_of
 from contracts.changelog import Change
-
-Matrix = NDArray[np.float32]
 
 TEXT_LIMIT = 4_000  # characters of a body that are read; a generated body can be megabytes
 FILE_LIMIT = 300  # paths of a change that are read
@@ -46,6 +40,10 @@ MERGE = re.compile(
 )
 CLOSES = re.compile(r"\b(?:fix(?:e[sd])?|close[sd]?|resolve[sd]?)\b:?\s+(?:\S*)#\d+", re.I)
 REFS = re.compile(r"\b(?:refs?|see|re|part of)\b:?\s+(?:\S*)#\d+", re.I)
+_AT_END = re.compile(r"\(#\d+\)\s*$")
+_TYPO = re.compile(r"\btypos?\b|\bspelling\b|\bgrammar\b", re.I)
+_TESTS = re.compile(r"\btests?\b|\bcoverage\b", re.I)
+_DOCUMENTS = re.compile(r"\bdocs?\b|\bdocument|\breadme\b", re.I)
 
 KINDS = ("feat", "fix", "perf", "docs", "test", "ci", "chore", "refactor", "style", "build", "internal", "minor")
 _SYNONYMS = {
@@ -57,58 +55,6 @@ _SYNONYMS = {
     "deps": "build",
     "typo": "docs",
 }
-ROLES = ("code", "test", "docs", "ci", "deps", "changelog", "fragment", "example", "version", "tooling")
-
-_CHANGELOG = re.compile(
-    r"(?:^|/)(?:changes|changelog|history|news|release[-_ ]?notes)(?:\.(?:md|rst|txt|adoc))?$", re.I
-)
-_FRAGMENT = re.compile(
-    r"(?:^|/)(?:changes|changelog\.d|changelog|newsfragments?|news|\.changes?|\.changesets?)/(?!_|readme|template)[^/]+"
-    r"\.(?:md|rst|txt|ya?ml|json|feature|bugfix|fix|change|doc|removal|deprecation|breaking|misc|added|changed|fixed)$",
-    re.I,
-)
-_CI = re.compile(
-    r"(?:^|/)(?:\.github/|\.circleci/|\.gitlab|\.travis|azure-pipelines|appveyor|\.azure|\.codecov|codecov|\.buildkite)",
-    re.I,
-)
-_DEPS = re.compile(
-    r"(?:^|/)(?:[\w-]*requirements[\w-]*(?:\.(?:txt|in)|/.*)|poetry\.lock|uv\.lock|Cargo\.lock|package-lock\.json|yarn\.lock|pnpm-lock\.yaml"
-    r"|go\.sum|Pipfile\.lock|Gemfile\.lock|flake\.lock)$",
-    re.I,
-)
-_TOOLING = re.compile(
-    r"(?:^|/)(?:\.pre-commit-config\.yaml|tox\.ini|noxfile\.py|Makefile|justfile|\.gitignore|\.editorconfig|setup\.cfg|mypy\.ini"
-    r"|\.readthedocs\.ya?ml|\.git[a-z-]+|CODEOWNERS|scripts/.+|tools/.+|xtask/.+|conftest\.py|pyproject\.toml|setup\.py|Cargo\.toml"
-    r"|package\.json|\.[a-z-]+rc(?:\.\w+)?|LICENSE\S*|AUTHORS\S*|CONTRIBUTORS\S*)$",
-    re.I,
-)
-_TEST = re.compile(
-    r"(?:^|/)(?:tests?|testing|spec|specs|__tests__|testdata|fixtures|ui_test|tests?[-_]\w+)/|(?:^|/)test_[^/]+$|_tests?\.\w+$|\.(?:test|spec)\.\w+$",
-    re.I,
-)
-_DOCS = re.compile(
-    r"(?:^|/)(?:docs?|documentation|book|website|blog)/|\.(?:md|rst|adoc|txt|svg|png|jpe?g|gif)$|(?:^|/)mkdocs\.ya?ml$",
-    re.I,
-)
-_EXAMPLE = re.compile(r"(?:^|/)(?:examples?|docs_src|benchmarks?|benches|demo)/", re.I)
-_VERSION = re.compile(r"(?:^|/)(?:__version__|_version|version|__about__)\.\w+$", re.I)
-_RULES = (
-    ("changelog", _CHANGELOG),
-    ("fragment", _FRAGMENT),
-    ("ci", _CI),
-    ("deps", _DEPS),
-    ("version", _VERSION),
-    ("test", _TEST),
-    ("example", _EXAMPLE),
-    ("docs", _DOCS),
-    ("tooling", _TOOLING),
-)
-
-
-@lru_cache(maxsize=65_536)
-def role_of(path: str) -> str:
-    """What a file is for, from its path: one of ROLES; `code` when nothing else fits."""
-    return next((role for role, rule in _RULES if rule.search(path)), "code")
 
 
 def numbers(text: str) -> frozenset[str]:
@@ -129,7 +75,7 @@ class Facts:
     kind: str
     bang: bool
     roles: Counter[str]
-    sizes: Counter[str]
+    sizes: Mapping[str, int]
     flags: frozenset[str]
     commits: int
     paths: tuple[str, ...]
@@ -139,14 +85,18 @@ def facts(change: Change) -> Facts:
     """Everything about one change that later steps look at."""
     subject, body = change.subject[:500], change.body[:TEXT_LIMIT]
     merged = "\n".join(f"{s}\n{b}" for s, b in change.merged[:MERGED_LIMIT])[: 2 * TEXT_LIMIT]
-    roles, sizes = _files(change)
-    kind, bang = kind_of(title_of(change))
+    text = f"{subject}\n{body}\n{merged}"
+    title = title_of(change)
+    kind, bang = kind_of(title)
+    paths = tuple(file.path for file in change.files[:FILE_LIMIT])
+    names = tuple(map(role_of, paths))
+    roles = _counted(names)
+    own_refs = numbers(subject)
     return Facts(
         sha=change.sha, subject=subject, body=body, merged=merged,
-        refs=numbers(f"{subject}\n{body}\n{merged}"), own_refs=numbers(subject),
-        kind=kind, bang=bang, roles=roles, sizes=sizes,
-        flags=_flags(change, subject, body, merged, roles), commits=len(change.merged),
-        paths=tuple(f.path for f in change.files[:FILE_LIMIT]),
+        refs=numbers(text) if "#" in body or "#" in merged else own_refs, own_refs=own_refs,
+        kind=kind, bang=bang, roles=roles, sizes=_sizes(names, change),
+        flags=_flags(change, title, bang, text, roles, bool(own_refs)), commits=len(change.merged), paths=paths,
     )  # fmt: skip
 
 
@@ -170,136 +120,69 @@ def kind_of(title: str) -> tuple[str, bool]:
     return _SYNONYMS.get(word, word), bool(found[3])
 
 
-def _files(change: Change) -> tuple[Counter[str], Counter[str]]:
-    roles: Counter[str] = Counter()
-    sizes: Counter[str] = Counter()
-    for file in change.files[:FILE_LIMIT]:
-        role = role_of(file.path)
-        roles[role] += 1
-        sizes[role] += max(file.added, 0) + max(file.deleted, 0)
-    return roles, sizes
+@lru_cache(maxsize=4_096)
+def _counted(names: tuple[str, ...]) -> Counter[str]:
+    """Shared by all changes that touch files of the same roles: never to be changed."""
+    return Counter(names)
 
 
-def _flags(change: Change, subject: str, body: str, merged: str, roles: Counter[str]) -> frozenset[str]:
-    title = title_of(change)
-    text = f"{subject}\n{body}\n{merged}"
-    seen = {
-        "bump": bool(BUMP.match(title)) or "dependabot" in text or "[bot]" in f"{change.author}{change.email}",
-        "release": is_release(title, roles),
-        "revert": bool(REVERT.match(title)),
-        "merge": bool(change.merged) or bool(MERGE.match(subject)),
-        "closes": bool(CLOSES.search(text)),
-        "refers": bool(REFS.search(text)),
-        "number_in_subject": bool(NUMBER.search(subject)),
-        "number_at_end": bool(re.search(r"\(#\d+\)\s*$", subject)),
-        "typo": bool(re.search(r"\btypos?\b|\bspelling\b|\bgrammar\b", title, re.I)),
-        "breaking": "BREAKING CHANGE" in text or kind_of(title)[1],
-        "thanks": "thanks" in text.lower(),
-        "code_mark": "`" in title,
-        "co_author": "co-authored-by" in text.lower(),
-        "body": bool(body.strip()),
-        "test_word": bool(re.search(r"\btests?\b|\bcoverage\b", title, re.I)),
-        "doc_word": bool(re.search(r"\bdocs?\b|\bdocument|\breadme\b", title, re.I)),
-    }
-    return frozenset(name for name, present in seen.items() if present)
+def _sizes(names: tuple[str, ...], change: Change) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for role, file in zip(names, change.files, strict=False):
+        added, deleted = file.added, file.deleted
+        sizes[role] = sizes.get(role, 0) + (added if added > 0 else 0) + (deleted if deleted > 0 else 0)
+    return sizes
 
 
-def is_release(title: str, roles: Counter[str]) -> bool:
-    """True for the commit that makes a release: a title like "Version 1.2.0" and nothing but paperwork."""
-    paperwork = (
-        roles["changelog"] + roles["version"] + roles["tooling"] + roles["docs"] + roles["deps"] + roles["fragment"]
+def _flags(change: Change, title: str, bang: bool, text: str, roles: Counter[str], in_subject: bool) -> frozenset[str]:
+    low, numbered, called = text.lower(), "#" in text, title.lower()
+    subject = change.subject[:500]
+    bot = "dependabot" in text or "[bot]" in change.author or "[bot]" in change.email
+    seen = (
+        bot or bool(BUMP.match(title)),
+        is_release(title, roles),
+        bool(REVERT.match(title)),
+        bool(change.merged) or bool(MERGE.match(subject)),
+        numbered and _has(low, "fix", "clos", "resolve") and bool(CLOSES.search(text)),
+        numbered and bool(REFS.search(text)),
+        in_subject,
+        in_subject and bool(_AT_END.search(subject)),
+        _has(called, "typo", "spell", "gramm") and bool(_TYPO.search(title)),
+        bang or "BREAKING CHANGE" in text,
+        "thanks" in low,
+        "`" in title,
+        "co-authored-by" in low,
+        bool(change.body) and bool(change.body[:TEXT_LIMIT].strip()),
+        _has(called, "test", "coverage") and bool(_TESTS.search(title)),
+        _has(called, "doc", "readme") and bool(_DOCUMENTS.search(title)),
     )
-    mostly = not roles or paperwork * 2 >= sum(roles.values())
-    return bool(RELEASE.match(title.strip())) and mostly
+    return _named(seen)
+
+
+def _has(text: str, *some: str) -> bool:
+    """A look that costs less than a pattern, which most texts don't pass."""
+    return any(part in text for part in some)
+
+
+@lru_cache(maxsize=4_096)
+def _named(seen: tuple[bool, ...]) -> frozenset[str]:
+    return frozenset(name for name, present in zip(FLAGS, seen, strict=True) if present)
 
 
 FLAGS = (
     "bump", "release", "revert", "merge", "closes", "refers", "number_in_subject", "number_at_end", "typo",
     "breaking", "thanks", "code_mark", "co_author", "body", "test_word", "doc_word",
 )  # fmt: skip
-_OWN = (
-    *(f"flag {f}" for f in FLAGS), *(f"kind {k}" for k in KINDS), "kind other", *(f"has {r}" for r in ROLES),
-    *(f"only {r}" for r in ROLES), *(f"size {r}" for r in ("code", "test", "docs", "changelog", "tooling")),
-    "size", "files", "commits", "numbers", "title words", "body length", "position", "range size",
-)  # fmt: skip
-_TOPIC = (
-    "topic changes", "topic later", "topic size code", "topic size test", "topic closes", "topic number in subject",
-    *(f"topic has {r}" for r in ROLES), "topic release", "topic named alone", "topic paperwork", "number rank",
-)  # fmt: skip
-DENSE = (*_OWN, *_TOPIC)
 
 
-def dense(seen: Sequence[Facts]) -> Matrix:
-    """Numbers for each change: shape (changes, len(DENSE)). The changes are those of one range, oldest first."""
-    if not seen:
-        return np.zeros((0, len(DENSE)), dtype=np.float32)
-    own = [_own_row(fact, index, len(seen)) for index, fact in enumerate(seen)]
-    return np.asarray([o + t for o, t in zip(own, _topic_rows(seen), strict=True)], dtype=np.float32)
-
-
-def _own_row(fact: Facts, index: int, total: int) -> list[float]:
-    files = sum(fact.roles.values())
-    return [
-        *(float(f in fact.flags) for f in FLAGS),
-        *(float(fact.kind == k) for k in KINDS), float(bool(fact.kind) and fact.kind not in KINDS),
-        *(float(fact.roles[r] > 0) for r in ROLES),
-        *(float(files > 0 and fact.roles[r] == files) for r in ROLES),
-        *(math.log1p(fact.sizes[r]) for r in ("code", "test", "docs", "changelog", "tooling")),
-        math.log1p(sum(fact.sizes.values())), math.log1p(files), math.log1p(fact.commits),
-        math.log1p(len(fact.refs)), float(len(fact.subject.split())), math.log1p(len(fact.body)),
-        index / total, math.log1p(total),
-    ]  # fmt: skip
-
-
-@dataclass(slots=True)
-class _Topic:
-    members: list[int]
-    roles: Counter[str]
-    sizes: Counter[str]
-    closes: bool = False
-    in_subject: bool = False
-    release: bool = False
-    alone: bool = False
-    paperwork: bool = False
-
-
-def _topic_rows(seen: Sequence[Facts]) -> list[list[float]]:
-    topics: dict[str, _Topic] = defaultdict(lambda: _Topic([], Counter(), Counter()))
-    for index, fact in enumerate(seen):
-        for ref in fact.refs:
-            _join(topics[ref], index, fact, ref)
-    order = {ref: rank for rank, ref in enumerate(sorted(topics, key=int))}
-    return [_topic_row(fact, i, [topics[r] for r in fact.refs], order) for i, fact in enumerate(seen)]
-
-
-def _join(topic: _Topic, index: int, fact: Facts, ref: str) -> None:
-    topic.members.append(index)
-    # A release commit lists topics; it says nothing of their files.
-    if "release" in fact.flags:
-        topic.release = True
-        return
-    if len(fact.refs) <= 4:
-        topic.roles.update(fact.roles)
-        topic.sizes.update(fact.sizes)
-    topic.closes |= "closes" in fact.flags
-    topic.in_subject |= ref in fact.own_refs
-    topic.alone |= len(fact.refs) == 1
-    topic.paperwork |= bool(fact.roles) and not fact.roles.keys() - {"changelog", "fragment"}
-
-
-def _topic_row(fact: Facts, index: int, topics: list[_Topic], order: dict[str, int]) -> list[float]:
-    if not topics:
-        return [0.0] * len(_TOPIC)
-    later = max(len(t.members) - 1 - t.members.index(index) if len(t.members) < 50 else 25 for t in topics)
-    return [
-        math.log1p(max(len(t.members) for t in topics)), math.log1p(later),
-        math.log1p(max(t.sizes["code"] for t in topics)), math.log1p(max(t.sizes["test"] for t in topics)),
-        float(any(t.closes for t in topics)), float(any(t.in_subject for t in topics)),
-        *(float(any(t.roles[r] for t in topics)) for r in ROLES),
-        float(any(t.release for t in topics)), float(any(t.alone for t in topics)),
-        float(any(t.paperwork for t in topics)),
-        max(order[r] for r in fact.refs) / max(len(order), 1),
-    ]  # fmt: skip
+def is_release(title: str, roles: Counter[str]) -> bool:
+    """True for the commit that makes a release: a title like "Version 1.2.0" and nothing but paperwork."""
+    if not RELEASE.match(title.strip()):
+        return False
+    paperwork = (
+        roles["changelog"] + roles["version"] + roles["tooling"] + roles["docs"] + roles["deps"] + roles["fragment"]
+    )
+    return not roles or paperwork * 2 >= sum(roles.values())
 
 
 def general_words(fact: Facts) -> list[str]:
@@ -321,10 +204,11 @@ def words(fact: Facts) -> list[str]:
 
 
 def _path_words(paths: Iterable[str]) -> set[str]:
-    out: set[str] = set()
-    for path in list(paths)[:40]:
-        folders = path.lower().split("/")
-        out.update(f"d {'/'.join(folders[:n])}" for n in (1, 2) if n < len(folders))
-        out.add(f"n {folders[-1]}")
-        out.add(f"x {folders[-1].rpartition('.')[2][:8]}")
-    return out
+    return {word for path in list(paths)[:40] for word in _words_of_path(path)}
+
+
+@lru_cache(maxsize=65_536)
+def _words_of_path(path: str) -> tuple[str, ...]:
+    *folders, name = path.lower().split("/")
+    above = (f"d {'/'.join(folders[:n])}" for n in (1, 2) if n <= len(folders))
+    return (*above, f"n {name}", f"x {name.rpartition('.')[2][:8]}")

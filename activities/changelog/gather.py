@@ -1,6 +1,7 @@
 """The context of a changelog: a repository's history, read in a sandbox."""
 
 import asyncio
+import asyncio
 import errno
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -46,7 +47,8 @@ class ChangelogGathering:
             try:
                 history = await self._history(request, told)
                 told.says = f"keeping {len(history.changes):,} changes"
-                return _gathered(history, self._toolbox.artifacts.put_model(history))
+                # Off the loop: a long history takes seconds to write down, and heartbeats must go on.
+                return _gathered(history, await asyncio.to_thread(self._toolbox.artifacts.put_model, history))
             except OSError as error:
                 raise _named(error) from error
 

@@ -1,8 +1,8 @@
 """From chosen changes to lines: one line a topic, in its section, in a reader's words, citing every commit of it."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from activities.changelog.features import Facts, facts
 from activities.changelog.group_text import is_breaking, references_of, section_of, text_of
@@ -20,21 +20,35 @@ class Wish:
     text: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A chosen change, what it is called and the numbers it stands for, as #12."""
+
+    change: Change
+    text: str
+    references: tuple[str, ...]
+
+
 def lines_of(
-    chosen: Sequence[Change], *, scores: Mapping[str, float] | None = None, wishes: Mapping[str, Wish] | None = None
+    chosen: Sequence[Change],
+    *,
+    scores: Mapping[str, float] | None = None,
+    wishes: Mapping[str, Wish] | None = None,
+    seen: Mapping[str, Facts] | None = None,
 ) -> tuple[Line, ...]:
     """Lines for the chosen changes (oldest first, each SHA once), in the order of SECTIONS, then of time.
 
-    Every chosen change is in exactly one line. `scores` and `wishes` are by SHA.
+    Every chosen change is in exactly one line. `scores`, `wishes` and `seen`, facts that are known, are by SHA.
     """
-    topics = _topics(chosen)
-    made = [_line(members, scores or {}, wishes or {}) for members in topics]
+    said = [_Said(change, text_of(change), references_of(change)) for change in chosen]
+    known = {m.change.sha: facts(m.change) for m in said} if seen is None else seen
+    made = [_line(_lead(topic, scores or {}, known), topic, wishes or {}) for topic in _topics(said)]
     return tuple(sorted(made, key=lambda line: SECTIONS.index(line.section)))
 
 
-def _topics(chosen: Sequence[Change]) -> list[list[Change]]:
+def _topics(said: Sequence[_Said]) -> list[list[_Said]]:
     """Changes that share a number or say the same words, together; in the order in which each topic began."""
-    leader = list(range(len(chosen)))
+    leader = list(range(len(said)))
 
     def find(item: int) -> int:
         while leader[item] != item:
@@ -43,44 +57,49 @@ def _topics(chosen: Sequence[Change]) -> list[list[Change]]:
         return item
 
     first: dict[str, int] = {}
-    for index, change in enumerate(chosen):
-        for key in _keys(change):
+    for index, member in enumerate(said):
+        for key in _keys(member):
             other = find(first.setdefault(key, index))
             mine = find(index)
             leader[max(other, mine)] = min(other, mine)
-    topics: dict[int, list[Change]] = {}
-    for index, change in enumerate(chosen):
-        topics.setdefault(find(index), []).append(change)
+    topics: dict[int, list[_Said]] = {}
+    for index, member in enumerate(said):
+        topics.setdefault(find(index), []).append(member)
     return list(topics.values())
 
 
-def _keys(change: Change) -> list[str]:
-    references = references_of(change)
+def _keys(member: _Said) -> list[str]:
     # A list of many topics belongs to the first of them only, or it would glue all of them together.
-    linked = references if len(references) <= MOST_NUMBERS else references[:1]
-    words = " ".join(text_of(change).lower().split())
-    return [*linked, *([f"= {words}"] if len(words.split()) > 2 else [])]
+    linked = member.references if len(member.references) <= MOST_NUMBERS else member.references[:1]
+    words = " ".join(member.text.lower().split())
+    return [*linked, *([f"= {words}"] if words.count(" ") > 1 else [])]
 
 
-def _line(members: Sequence[Change], scores: Mapping[str, float], wishes: Mapping[str, Wish]) -> Line:
-    lead = max(members, key=lambda change: _weight(change, scores.get(change.sha, 0.0)))
-    section: Section = "Breaking" if any(is_breaking(change) for change in members) else section_of(lead)
-    text = text_of(lead)
-    for change in members:
-        wish = wishes.get(change.sha, Wish())
+def _lead(members: Sequence[_Said], scores: Mapping[str, float], seen: Mapping[str, Facts]) -> _Said:
+    """The one that speaks for its topic."""
+    if len(members) == 1:
+        return members[0]
+    return max(members, key=lambda m: _weight(seen[m.change.sha], scores.get(m.change.sha, 0.0)))
+
+
+def _line(lead: _Said, members: Sequence[_Said], wishes: Mapping[str, Wish]) -> Line:
+    breaks = any(is_breaking(member.change) for member in members)
+    section: Section = "Breaking" if breaks else section_of(lead.change)
+    text = lead.text
+    for member in members if wishes else ():
+        wish = wishes.get(member.change.sha, Wish())
         section, text = wish.section or section, wish.text or text
     return Line(
         section=section,
         text=text,
-        changes=tuple(change.sha for change in members),
+        changes=tuple(member.change.sha for member in members),
         references=_references(lead, members),
     )
 
 
-def _weight(change: Change, score: float) -> tuple[float, float, float]:
+def _weight(fact: Facts, score: float) -> tuple[float, float, float]:
     """How well a change speaks for its topic: code over tests and paperwork, then score, then size."""
-    fact = facts(change)
-    return (_standing(fact), round(score, 1), min(float(fact.sizes["code"]), 500.0))
+    return (_standing(fact), round(score, 1), min(float(fact.sizes.get("code", 0)), 500.0))
 
 
 def _standing(fact: Facts) -> float:
@@ -91,9 +110,6 @@ def _standing(fact: Facts) -> float:
     return 2.0 + (fact.kind in ("feat", "fix", "perf")) - 0.5 * ("test_word" in fact.flags or "doc_word" in fact.flags)
 
 
-def _references(lead: Change, members: Sequence[Change]) -> tuple[str, ...]:
-    found = Counter(dict.fromkeys(references_of(lead), 1))
-    for change in members:
-        if len(references_of(change)) <= MOST_NUMBERS:
-            found.update(references_of(change))
-    return tuple(found)[:MOST_REFERENCES]
+def _references(lead: _Said, members: Sequence[_Said]) -> tuple[str, ...]:
+    few = (member.references for member in members if len(member.references) <= MOST_NUMBERS)
+    return tuple(dict.fromkeys(chain(lead.references, *few)))[:MOST_REFERENCES]

@@ -6,8 +6,7 @@ know how far to trust a short history. `prior.json` says in its note how and fro
 """
 
 import json
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,10 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from activities.changelog.features import DENSE, Facts, Matrix, general_words
+from activities.changelog.features import Facts, general_words
+from activities.changelog.features_dense import CHUNK, DENSE, LISTED, Matrix, weighed
 from activities.changelog.select_own import OWN, Own
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.int64]
 
 FILE = Path(__file__).with_name("prior.json")
 _SPREAD = ("topic max", "topic mean", "topic sum", "rank", "centred")
@@ -36,36 +37,39 @@ class Linear:
     numbers: Floats
     bias: float
 
-    def opinion(self, bags: Sequence[Sequence[str]], numbers: Matrix) -> tuple[Floats, Floats]:
+    def opinion(self, bags: Iterable[Iterable[str]], numbers: Matrix) -> tuple[Floats, Floats]:
         """Log-odds for each change, and the part of it that came from words. `bags` are its general_words."""
-        said = np.asarray([sum(self.words.get(word, 0.0) for word in bag) for bag in bags], dtype=np.float64)
-        return said + numbers @ self.numbers + self.bias, said
+        weight = self.words.get
+        said = np.asarray([sum([weight(word, 0.0) for word in bag]) for bag in bags], dtype=np.float64)
+        return said + weighed(numbers, self.numbers) + self.bias, said
 
 
 @dataclass(frozen=True, slots=True)
 class Trees:
-    """Boosted trees, all nodes in one row: a leaf points at itself. Evaluated for all changes at once."""
+    """Boosted trees, all nodes in one row: a leaf points at itself. Evaluated for many changes at once."""
 
-    start: NDArray[np.int64]
-    feature: NDArray[np.int64]
+    start: Places
+    feature: Places
     threshold: Floats
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
+    left: Places
+    right: Places
     value: Floats
     bias: float
     depth: int
 
     def log_odds(self, columns: Floats) -> Floats:
         """Log-odds for each row of `columns` (changes, len(COLUMNS))."""
-        total = np.full(len(columns), self.bias)
-        rows = np.arange(len(columns))
-        for root in self.start:
-            node = np.full(len(columns), root)
-            for _ in range(self.depth):
-                low = columns[rows, self.feature[node]] <= self.threshold[node]
-                node = np.where(low, self.left[node], self.right[node])
-            total += self.value[node]
-        return total
+        by_column = np.ascontiguousarray(columns.T)
+        return np.asarray(self.bias + sum(self._below(root, by_column) for root in self.start.tolist()))
+
+    def _below(self, node: int, by_column: Floats) -> Floats:
+        """What the leaves under a node say of each row. A node is asked of all rows: faster than going from row to
+        row, for trees as small as these."""
+        left, right = int(self.left[node]), int(self.right[node])
+        if left == node:
+            return np.full(by_column.shape[1], self.value[node])
+        low = by_column[self.feature[node]] <= self.threshold[node]
+        return np.where(low, self._below(left, by_column), self._below(right, by_column))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,40 +86,55 @@ class Prior:
         """How likely each change of a range is to be told: shape (changes,)."""
         if not seen:
             return np.zeros(0)
-        bags = [general_words(fact) for fact in seen]
-        table = columns(seen, numbers, own, *self.linear.opinion(bags, numbers))
-        return np.asarray(1 / (1 + np.exp(-np.clip(self.trees.log_odds(table), -30, 30))))
+        opinion = self.linear.opinion(map(general_words, seen), numbers)
+        log_odds = [self.trees.log_odds(table) for table in tables(seen, numbers, own, *opinion)]
+        return np.asarray(1 / (1 + np.exp(-np.clip(np.concatenate(log_odds), -30, 30))))
 
 
-def columns(seen: Sequence[Facts], numbers: Matrix, own: Own, linear: Floats, said: Floats) -> Floats:
-    """What the trees look at: shape (changes, len(COLUMNS))."""
+def tables(seen: Sequence[Facts], numbers: Matrix, own: Own, linear: Floats, said: Floats) -> Iterator[Floats]:
+    """What the trees look at, some changes at a time, in order: shape (changes, len(COLUMNS))."""
     taught = own.columns(seen, numbers)
-    mine = spread(seen, taught[:, 0].astype(np.float64))
-    return np.column_stack([numbers, taught, mine, linear, said, spread(seen, linear)]).astype(np.float64)
+    mine, shared = spread(seen, taught[:, 0].astype(np.float64)), spread(seen, linear)
+    for at in range(0, len(seen), CHUNK):
+        part = slice(at, at + CHUNK)
+        parts = numbers[part], taught[part], mine[part], linear[part], said[part], shared[part]
+        yield np.column_stack(parts).astype(np.float64)
 
 
 def spread(seen: Sequence[Facts], scores: Floats) -> Floats:
     """Log-odds shared among the changes of a topic, and ranked within the range: shape (changes, 5)."""
-    members: dict[str, list[int]] = defaultdict(list)
-    for index, fact in enumerate(seen):
-        # A change with many numbers is a list of what was done; it speaks for none of them.
-        for ref in fact.refs if len(fact.refs) <= 4 else ():
-            members[ref].append(index)
-    of_topic = {ref: _summary(scores[rows]) for ref, rows in members.items()}
-    shared = [_shared([of_topic[r] for r in f.refs if r in of_topic], scores[i]) for i, f in enumerate(seen)]
     rank = (np.argsort(np.argsort(scores, kind="stable"), kind="stable") + 0.5) / max(len(scores), 1)
-    return np.column_stack([np.asarray(shared).reshape(-1, 3), rank, scores - scores.mean()])
+    return np.column_stack([_shared(seen, scores), rank, scores - scores.mean()])
 
 
-def _summary(scores: Floats) -> tuple[float, float, float, int]:
-    return float(scores.max()), float(scores.sum()), float(np.logaddexp.reduce(scores)), len(scores)
+def _shared(seen: Sequence[Facts], scores: Floats) -> Floats:
+    """The most and the mean log-odds among those that share a number, and the most of the numbers' sums."""
+    # A change with many numbers is a list of what was done: it speaks for none of them, but hears what others say.
+    speaks = np.asarray([len(fact.refs) <= LISTED for fact in seen], dtype=bool)
+    place: dict[str, int] = {}
+    for ref in (r for fact, alone in zip(seen, speaks.tolist(), strict=True) if alone for r in fact.refs):
+        place.setdefault(ref, len(place))
+    pairs = [(index, place[ref]) for index, fact in enumerate(seen) for ref in fact.refs if ref in place]
+    out = np.repeat(scores[:, None], 3, axis=1)
+    if not pairs:
+        return out
+    change, topic = np.asarray(pairs, dtype=np.int64).T
+    most, total, together, count = _said(scores[change][speaks[change]], topic[speaks[change]])
+    first = np.flatnonzero(np.diff(change, prepend=-1))
+    out[change[first], 0] = np.maximum.reduceat(most[topic], first)
+    out[change[first], 1] = np.add.reduceat(total[topic], first) / np.add.reduceat(count[topic], first)
+    out[change[first], 2] = np.maximum.reduceat(together[topic], first)
+    return out
 
 
-def _shared(topics: Sequence[tuple[float, float, float, int]], alone: float) -> tuple[float, float, float]:
-    if not topics:
-        return alone, alone, alone
-    count = sum(t[3] for t in topics)
-    return max(t[0] for t in topics), sum(t[1] for t in topics) / count, max(t[2] for t in topics)
+def _said(scores: Floats, topic: Places) -> tuple[Floats, Floats, Floats, Floats]:
+    """For each topic the most, the sum, the log of the sum of odds, and the count of its scores."""
+    count = np.bincount(topic).astype(np.float64)
+    most = np.full(len(count), -np.inf)
+    np.maximum.at(most, topic, scores)
+    odds: Floats = np.bincount(topic, weights=np.exp(scores - most[topic])).astype(np.float64)
+    total: Floats = np.bincount(topic, weights=scores).astype(np.float64)
+    return most, total, np.asarray(most + np.log(odds)), count
 
 
 @lru_cache(maxsize=1)
@@ -140,7 +159,7 @@ def read(text: str) -> Prior:
 
 
 def _trees(data: dict[str, Any]) -> Trees:
-    def places(name: str) -> NDArray[np.int64]:
+    def places(name: str) -> Places:
         return np.asarray(data[name], dtype=np.int64)
 
     return Trees(

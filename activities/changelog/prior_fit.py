@@ -14,8 +14,9 @@ from scipy.sparse import csr_matrix, hstack
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from activities.changelog.features import DENSE, Facts, Matrix, dense, general_words
-from activities.changelog.prior import Floats, Linear, Prior, Trees, columns
+from activities.changelog.features import Facts, general_words
+from activities.changelog.features_dense import DENSE, Matrix, dense
+from activities.changelog.prior import Floats, Linear, Prior, Trees, tables
 from activities.changelog.select_own import SCALE, Own, Taught
 
 THRESHOLD = 0.4  # F1 is best cut at half of what it can reach (Lipton et al. 2014), and .80 is the aim
@@ -89,9 +90,8 @@ def _table(lessons: Sequence[_Lesson], folds: Sequence[Sequence[str]]) -> Floats
     for fold in folds:
         others = [lesson for lesson in lessons if lesson.repository not in fold]
         of_fold.update(dict.fromkeys(fold, _linear(others or lessons)))
-    return np.concatenate(
-        [columns(x.seen, x.numbers, x.own, *of_fold[x.repository].opinion(x.bags, x.numbers)) for x in lessons]
-    )
+    every = ((x, of_fold[x.repository].opinion(x.bags, x.numbers)) for x in lessons)
+    return np.concatenate([table for x, said in every for table in tables(x.seen, x.numbers, x.own, *said)])
 
 
 def _linear(lessons: Sequence[_Lesson]) -> Linear:

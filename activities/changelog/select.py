@@ -35,7 +35,8 @@ def select_lines(
     wanted, out = _judge(seen, scored)
     asked = _asked(words, changes)
     chosen = [c for c in changes if c.sha in wanted or c.sha in asked.added]
-    lines = lines_of(chosen, scores=scored.by_sha, wishes=asked.wishes)
+    known = {fact.sha: fact for fact in seen}
+    lines = lines_of(chosen, scores=scored.by_sha, wishes=asked.wishes, seen=known)
     lines, out = _without(lines, asked, out)
     listed = {sha for line in lines for sha in line.changes}
     left = [_left(c, out, scored) for c in changes if c.sha not in listed]

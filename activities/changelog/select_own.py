@@ -6,19 +6,17 @@ how much history there was to learn from.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, hstack, vstack
-from sklearn.feature_extraction import FeatureHasher
-from sklearn.linear_model import LogisticRegression
 
-from activities.changelog.features import DENSE, Facts, Matrix, dense, words
+from activities.changelog.features import Facts, words
+from activities.changelog.features_dense import DENSE, Matrix, dense
+from activities.changelog.select_regression import Bag, Regression, fit
 
-HASHES = 1 << 17
 MOST = 3_000  # changes learnt from; the newest ones count
-STRENGTH = 0.15  # inverse of the penalty
+STRENGTH = 0.15  # of what was seen against the penalty on weights
 
 OWN = (
     "own logit", "own changes", "own told", "own rate", "own last rate", "own rate same role", "own rate same kind",
@@ -33,7 +31,7 @@ class Taught:
     seen: tuple[Facts, ...]
     told: tuple[bool, ...]
     numbers: Matrix  # dense(seen) of the whole range, rows as in seen
-    bags: csr_matrix  # hashed words, rows as in seen
+    bags: tuple[Bag, ...]  # words, rows as in seen
 
 
 class Own:
@@ -48,15 +46,14 @@ class Own:
         self._tables = [_table(key, self._seen, self._told) for key in _KEYS]
         self._model = self._fit(kept)
 
-    def _fit(self, kept: Sequence[Taught]) -> LogisticRegression | None:
+    def _fit(self, kept: Sequence[Taught]) -> Regression | None:
         if len(set(self._told.tolist())) < 2:
             return None
-        features = _matrix(vstack([r.bags for r in kept]), np.concatenate([r.numbers for r in kept]))
         age = np.concatenate([np.full(len(r.seen), n) for n, r in enumerate(reversed(kept))][::-1])
-        # Only columns that several changes share: the others teach nothing, and each costs time.
-        self._used = np.flatnonzero(features.getnnz(axis=0) >= 2)
-        model = LogisticRegression(C=STRENGTH, solver="liblinear", tol=1e-3, random_state=0)
-        return model.fit(features[:, self._used], self._told, sample_weight=0.5 + 0.5 * 0.9**age)
+        numbers = np.concatenate([r.numbers for r in kept]) / SCALE
+        weight = STRENGTH * (0.5 + 0.5 * 0.9**age)
+        found = fit([bag for r in kept for bag in r.bags], numbers, self._told, weight)
+        return replace(found, numbers=found.numbers / SCALE)
 
     def columns(self, seen: Sequence[Facts], numbers: Matrix) -> Matrix:
         """The columns OWN for each change: shape (changes, len(OWN))."""
@@ -73,8 +70,7 @@ class Own:
     def _logit(self, seen: Sequence[Facts], numbers: Matrix) -> NDArray[np.float64]:
         if self._model is None:
             return np.full(len(seen), float(np.log(self._base / (1 - self._base))))
-        scores: NDArray[np.float64] = self._model.decision_function(_matrix(hashed(seen), numbers)[:, self._used])
-        return scores
+        return self._model.log_odds(map(words, seen), numbers)
 
 
 def _newest(releases: Sequence[Taught]) -> list[Taught]:
@@ -86,20 +82,6 @@ def _newest(releases: Sequence[Taught]) -> list[Taught]:
         kept.append(release)
         total += len(release.seen)
     return [r for r in reversed(kept) if r.seen]
-
-
-def hashed(seen: Sequence[Facts]) -> csr_matrix:
-    """The words of each change as a row of zeros and ones: shape (changes, HASHES)."""
-    hasher = FeatureHasher(n_features=HASHES, input_type="string", alternate_sign=False, dtype=np.float64)
-    if not seen:
-        return csr_matrix((0, HASHES))
-    bags = csr_matrix(hasher.transform(words(fact) for fact in seen))
-    bags.data = np.minimum(bags.data, 1.0)
-    return bags
-
-
-def _matrix(bags: csr_matrix, numbers: Matrix) -> csr_matrix:
-    return csr_matrix(hstack([bags, csr_matrix(numbers / SCALE)]))
 
 
 SCALE = np.asarray([3.0 if name.startswith(("size", "title", "body", "topic size")) else 1.0 for name in DENSE])
@@ -152,4 +134,4 @@ def taught(seen: Sequence[Facts], told: Sequence[bool], keep: Sequence[bool]) ->
     numbers = dense(seen)
     rows = [i for i, k in enumerate(keep) if k]
     kept = tuple(seen[i] for i in rows)
-    return Taught(kept, tuple(bool(told[i]) for i in rows), numbers[rows], hashed(kept))
+    return Taught(kept, tuple(bool(told[i]) for i in rows), numbers[rows], tuple(map(words, kept)))

@@ -8,17 +8,17 @@ from activities.changelog.features import Facts
 _REVERTED = re.compile(r"\bThis reverts commit ([0-9a-f]{7,40})", re.I)
 _QUOTED = re.compile(r"^revert:?\s+[\"“](.{3,300})[\"”]", re.I)
 
-_ONLY = (
-    ("ci", "touches only CI files"),
-    ("test", "touches only tests"),
-    ("docs", "touches only documentation"),
-    ("deps", "touches only pinned dependencies"),
-    ("changelog", "touches only the changelog"),
-    ("fragment", "touches only changelog fragments"),
-    ("version", "touches only the version number"),
-    ("tooling", "touches only tooling"),
-    ("example", "touches only examples and benchmarks"),
-)
+_ONLY = {
+    "ci": "touches only CI files",
+    "test": "touches only tests",
+    "docs": "touches only documentation",
+    "deps": "touches only pinned dependencies",
+    "changelog": "touches only the changelog",
+    "fragment": "touches only changelog fragments",
+    "version": "touches only the version number",
+    "tooling": "touches only tooling",
+    "example": "touches only examples and benchmarks",
+}
 
 
 def cancelled(seen: Sequence[Facts]) -> dict[str, str]:
@@ -72,9 +72,9 @@ def plain_reason(fact: Facts) -> str:
         return "release commit"
     if "bump" in fact.flags:
         return "updates a dependency"
-    only = next((words for role, words in _ONLY if fact.roles and set(fact.roles) == {role}), "")
-    if only:
-        return only
+    only = next(iter(fact.roles), "") if len(fact.roles) == 1 else ""
+    if only in _ONLY:
+        return _ONLY[only]
     if fact.roles and "code" not in fact.roles:
         return "touches no code"
     if "typo" in fact.flags:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from activities.changelog.features import Facts, dense
+from activities.changelog.features import Facts
+from activities.changelog.features_dense import dense
 from activities.changelog.prior import Prior
 from activities.changelog.select_history import cites_numbers, lessons
 from activities.changelog.select_own import Own
@@ -33,7 +34,8 @@ def score(history: History, seen: Sequence[Facts], prior: Prior) -> Scored:
     numbers = dense(seen)
     # A changelog that cites numbers can't tell of a change that has none.
     rows = [i for i, fact in enumerate(seen) if fact.refs or not cites]
-    judged = prior.probabilities([seen[i] for i in rows], numbers[rows], Own(earlier))
+    some = numbers if len(rows) == len(seen) else numbers[rows]
+    judged = prior.probabilities([seen[i] for i in rows], some, Own(earlier))
     found = {fact.sha: SURE if "breaking" in fact.flags else 0.0 for fact in seen}
     for row, probability in zip(rows, judged.tolist(), strict=True):
         # With nothing learnt of this repository, what is plainly paperwork is not told.
