@@ -33,20 +33,20 @@ class LedgerInterceptor(Interceptor):
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        # Runs whose row is known to be there, so that a run costs one insert for each worker and not for each step.
+        self._known: set[str] = set()
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
-        return LedgerActivityInbound(next, self._ledger)
+        return LedgerActivityInbound(next, self._ledger, self._known)
 
 
 class LedgerActivityInbound(ActivityInboundInterceptor):
     """One activity's part of it."""
 
-    # Runs whose row is known to be there, so that a run costs one insert for each process and not for each step.
-    _known: set[str] = set()  # noqa: RUF012
-
-    def __init__(self, next: ActivityInboundInterceptor, ledger: Ledger) -> None:
+    def __init__(self, next: ActivityInboundInterceptor, ledger: Ledger, known: set[str]) -> None:
         super().__init__(next)
         self._ledger = ledger
+        self._known = known
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         try:
