@@ -101,6 +101,18 @@ def read(path: Path) -> list[Line]:
         raise BadInput(f"{path}: {first['loc'][0]}: {first['msg']}.", subject=str(path)) from error
 
 
+def line(workflow: str, name: str) -> Line:
+    """The line for a schedule that no file declares. BadInput for a name that can't be part of an id."""
+    try:
+        return Line(workflow=workflow, name=name)
+    except ValidationError as error:
+        raise BadInput(
+            f"{name!r} can't be a schedule's name.",
+            subject="--name",
+            way_out="Use letters, digits and . _ -, beginning with a letter or digit; 61 at most.",
+        ) from error
+
+
 def planned(line: Line, request: BaseModel) -> Planned:
     """What a line means, with the workflow's policy behind it."""
     cls = discovery.workflow_named(line.workflow)

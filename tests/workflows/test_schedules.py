@@ -12,6 +12,7 @@ from contracts.errors import BadInput, NotFound
 from tests.support.platform import Platform
 from tests.workflows.test_changelog import small_repository
 from workers import schedules
+from workers.cli import processes
 from workers.cli.runs import request_from, validated
 
 
@@ -127,3 +128,14 @@ def test_a_secret_in_a_url_starts_nothing_and_is_not_repeated(url: str) -> None:
     with pytest.raises(BadInput, match="password or token") as refused:
         request_from(ChangelogRequest, [url])
     assert "hunter22" not in str(refused.value.problem())
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a b", "-x", "a/b", "x\n", "a" * 62])
+def test_a_name_that_is_no_part_of_an_id_is_named(name: str) -> None:
+    with pytest.raises(BadInput, match="schedule's name"):
+        schedules.line("changelog", name)
+
+
+def test_a_worker_that_is_not_there_is_named() -> None:
+    with pytest.raises(BadInput, match="agents, effects"):
+        processes.worker("efects")

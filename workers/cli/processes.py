@@ -4,7 +4,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from contracts.errors import BadInput
 from workers.settings import Settings
+
+KINDS: dict[str, Literal["agents", "effects"]] = {"agents": "agents", "effects": "effects"}
 
 
 def register(app: typer.Typer) -> None:
@@ -18,8 +21,9 @@ def worker(
     """Run a worker in the foreground until Ctrl-C."""
     from workers.worker import main
 
-    chosen: Literal["agents", "effects"] = "effects" if kind == "effects" else "agents"
-    main(Settings(), chosen)
+    if kind not in KINDS:
+        raise BadInput(f"There is no worker {kind!r}.", subject=kind, way_out=f"There are: {', '.join(KINDS)}.")
+    main(Settings(), KINDS[kind])
 
 
 def console() -> None:

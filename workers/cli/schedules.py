@@ -32,7 +32,7 @@ def sync(
     discovery.add_folder(Settings().workflows)
     if workflow:
         model = discovery.request_type(discovery.workflow_named(workflow))
-        wanted = [schedules.planned(schedules.Line(workflow=workflow, name=name), request_from(model, context.args))]
+        wanted = [schedules.planned(schedules.line(workflow, name), request_from(model, context.args))]
     else:
         if context.args:
             raise BadInput(
