@@ -1,7 +1,6 @@
 """The context of a changelog: a repository's history, read in a sandbox."""
 
 import asyncio
-import asyncio
 import errno
 import re
 from collections.abc import AsyncIterator, Sequence
