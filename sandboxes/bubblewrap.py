@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from sandboxes import arguments, cgroups, disks, etc, limits, process, reaper, s
 from sandboxes import probe as probing
 from sandboxes.machine import BubblewrapSandbox
 from sandboxes.protocol import Mount
+
+ROOM = 64 << 20  # free bytes of the folder's disk below which no sandbox is made
 
 __all__ = ["Bubblewrap", "BubblewrapSandbox", "choose"]
 
@@ -76,6 +79,7 @@ class Bubblewrap:
     def _create(self, policy: SandboxPolicy, owner: str, mounts: tuple[Mount, ...]) -> BubblewrapSandbox:
         host = self.check()
         self._refuse(policy, host)
+        self._find_room(policy)
         for mount in mounts:
             if not mount.source.exists():
                 raise BadInput(f"{str(mount.source)!r} is not there to be mounted.", subject=str(mount.source))
@@ -113,6 +117,13 @@ class Bubblewrap:
             work=work,
             user=user,
         )
+
+    def _find_room(self, policy: SandboxPolicy) -> None:
+        """A sandbox's own disk takes its room from ours as it is written to, and what then finds none is lost
+        without a word to who wrote it."""
+        with _disk_errors(self.folder):
+            if shutil.disk_usage(self.folder).free < min(ROOM, policy.disk_bytes):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _refuse(self, policy: SandboxPolicy, host: Host) -> None:
         if lacking := sorted(set(policy.needs) - host.holds):

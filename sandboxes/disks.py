@@ -51,7 +51,7 @@ class Disks:
         size = max(size, SMALLEST)
         with self._lock:
             ready = self._ahead.pop(size, None)
-        device = ready.result() if ready else self._device(size)
+        device = _made(ready) or self._device(size)
         try:
             target.mkdir(mode=0o700)
             _mount(Path(f"/proc/self/fd/{device}").readlink(), target)
@@ -85,11 +85,19 @@ class Disks:
                     file.truncate(size)
                 done = subprocess.run([_mkfs(), *MKFS[1:], str(new)], capture_output=True, check=False, env={})
                 if done.returncode != 0:
-                    raise OSError(errno.EIO, done.stderr.decode(errors="replace").strip())
+                    said = done.stderr.decode(errors="replace").strip()
+                    raise OSError(errno.ENOSPC if "No space left" in said else errno.EIO, said)
                 new.replace(template)
             finally:
                 new.unlink(missing_ok=True)
         return template
+
+
+def _made(ahead: Future[int] | None) -> int | None:
+    """One made ahead. What stopped it then, such as a full disk, may be over: it is made anew."""
+    with contextlib.suppress(OSError):
+        return ahead.result() if ahead else None
+    return None
 
 
 def find(folder: Path) -> Disks | None:
