@@ -13,6 +13,8 @@ from workers.devserver import Binary, DevServer
 from workers.watcher import watch
 from workers.worker import build
 
+pytest.register_assert_rewrite("tests.e2e.failures")
+
 Installed = Callable[..., AbstractAsyncContextManager[Platform]]
 
 

@@ -104,5 +104,6 @@ def nothing_is_left(here: Platform, repository: Path | None = None) -> None:
     if repository is not None:
         assert branches(repository) == []
         found = (repository / ".git").rglob("*")
-        assert [path for path in found if path.suffix == ".lock" or path.name.startswith("tmp_")] == []
+        halves = [path for path in found if path.suffix == ".lock" or path.name.startswith("tmp_")]
+        assert halves == []
         assert "fatal" not in git(repository, "fsck", "--strict")
