@@ -12,7 +12,7 @@ from activities.changelog.gather import subject
 from activities.changelog.group_words import understood
 from activities.changelog.panels import panels
 from activities.changelog.render import plain
-from activities.effects.git_commit import git_commit_effect
+from activities.effects import git_commit_effect
 from activities.toolbox import Toolbox
 from contracts.changelog import ChangelogDraft, History, ProposeRequest
 from contracts.errors import BadInput

@@ -3,7 +3,8 @@
 `KINDS` is the registry. A new kind is one file here, and one line there.
 """
 
-from activities.effects.git_commit import CommitFile, git_commit_effect
+from activities.effects.git_commit import CommitFile
+from activities.effects.git_params import git_commit_effect
 from activities.effects.kinds import EffectContext, EffectKind
 
 KINDS: dict[str, EffectKind] = {CommitFile.kind: CommitFile()}

@@ -16,6 +16,7 @@ from contracts.errors import (
     DestinationMoved,
     NotARepository,
 )
+from contracts.records import Person
 from tests.activities.effect_world import TEXT, World, branches, looks
 from tests.support.repositories import Commit, git, stream
 
@@ -60,6 +61,32 @@ async def test_trailers_lead_to_run_digest_and_signature(world: World) -> None:
     assert f"Countersigned-by: Ana (key {request.decision.signature.key})" in trailers
     assert trailers[-1].startswith("Countersigned-by: Ana")
     assert "forged" not in body
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Ana\nCountersign-Digest: sha256:0",
+        "Ana (key SHA256:AAAA)\u2028Countersign-Run: other",
+        "Ana <boss@example.org>\r\n\r\nCountersigned-by: Boss",
+        "\u202eana\u2066 \x1b[2J",
+    ],
+)
+async def test_a_name_can_neither_forge_a_trailer_nor_look_like_another(world: World, name: str) -> None:
+    repository = world.repository()
+    world.ledger.enrol(Person(name="ana", display_name=name, email=f"a@b\n{name}", roles=("reviewer",)))
+    await world.carry_out(world.request(world.effect(repository, subject=f"Update {name}")))
+    message = git(repository, "log", "-1", "--format=%B", *branches(repository))
+    trailers = [line.split(":")[0] for line in message.splitlines() if line.startswith("Countersign")]
+    assert trailers == [
+        "Countersign-Run",
+        "Countersign-Digest",
+        "Countersign-Decision",
+        "Countersign-Range",
+        "Countersigned-by",
+    ]
+    assert message.strip().splitlines()[-1].count("(") == 1, "the key of the trailer is the one that signed"
+    assert [char for char in message if char != "\n" and not char.isprintable()] == []
 
 
 async def test_again_gives_the_same_answer_and_no_second_commit(world: World) -> None:
