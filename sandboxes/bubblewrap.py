@@ -105,7 +105,9 @@ class Bubblewrap:
             files = home / "etc"
             etc.write(files)
         if host.hierarchies:
-            host.hierarchies.at(box.name).make(policy)
+            group = host.hierarchies.at(box.name)
+            reaper.note_cgroup(box, group)
+            group.make(policy)
         work = reaper.make_work(home, box.name, user, host.disks, policy.disk_bytes)
         return BubblewrapSandbox(
             box,
@@ -154,7 +156,7 @@ class Bubblewrap:
         return reaper.reap(self.folder, cgroups.find())
 
     def alive(self) -> list[dict[str, Any]]:
-        """Sandboxes in this folder whose owner lives: id, owner, pid, age in seconds."""
+        """Sandboxes in this folder whose owner lives: id, owner, pid, age in seconds, memory and disk in bytes."""
         return reaper.alive(self.folder)
 
     @staticmethod

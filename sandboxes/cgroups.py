@@ -6,7 +6,7 @@ Where it may not, `Cgroup.find` gives None and rlimits hold what they can (limit
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,19 +99,33 @@ class Cgroup:
                 found |= {int(pid) for pid in (folder / "cgroup.procs").read_text().split()}
         return found
 
-    def remove(self, patience: float = 2.0) -> None:
+    def remove(self) -> None:
         """Remove it; processes in it have been killed, and are waited for."""
-        deadline = time.monotonic() + patience
-        for folder in self.folders:
-            while folder.exists():
-                try:
-                    folder.rmdir()
-                except FileNotFoundError:
-                    break
-                except OSError:
-                    if time.monotonic() > deadline:
-                        raise
-                    time.sleep(0.002)
+        remove(self.folders)
+
+
+def remove(folders: Iterable[Path], patience: float = 2.0) -> None:
+    """Remove these folders of one cgroup; fine when they are gone. Raises OSError when processes stay."""
+    deadline = time.monotonic() + patience
+    for folder in folders:
+        while folder.exists():
+            try:
+                folder.rmdir()
+            except FileNotFoundError:
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.002)
+
+
+def memory(folders: Iterable[Path]) -> int | None:
+    """Bytes in use, page cache included. None where no cgroup counts them."""
+    for folder in folders:
+        for file in (folder / "memory.current", folder / "memory.usage_in_bytes"):
+            with contextlib.suppress(OSError):
+                return int(file.read_text())
+    return None
 
 
 def _limits(version: int, controller: str, policy: SandboxPolicy) -> list[tuple[str, str]]:

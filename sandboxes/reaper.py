@@ -93,15 +93,39 @@ def _write_owner(box: Path, owner: str) -> None:
     (box / "owner.json").write_text(json.dumps(facts))
 
 
+def note_cgroup(box: Path, group: cgroups.Cgroup) -> None:
+    """Say where it is: another process, in another cgroup itself, would look elsewhere."""
+    (box / "cgroup").write_text("\n".join(map(str, group.folders)))
+
+
+def _noted_cgroup(box: Path) -> list[Path]:
+    with contextlib.suppress(FileNotFoundError):
+        return [Path(line) for line in (box / "cgroup").read_text().splitlines()]
+    return []
+
+
 def alive(folder: Path) -> list[dict[str, Any]]:
-    """What is there: id, owner, pid and age in seconds of each box whose owner lives."""
+    """What is there: id, owner, pid, age in seconds, memory and disk in bytes of each box whose owner lives.
+
+    `memory` is None where no cgroup counts it.
+    """
     found = []
     for box in _boxes(folder):
         with contextlib.suppress(OSError, ValueError):
             if not _is_orphan(box):
                 facts = json.loads((box / "owner.json").read_text())
-                found.append({"id": box.name, **facts, "age": time.time() - facts["at"]})
+                used = {"memory": cgroups.memory(_noted_cgroup(box)), "disk": _disk_used(box)}
+                found.append({"id": box.name, **facts, "age": time.time() - facts["at"], **used})
     return found
+
+
+def _disk_used(box: Path) -> int:
+    for home in (outside(box), box):
+        if os.path.ismount(home / DISK):
+            told = os.statvfs(home / DISK)
+            return (told.f_blocks - told.f_bfree) * told.f_frsize
+    works = (home / "work" for home in (outside(box), box))
+    return sum(path.lstat().st_blocks * 512 for work in works for path in work.rglob("*"))
 
 
 def reap(folder: Path, hierarchies: cgroups.Hierarchies | None) -> list[str]:
@@ -169,6 +193,7 @@ def remove(box: Path, hierarchies: cgroups.Hierarchies | None) -> None:
     """Remove the cgroup, then the folder, so that a half-done removal is found again. Idempotent."""
     if hierarchies:
         hierarchies.at(box.name).remove()
+    cgroups.remove(_noted_cgroup(box))
     for folder in (outside(box), box):
         if folder.exists():
             disks.detach(folder / DISK)

@@ -1,0 +1,68 @@
+"""`countersign sandboxes`: what is alive on this host, and the removal of what a killed worker left."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from sandboxes import Bubblewrap
+from workers.cli.common import out
+from workers.settings import Settings
+
+app = typer.Typer(add_completion=False)
+
+
+def provider() -> Bubblewrap:
+    return Bubblewrap(Settings().state / "sandboxes")
+
+
+@app.callback(invoke_without_command=True)
+def alive(
+    context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False
+) -> None:
+    """List what is alive: whose it is, its age, what it uses."""
+    if context.invoked_subcommand:
+        return
+    found = provider().alive()
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    elif found:
+        out.print(table(found))
+    else:
+        out.print("No sandbox is alive.")
+
+
+@app.command()
+def reap() -> None:
+    """Remove what a killed worker left behind: processes, cgroups, disks, folders. The living are left alone."""
+    gone = provider().reap()
+    for name in gone:
+        out.print(name)
+    out.print(f"{len(gone)} removed." if gone else "Nothing was left behind.")
+
+
+def table(found: list[dict[str, Any]]) -> Table:
+    grid = Table("id", "whose", "worker", "age", "memory", "disk", box=None, pad_edge=False, header_style="dim")
+    for one in found:
+        memory = "not counted" if one["memory"] is None else size(one["memory"])
+        whose = Text(one["owner"] or "nobody said")
+        grid.add_row(one["id"], whose, str(one["pid"]), age(one["age"]), memory, size(one["disk"]))
+    return grid
+
+
+def size(count: float) -> str:
+    """Bytes in words: 1.4 MB."""
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def age(seconds: float) -> str:
+    """Seconds in words: 3 min 12 s."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
