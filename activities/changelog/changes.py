@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from activities.changelog.git import Git
 from activities.changelog.gitlog import LOG, MAX_FILES, WITH_FILES, LogReader, Record
-from activities.changelog.progress import Progress
+from activities.progress import Progress
 from contracts.changelog import Change, FileChange, History
 
 MAX_CHANGES = 200_000

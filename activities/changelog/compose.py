@@ -9,10 +9,10 @@ from temporalio import activity
 from activities.changelog.changes import thinned
 from activities.changelog.checks import check_draft
 from activities.changelog.file import unreleased
-from activities.changelog.progress import progress
 from activities.changelog.render import make_draft
 from activities.changelog.select import select_lines
 from activities.changelog.structure import parse
+from activities.progress import progress
 from activities.toolbox import Toolbox
 from contracts.changelog import ChangelogDraft, ComposeRequest, Drafted, History, LeftOut, Line
 from contracts.steps import CHANGELOG_COMPOSE

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from temporalio import activity
 
 from activities.changelog import changes, git, mirror, ranges, releases, source, structure
-from activities.changelog.progress import Progress, progress
+from activities.progress import Progress, progress
 from activities.toolbox import Toolbox
 from contracts.changelog import ChangelogRequest, Gathered, GatherRequest, History
 from contracts.errors import BadInput, ChangelogStructure, DiskFull, TookTooLong, UnknownRange

@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from activities.changelog.git import ENVIRONMENT, SAFE_CONFIG, failed
-from activities.changelog.progress import Progress
 from activities.changelog.source import Source
+from activities.progress import Progress
 from contracts.errors import TookTooLong
 from contracts.policy import SandboxPolicy
 from sandboxes.protocol import Mount, Result, Sandbox, SandboxProvider

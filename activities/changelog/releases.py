@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from activities.changelog import changes, file
 from activities.changelog.git import Git
-from activities.changelog.progress import Progress
+from activities.progress import Progress
 from contracts.changelog import Change, Release
 
 WINDOW = 4_000

@@ -7,10 +7,10 @@ from decimal import Decimal, InvalidOperation
 from temporalio import activity
 
 from activities.changelog.checks import check_draft, check_rewrite
-from activities.changelog.progress import Progress, progress
 from activities.changelog.prompt import Answer, answered, lines_of, request_for
 from activities.changelog.render import entry
 from activities.models.journal import Journal, Purpose
+from activities.progress import Progress, progress
 from activities.toolbox import Toolbox
 from contracts.changelog import ChangelogDraft, Drafted, History, RewriteRequest
 from contracts.digests import canonical_json, short, tagged_digest

@@ -1,8 +1,6 @@
 """The one activity through which a change leaves the building. It trusts nobody: it verifies everything again."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 from temporalio import activity
@@ -10,6 +8,7 @@ from temporalio import activity
 from activities.effects import KINDS
 from activities.effects.kinds import EffectContext, EffectKind, Facts
 from activities.faults import fault
+from activities.progress import progress
 from activities.toolbox import Toolbox
 from contracts.digests import short
 from contracts.errors import BadInput, CountersignError, NotFound, NotSigned, Refused, WrongDigest
@@ -17,8 +16,6 @@ from contracts.proposal import Effect, Proposal
 from contracts.records import EffectRecord, Entry
 from contracts.runs import CarryOut, Done
 from contracts.steps import CARRY_OUT
-
-BEAT_SECONDS = 1.0
 
 
 class EffectActivities:
@@ -34,7 +31,7 @@ class EffectActivities:
 
         Raises Refused (logged) for anything that was not signed as it is; what the kind raises otherwise.
         """
-        async with _heartbeats(f"carrying out {request.effect}"):
+        async with progress(f"carrying out {request.effect}"):
             try:
                 effect, kind = await asyncio.to_thread(self._verify, request)
                 fault("effect.before_intent")
@@ -147,24 +144,3 @@ def _refusal(request: CarryOut, refusal: Refused) -> Entry:
             "error": refusal.name,
         },
     )
-
-
-@asynccontextmanager
-async def _heartbeats(says: str) -> AsyncIterator[None]:
-    """A sign of life each second, so that a dead process is noticed within seconds."""
-    if not activity.in_activity():
-        yield
-        return
-
-    async def beat() -> None:
-        while True:
-            activity.heartbeat(says)
-            await asyncio.sleep(BEAT_SECONDS)
-
-    beating = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        beating.cancel()
-        with suppress(asyncio.CancelledError):
-            await beating
