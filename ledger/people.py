@@ -56,7 +56,11 @@ class People(Entries):
             where = person_keys.c.fingerprint == fingerprint
             row = connection.execute(sa.select(person_keys).where(where)).mappings().first()
             if row is None:
-                raise NotFound(f"No key {fingerprint!r} is enrolled.", subject=fingerprint)
+                raise NotFound(
+                    f"No key {fingerprint!r} is enrolled.",
+                    subject=fingerprint,
+                    way_out="`countersign people` lists them.",
+                )
             if row["revoked_at"] is not None:
                 return
             connection.execute(sa.update(person_keys).where(where).values(revoked_at=self.clock()))

@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     app.command("enrol")(enrol)
     app.command("people")(people)
     app.command("link")(link)
+    app.command("revoke")(revoke)
 
 
 def enrol() -> None:
@@ -43,3 +44,12 @@ def link(quiet: Annotated[bool, typer.Option(help="Only the link.")] = False) ->
         token = ledger.create_invitation(person.name, seconds=LINK_SECONDS)
         url = f"{settings.console_url}/enter#{token}"
         typer.echo(url) if quiet else out.print(f"Open the inbox as {person.name} (once, within 15 minutes):\n{url}")
+
+
+def revoke(
+    key: Annotated[str, typer.Argument(help="The key's fingerprint, as `countersign people` lists it.")],
+) -> None:
+    """Take a key away: nothing that it signed is accepted from now on, whenever it was signed."""
+    with opened_ledger() as (_, ledger):
+        ledger.revoke_key(key)
+        out.print(f"{escape(key)} signs nothing any more. What it signed and was not yet carried out is refused.")
