@@ -2,7 +2,7 @@
 
 from sandboxes.bubblewrap import Bubblewrap, choose
 from sandboxes.probe import Finding
-from sandboxes.protocol import Diff, Found, Match, Mount, Result, Sandbox, SandboxProvider
+from sandboxes.protocol import Diff, Found, Match, Mount, Result, Sandbox, SandboxProvider, Store
 
 __all__ = [
     "Bubblewrap",
@@ -14,5 +14,6 @@ __all__ = [
     "Result",
     "Sandbox",
     "SandboxProvider",
+    "Store",
     "choose",
 ]

@@ -52,10 +52,12 @@ def relative(path: str) -> str:
 
 
 @contextmanager
-def _named_errors(path: str) -> Iterator[None]:
-    """OSError of a file operation, as an error a person can act on."""
+def named_errors(path: str, *, passing: type[OSError] | tuple[()] = ()) -> Iterator[None]:
+    """OSError of a file operation, as an error a person can act on; `passing` stays as it is."""
     try:
         yield
+    except passing:
+        raise
     except OSError as error:
         raise _translate(error, path) from error
 
@@ -80,9 +82,20 @@ def _translate(error: OSError, path: str) -> CountersignError:
             return BadInput(f"{path!r} can't be used: {error.strerror}.", subject=path)
 
 
+@contextmanager
+def parent_of(folder: int, path: str) -> Iterator[tuple[int, str]]:
+    """The open folder that a path lies in, and the path's last name. Raises OSError."""
+    pure = PurePosixPath(path)
+    parent = open_beneath(folder, str(pure.parent), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield parent, pure.name
+    finally:
+        os.close(parent)
+
+
 def read_file(folder: int, path: str, limit: int) -> bytes:
     """A regular file's bytes. Raises NotFound, AccessRefused, BadInput (not a file; more than `limit`)."""
-    with _named_errors(path):
+    with named_errors(path):
         # O_NONBLOCK: opening a fifo must not wait for its other end.
         descriptor = open_beneath(folder, relative(path), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
         with os.fdopen(descriptor, "rb") as file:
@@ -96,7 +109,7 @@ def read_file(folder: int, path: str, limit: int) -> bytes:
 
 def list_folder(folder: int, path: str) -> list[str]:
     """Sorted names; folders end with a slash, links are not followed."""
-    with _named_errors(path):
+    with named_errors(path):
         descriptor = open_beneath(folder, relative(path), os.O_RDONLY | os.O_DIRECTORY)
         try:
             with os.scandir(descriptor) as entries:
@@ -113,7 +126,7 @@ def write_file(folder: int, path: str, data: bytes, mode: int) -> None:
     pure = PurePosixPath(relative(path))
     if not pure.name or pure.name == "..":
         raise BadInput(f"{path!r} names no file.", subject=path)
-    with _named_errors(path):
+    with named_errors(path):
         parent = _make_parents(folder, pure.parent)
         try:
             _replace(parent, pure.name, data, mode)
@@ -129,7 +142,7 @@ def _make_parents(folder: int, parents: PurePosixPath) -> int:
         try:
             if step.name != "..":
                 os.mkdir(step.name, 0o755, dir_fd=current)
-                _give(current, step.name)
+                give(current, step.name)
         except FileExistsError:
             pass
         except OSError:
@@ -140,7 +153,7 @@ def _make_parents(folder: int, parents: PurePosixPath) -> int:
     return current
 
 
-def _give(parent: int, name: str) -> None:
+def give(parent: int, name: str) -> None:
     """Hand what was just made to the parent folder's owner, never following a link."""
     owner = os.fstat(parent)
     if owner.st_uid != os.geteuid():
@@ -154,7 +167,7 @@ def _replace(parent: int, name: str, data: bytes, mode: int) -> None:
         with os.fdopen(os.open(temporary, flags, mode & 0o777, dir_fd=parent), "wb") as file:
             file.write(data)
             os.fchmod(file.fileno(), mode & 0o777)
-        _give(parent, temporary)
+        give(parent, temporary)
         os.replace(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
     except OSError:
         with suppress(FileNotFoundError):

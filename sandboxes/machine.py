@@ -11,9 +11,9 @@ from typing import Self
 
 from contracts.errors import BadInput, SandboxFailed
 from contracts.policy import SandboxPolicy
-from sandboxes import arguments, beneath, cgroups, limits, process, reaper, seccomp
+from sandboxes import arguments, beneath, cgroups, checkpoints, limits, process, reaper, seccomp
 from sandboxes import search as searching
-from sandboxes.protocol import Diff, Found, Result
+from sandboxes.protocol import Diff, Found, Result, Store
 
 KILLED = -9
 
@@ -46,6 +46,7 @@ class BubblewrapSandbox:
         self._seccomp = seccomp.compiled(host_network=policy.network == "open")
         self.place = work
         self._work = os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._tracker = checkpoints.Tracker()
         self._ending = False
         self._running: set[process.Started] = set()
 
@@ -157,6 +158,18 @@ class BubblewrapSandbox:
 
     async def diff(self, *, folder: str = ".", base: str = "HEAD") -> Diff:
         return await searching.diff(self, folder, base)
+
+    async def mark_base(self, label: str) -> None:
+        self._check_alive()
+        await asyncio.to_thread(self._tracker.mark, self._work, label)
+
+    async def checkpoint(self, store: Store) -> str:
+        self._check_alive()
+        return await asyncio.to_thread(self._tracker.save, self._work, store)
+
+    async def restore(self, store: Store, ref: str) -> None:
+        self._check_alive()
+        await asyncio.to_thread(self._tracker.load, self._work, store, ref)
 
     async def destroy(self) -> None:
         if self._lock < 0:

@@ -58,6 +58,16 @@ class Diff:
     truncated: bool = False
 
 
+class Store(Protocol):
+    """Keeps bodies by their content, such as the ledger's artifacts. Called from a thread."""
+
+    def put(self, data: bytes) -> str:
+        """The reference of `data`; the same for the same bytes."""
+        ...
+
+    def get(self, ref: str) -> bytes: ...
+
+
 class Sandbox(Protocol):
     """A disposable machine with a writable folder `/work`. Leaving the context destroys it."""
 
@@ -106,6 +116,22 @@ class Sandbox(Protocol):
 
         Raises NotARepository, UnknownRange, TookTooLong.
         """
+        ...
+
+    async def mark_base(self, label: str) -> None:
+        """What is below /work now is the base of later checkpoints; `label` names it (a repository and a commit)."""
+        ...
+
+    async def checkpoint(self, store: Store) -> str:
+        """Keep what changed below /work since the base: a reference, the same for the same work.
+
+        Call it between commands. Only what changed since the last one is read. Raises DiskFull.
+        """
+        ...
+
+    async def restore(self, store: Store, ref: str) -> None:
+        """Bring a new sandbox with the same base to a checkpoint. Raises BadInput for another base, or where
+        something was changed already."""
         ...
 
     async def destroy(self) -> None:
