@@ -93,8 +93,9 @@ def sign(
     *,
     reason: RejectReason | None = None,
     words: str = "",
+    at: datetime | None = None,
 ) -> SignedDecision:
-    """The local person's signed decision on exactly this proposal."""
+    """The local person's signed decision on exactly this proposal, made now unless told otherwise."""
     path = key_path(settings)
     private = load_private(path)
     statement = Statement(
@@ -105,7 +106,7 @@ def sign(
         reason=reason,
         words=words,
         person=person_name(settings),
-        decided_at=datetime.now(UTC),
+        decided_at=at or datetime.now(UTC),
         nonce=secrets.token_hex(16),
     )
     return SignedDecision(
