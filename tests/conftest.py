@@ -11,7 +11,12 @@ for name in list(os.environ):
     ):
         del os.environ[name]
 
-pytest_plugins = ["tests.support.temporal", "tests.support.platform", "tests.support.model_server"]
+pytest_plugins = [
+    "tests.support.temporal",
+    "tests.support.platform",
+    "tests.support.model_server",
+    "tests.support.time_skipping",
+]
 
 
 @pytest.fixture(autouse=True)
