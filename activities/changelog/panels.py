@@ -2,9 +2,9 @@
 
 import re
 
-from activities.changelog.diff import unified
 from activities.changelog.render import commit_url, plain
 from activities.changelog.structure import markup_of
+from activities.diff import unified
 from contracts.changelog import Change, ChangelogDraft, History, Line
 from contracts.proposal import (
     Cell,

@@ -13,12 +13,14 @@ from contextlib import AbstractAsyncContextManager
 
 from pydantic import JsonValue
 
+from activities.diff import unified
 from activities.effects.git_params import KIND, CommitParams, one_line
 from activities.effects.git_place import Place, explained, open_place
 from activities.effects.git_tree import tree_with
 from activities.effects.kinds import EffectContext, Facts
 from activities.faults import fault
-from contracts.errors import BadInput, DestinationMoved, DiskFull
+from contracts.errors import BadInput, DestinationMoved, DiskFull, NotSigned
+from contracts.proposal import DiffPanel
 from sandboxes import Result
 
 STALE_SECONDS = 2.0
@@ -52,6 +54,7 @@ class CommitFile:
             try:
                 commit = await _commit(place, wanted, context, text)
                 fault("git.after_commit")
+                await _require_shown(place, wanted, context, text)
                 await _publish(place, wanted, context, commit)
             except DiskFull:
                 await place.sweep(began)
@@ -110,6 +113,21 @@ async def _require_base(place: Place, wanted: CommitParams) -> None:
             f"The commit {wanted.base[:12]} that the proposal builds on is not in {wanted.repository!r} any more.",
             subject=wanted.repository,
             way_out="History was rewritten there. Start a new run.",
+        )
+
+
+async def _require_shown(place: Place, wanted: CommitParams, context: EffectContext, text: bytes) -> None:
+    """The diff that the person saw is what the commit does. Whoever sealed the proposal could have shown another
+    one: the digest covers both, and nobody before this compares them."""
+    proposal = await asyncio.to_thread(context.toolbox.ledger.proposal, context.digest)
+    shown = [panel.diff for panel in proposal.panels if isinstance(panel, DiffPanel) and panel.path == wanted.path]
+    there = await place.git("cat-file", "blob", f"{wanted.base}:{wanted.path}")
+    before = there.stdout.decode(errors="surrogateescape") if there.exit_code == 0 else None
+    if shown != [unified(wanted.path, before, text.decode(errors="surrogateescape"))]:
+        raise NotSigned(
+            f"The diff of {wanted.path!r} that was shown is not what would be committed.",
+            subject=wanted.path,
+            way_out="Sign nothing more of this workflow until you know who wrote the proposal.",
         )
 
 

@@ -1,17 +1,19 @@
 """A small world for effects: a ledger, a signer, a repository, a signed proposal. Also a process that acts in it."""
 
 import asyncio
+import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from activities.diff import unified
 from activities.effects import git_commit_effect
 from activities.effects.carry_out import EffectActivities
 from activities.toolbox import Identity, Toolbox
 from contracts.decision import SignedDecision
-from contracts.proposal import Effect, Proposal
+from contracts.proposal import DiffPanel, Effect, Proposal
 from contracts.runs import CarryOut, Done
 from ledger import FolderArtifacts, Ledger
 from sandboxes import Bubblewrap
@@ -65,9 +67,22 @@ class World:
     def sign(self, *effects: Effect, **fields: Any) -> tuple[Proposal, SignedDecision]:
         now = datetime.now(UTC)
         times = {"created_at": now, "expires_at": now + timedelta(days=1)}
-        sealed = proposal(self.ledger, effects=effects, **(times | fields))
+        shown = {"panels": tuple(self.panel(effect) for effect in effects)}
+        sealed = proposal(self.ledger, effects=effects, **(times | shown | fields))
         self.ledger.store_proposal(sealed)
         return sealed, self.signer.decide(sealed, decided_at=now)
+
+    def panel(self, effect: Effect) -> DiffPanel:
+        """The diff that a person is shown of a commit."""
+        params = {name: str(value) for name, value in effect.params.items()}
+        folder, path = params["repository"].removeprefix("file://"), params["path"]
+        there = subprocess.run(
+            ["git", "-c", "safe.directory=*", "-C", folder, "cat-file", "blob", f"{params['base']}:{path}"],
+            capture_output=True,
+        )
+        before = None if there.returncode else there.stdout.decode(errors="surrogateescape")
+        text = self.toolbox.artifacts.get(params["text_ref"]).decode(errors="surrogateescape")
+        return DiffPanel(title="The diff", path=path, diff=unified(path, before, text))
 
     def request(self, *effects: Effect, **fields: Any) -> CarryOut:
         sealed, decision = self.sign(*effects, **fields)

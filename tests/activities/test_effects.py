@@ -135,6 +135,25 @@ async def test_an_effect_that_was_edited_after_it_was_signed(world: World) -> No
     assert looks(repository) == before
 
 
+@pytest.mark.parametrize("lie", ["another text", "another file", "nothing", "both"])
+async def test_a_diff_that_was_not_shown_is_not_committed(world: World, lie: str) -> None:
+    """Whoever seals proposals shows the person one diff, and names another text in the effect."""
+    repository = world.repository()
+    effect = world.effect(repository, text=b"# Changelog\n\nSend all money to Mallory.\n")
+    true = world.panel(effect)
+    harmless = world.panel(world.effect(repository))
+    other_file = harmless.model_copy(update={"path": "README.md"})
+    panels = {"another text": (harmless,), "another file": (other_file,), "nothing": (), "both": (harmless, true)}
+    sealed, decision = world.sign(effect, panels=panels[lie])
+    request = CarryOut(run=sealed.run, digest=sealed.digest, effect=effect.key, decision=decision)
+    before = looks(repository)
+    with pytest.raises(NotSigned, match="shown"):
+        await world.carry_out(request)
+    assert branches(repository) == []
+    assert looks(repository) == before
+    assert [record.state for record in world.ledger.effects(run=sealed.run)] == ["failed"]
+
+
 async def test_changed_content_is_not_committed(world: World) -> None:
     """The signed reference is a hash: other bytes under it are noticed."""
     repository = world.repository()

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from activities.changelog.diff import unified
 from activities.changelog.file import insert, sections
 from activities.changelog.structure import decode, parse
+from activities.diff import unified
 from contracts.errors import ChangelogStructure
 
 KEEP = """# Changelog

@@ -1,4 +1,4 @@
-"""A unified diff of a changelog file, as `git apply` takes it. Pure."""
+"""A unified diff of one file, as `git apply` takes it. Pure."""
 
 import difflib
 import re
