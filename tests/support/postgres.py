@@ -6,7 +6,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -34,6 +34,17 @@ def server() -> Iterator[str]:
     if folder is None:
         pytest.skip(f"PostgreSQL: initdb is not installed and {URL} is not set")
     with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as place:  # a socket's path is short
+        for url, _ in _started(folder, Path(place)):
+            yield url
+
+
+@contextlib.contextmanager
+def restartable() -> Iterator[tuple[str, Callable[[str], None]]]:
+    """A server of one's own, and what stops and starts it: `control("stop")`, `control("start")`."""
+    folder = binaries()
+    if folder is None:
+        pytest.skip("PostgreSQL: initdb is not installed, and another's server is not ours to restart")
+    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as place:
         yield from _started(folder, Path(place))
 
 
@@ -49,7 +60,7 @@ def database(server_url: str, name: str, template: str = "template1") -> Iterato
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
-def _started(folder: Path, place: Path) -> Iterator[str]:
+def _started(folder: Path, place: Path) -> Iterator[tuple[str, Callable[[str], None]]]:
     user = _unprivileged()
     if user is not None:
         os.chown(place, user.pw_uid, user.pw_gid)
@@ -68,11 +79,16 @@ def _started(folder: Path, place: Path) -> Iterator[str]:
     run(str(folder / "initdb"), "-D", str(data), "-A", "trust", "-U", "countersign", "-N", "-E", "UTF8")
     fast = "-c fsync=off -c full_page_writes=off -c max_connections=200"
     control, options = str(folder / "pg_ctl"), f"-c listen_addresses='' -k {place} {fast}"
-    run(control, "-D", str(data), "-l", str(log), "-w", "-o", options, "start")
+
+    def do(what: str) -> None:
+        how = ("-l", str(log), "-o", options) if what == "start" else ("-m", "immediate")
+        run(control, "-D", str(data), "-w", *how, what)
+
+    do("start")
     try:
-        yield f"postgresql://countersign@/postgres?host={place}"
+        yield f"postgresql://countersign@/postgres?host={place}", do
     finally:
-        run(control, "-D", str(data), "-m", "immediate", "stop")
+        do("stop")
 
 
 def _unprivileged() -> pwd.struct_passwd | None:
