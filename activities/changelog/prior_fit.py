@@ -54,7 +54,7 @@ def fit(repositories: Mapping[str, Sequence[Taught]], *, note: str = "") -> Prio
     told, weight = _joined(lessons)
     return Prior(
         linear=_linear(lessons),
-        trees=_trees(_boosted(table, told, weight)),
+        trees=copied(_boosted(table, told, weight)),
         threshold=THRESHOLD,
         made_from=tuple(names),
         note=note,
@@ -132,8 +132,9 @@ def _boosted(table: Floats, told: Floats, weight: Floats) -> HistGradientBoostin
     return HistGradientBoostingClassifier(**TREES).fit(table, told, sample_weight=weight)
 
 
-def _trees(model: HistGradientBoostingClassifier) -> Trees:
-    # scikit-learn has no public way to read these trees; the bench checks the copy against its own answers.
+def copied(model: HistGradientBoostingClassifier) -> Trees:
+    """The trees of a fitted model, for numpy alone."""
+    # scikit-learn has no public way to read these trees; a test compares the copy with its own answers.
     nodes = [rows[0].nodes for rows in model._predictors]
     start = np.cumsum([0, *(len(n) for n in nodes)])[:-1]
     rows = [

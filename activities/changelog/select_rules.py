@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from activities.changelog.features import Facts
+from activities.changelog.features import CONVENTIONAL, Facts
 
 _REVERTED = re.compile(r"\bThis reverts commit ([0-9a-f]{7,40})", re.I)
 _QUOTED = re.compile(r"^revert:?\s+[\"“](.{3,300})[\"”]", re.I)
@@ -19,6 +19,13 @@ _ONLY = {
     "tooling": "touches only tooling",
     "example": "touches only examples and benchmarks",
 }
+
+# What a title's first word says that a change is for, where it touches files of that role, too.
+_FOR = {
+    "describe": "docs", "document": "docs", "documented": "docs", "explain": "docs",
+    "test": "test", "tests": "test", "measure": "test", "benchmark": "test",
+}  # fmt: skip
+_SAYS = {"docs": "describes, rather than changes", "test": "tests or measures, rather than changes"}
 
 
 def cancelled(seen: Sequence[Facts]) -> dict[str, str]:
@@ -79,6 +86,9 @@ def plain_reason(fact: Facts) -> str:
         return "touches no code"
     if "typo" in fact.flags:
         return "corrects spelling"
+    purpose = _FOR.get(CONVENTIONAL.sub("", fact.subject).partition(" ")[0].lower(), "")
+    if purpose in fact.roles:
+        return _SAYS[purpose]
     kind = {"chore": "a chore", "style": "style only", "refactor": "a refactoring", "internal": "internal"}
     return f"marked by its author as {kind[fact.kind]}" if fact.kind in kind else ""
 

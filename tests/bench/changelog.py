@@ -3,7 +3,8 @@
 Repositories in turn. A release is judged by the product's own `select_lines`, given what it would have had on the day:
 the earlier releases of its repository, and a prior that has not seen the repository. That is the shipped prior, or,
 where the shipped one was made from the repository, one fitted on the others in the data (with `--train A --test B`, on
-A). `--prior fitted` leaves the shipped one aside. The last line printed is one JSON object.
+A). What A has of earlier releases of a repository of B is part of its past. `--prior fitted` leaves the shipped one
+aside. The last line printed is one JSON object.
 """
 
 import argparse
@@ -26,9 +27,17 @@ Data = dict[str, list[Judged]]
 Chosen = dict[str, frozenset[str]]
 
 
-def judge(releases: Sequence[Judged], prior: Prior) -> Chosen:
+def judge(releases: Sequence[Judged], prior: Prior, past: Sequence[Judged] = ()) -> Chosen:
     """What the product tells of each release, with the ones before it as its past. SHAs by version."""
-    return {j.release.version: _told(releases[:place], j, prior) for place, j in enumerate(releases)}
+    return {
+        j.release.version: _told([*_before(past, j), *releases[:place]], j, prior) for place, j in enumerate(releases)
+    }
+
+
+def _before(past: Sequence[Judged], judged: Judged) -> list[Judged]:
+    """Those of other rows that ended before this release began."""
+    began = min(change.time for change in judged.release.changes)
+    return [j for j in past if max(change.time for change in j.release.changes) < began]
 
 
 def _told(earlier: Sequence[Judged], judged: Judged, prior: Prior) -> frozenset[str]:
@@ -71,7 +80,8 @@ def _from_train(data: Data, train: Data, how: str) -> dict[str, tuple[Prior, str
 def measure(data: Data, train: Data | None, how: str, *, tools: bool) -> dict[str, Any]:
     """All figures. `how` is "shipped" or "fitted"."""
     by_name = priors(data, train, how)
-    chosen = {name: judge(releases, by_name[name][0]) for name, releases in data.items()}
+    past = train or {}
+    chosen = {name: judge(releases, by_name[name][0], past.get(name, ())) for name, releases in data.items()}
     counted = {name: tally(releases, chosen[name]) for name, releases in data.items()}
     return {
         **total(counted.values()).figures(),

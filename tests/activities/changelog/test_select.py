@@ -62,6 +62,20 @@ def test_readers_are_told_of_the_feature_and_the_fix_and_the_rest_is_left_out_wi
     }
 
 
+def test_describing_and_testing_is_not_told_though_code_is_touched_in_passing() -> None:
+    aside = (FileChange(path="docs/guide.md", added=90, deleted=0), FileChange(path="src/app.py", added=2, deleted=2))
+    tests = (FileChange(path="tests/test_app.py", added=90, deleted=0), aside[1])
+    lines, left = select_lines(
+        history(
+            change(1, FEATURE),
+            change(2, "Describe how themes are made (#7)", files=aside),
+            change(3, "Test themes in every size (#8)", files=tests),
+        )
+    )
+    assert told(lines) == {sha(1)}
+    assert [item.why for item in left] == ["describes, rather than changes", "tests or measures, rather than changes"]
+
+
 def test_nothing_in_nothing_out() -> None:
     assert select_lines(history()) == ((), ())
 
