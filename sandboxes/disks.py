@@ -16,6 +16,7 @@ import shutil
 import struct
 import subprocess
 import threading
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -44,7 +45,9 @@ class Disks:
         self.folder = folder
         self._lock = threading.Lock()
         self._ahead: dict[int, Future[int]] = {}
+        self._asked: set[int] = set()
         self._maker: ThreadPoolExecutor | None = None
+        weakref.finalize(self, _close_all, self._ahead)
 
     def mount(self, size: int, target: Path) -> None:
         """A new, empty disk at `target`, which is made. Raises OSError."""
@@ -60,7 +63,11 @@ class Disks:
         self._make_ahead(size)
 
     def _make_ahead(self, size: int) -> None:
+        """From the second disk of a size on: who needs one only shall not pay for two."""
         with self._lock:
+            if size not in self._asked:
+                self._asked.add(size)
+                return
             self._maker = self._maker or ThreadPoolExecutor(1, thread_name_prefix="sandbox-disk")
             if size not in self._ahead:
                 with contextlib.suppress(RuntimeError):  # the interpreter is ending
@@ -91,6 +98,18 @@ class Disks:
             finally:
                 new.unlink(missing_ok=True)
         return template
+
+
+def _close_all(ahead: dict[int, Future[int]]) -> None:
+    """Those that were made ahead and nobody wants any more clear themselves once closed."""
+    for future in ahead.values():
+        if not future.cancel():
+            future.add_done_callback(_close)
+
+
+def _close(made: Future[int]) -> None:
+    if made.exception() is None:
+        os.close(made.result())
 
 
 def _made(ahead: Future[int] | None) -> int | None:

@@ -1,6 +1,8 @@
 """A disk of its own: the sum of all files and their number are bounded, and it goes without a trace."""
 
 import asyncio
+import contextlib
+import gc
 import os
 import subprocess
 from pathlib import Path
@@ -53,6 +55,34 @@ async def test_nothing_of_a_disk_stays(provider: Bubblewrap) -> None:
     assert [path.suffix for path in (provider.folder / "disks").iterdir()] == [".ext4"] * len(
         list((provider.folder / "disks").iterdir())
     )
+
+
+def loops(folder: Path) -> list[str]:
+    """Loop devices over images that lie in a folder, unlinked ones too."""
+    found = []
+    for file in Path("/sys/block").glob("loop*/loop/backing_file"):
+        with contextlib.suppress(OSError):
+            found.append(file.read_text())
+    return [text for text in found if str(folder) in text]
+
+
+async def test_a_disk_made_ahead_goes_with_its_provider(tmp_path: Path) -> None:
+    provider = Bubblewrap(tmp_path)
+    for _ in range(3):
+        async with await provider.create(SandboxPolicy(disk_bytes=SIZE)):
+            pass
+    for _ in range(200):
+        if len(loops(tmp_path)) == 1:
+            break
+        await asyncio.sleep(0.02)
+    assert len(loops(tmp_path)) == 1
+    del provider
+    gc.collect()
+    for _ in range(200):
+        if not loops(tmp_path):
+            break
+        await asyncio.sleep(0.02)
+    assert loops(tmp_path) == []
 
 
 async def test_two_disks_are_two(provider: Bubblewrap) -> None:
