@@ -77,7 +77,9 @@ def recently_decided(records: Sequence[ProposalRecord]) -> list[ProposalRecord]:
 def failure(here: Console, run: RunRecord) -> Failure:
     entries = here.ledger.entries(run=run.run, limit=50, newest_first=True)
     entry = next((entry for entry in entries if entry.outcome == "failed"), None)
-    return Failure(run, run.says or (entry.says if entry else "It failed."), entry_way_out(entry))
+    way_out = entry_way_out(entry)
+    says = run.says or (entry.says if entry else "It failed.")
+    return Failure(run, says.removesuffix(way_out).strip(), way_out)  # a message ends with its way out
 
 
 def entry_way_out(entry: StoredEntry | None) -> str:

@@ -43,10 +43,10 @@ async def failed(here: Platform, run: str) -> Failure:
     assert record.state == "failed"
     assert record.says == failure.message
     assert here.ledger.proposals(state="open", run=run) == []
-    page = await inbox(here)
-    assert f"/runs/{run}" in page
-    assert shown(failure.problem["detail"]) in page
+    card = (await inbox(here)).partition(f'"/runs/{run}"')[2].partition("</li>")[0]
     assert failure.problem["way_out"]
+    assert card.count(shown(failure.problem["detail"])) == 1, "what happened is there, and once"
+    assert "way-out" in card
     return failure
 
 
