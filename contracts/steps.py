@@ -1,7 +1,7 @@
 """The names of all activities, their types, and their timeouts, retries and queues, in one place.
 
 A workflow knows an activity by its `Step` only, and an activity is defined under its `Step`'s name. Timeouts
-are per attempt. A missing heartbeat is noticed within `heartbeat`; steps without one are short.
+are per attempt. Every step has a heartbeat, sent by the worker, so that a dead worker is noticed in seconds.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Step(Generic[In, Out]):
     takes: type[In]
     gives: type[Out]
     timeout: timedelta = timedelta(seconds=30)
-    heartbeat: timedelta | None = None
+    heartbeat: timedelta = timedelta(seconds=5)
     attempts: int = 5
     queue: Queue = AGENTS
 
@@ -43,7 +43,6 @@ CARRY_OUT = Step(
     runs.CarryOut,
     runs.Done,
     timeout=timedelta(minutes=10),
-    heartbeat=timedelta(seconds=5),
     attempts=0,
     queue=EFFECTS,
 )
@@ -57,7 +56,6 @@ CHANGELOG_GATHER = Step(
     changelog.GatherRequest,
     changelog.Gathered,
     timeout=timedelta(minutes=15),
-    heartbeat=timedelta(seconds=5),
     attempts=3,
 )
 CHANGELOG_COMPOSE = Step(
@@ -65,7 +63,6 @@ CHANGELOG_COMPOSE = Step(
     changelog.ComposeRequest,
     changelog.Drafted,
     timeout=timedelta(minutes=5),
-    heartbeat=timedelta(seconds=5),
     attempts=3,
 )
 CHANGELOG_REWRITE = Step(

@@ -22,6 +22,7 @@ from ledger import FolderArtifacts, Ledger
 from sandboxes import choose
 from workers import discovery
 from workers.client import connect
+from workers.heartbeats import HeartbeatInterceptor
 from workers.installation import open_ledger
 from workers.interceptors import LedgerInterceptor
 from workers.settings import Settings
@@ -72,7 +73,7 @@ def build(
         task_queue=queue or (EFFECTS if effects else AGENTS),
         workflows=found if workflows is None else workflows,
         activities=discovery.activities(tools, effects=effects) if activities is None else activities,
-        interceptors=[LedgerInterceptor(tools.ledger)],
+        interceptors=[HeartbeatInterceptor(), LedgerInterceptor(tools.ledger)],
         workflow_runner=SandboxedWorkflowRunner(
             restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
         ),

@@ -13,6 +13,7 @@ from activities.changelog.group_words import understood
 from activities.changelog.panels import panels
 from activities.changelog.render import plain
 from activities.effects import git_commit_effect
+from activities.progress import progress
 from activities.toolbox import Toolbox
 from contracts.changelog import ChangelogDraft, History, ProposeRequest
 from contracts.errors import BadInput
@@ -30,7 +31,8 @@ class ChangelogProposing:
     @activity.defn(name=CHANGELOG_PROPOSE.name)
     async def propose(self, request: ProposeRequest) -> Sealed:
         """Seal one revision and store it. The same request gives the same digest, at every attempt."""
-        return await asyncio.to_thread(self._propose, request, activity.info().scheduled_time)
+        async with progress(f"sealing revision {request.revision}"):
+            return await asyncio.to_thread(self._propose, request, activity.info().scheduled_time)
 
     def _propose(self, request: ProposeRequest, now: datetime) -> Sealed:
         history = self._toolbox.artifacts.get_model(History, request.history)
