@@ -1,7 +1,9 @@
 """Named points where a crash would hurt. A test names one, and the process kills itself there.
 
 `COUNTERSIGN_FAULT` names the point. With `COUNTERSIGN_FAULT_ONCE`, the path of a file, it happens once: the
-file is made just before, and while it exists nothing happens. Without the first variable all of it is nothing.
+file is made just before, and while it exists nothing happens. `COUNTERSIGN_FAULT=@PATH` reads the name from a file each
+time, and removes that file before it dies: so a running process can be told where to. Without the first variable all of
+it is nothing.
 """
 
 import os
@@ -37,7 +39,10 @@ def fault(point: str) -> None:
     """Die here by SIGKILL if this point was asked for. KeyError for a point that isn't in POINTS."""
     if point not in POINTS:
         raise KeyError(f"{point!r} is not one of the fault points: {', '.join(POINTS)}")
-    if os.environ.get("COUNTERSIGN_FAULT") != point:
+    asked = os.environ.get("COUNTERSIGN_FAULT", "")
+    if asked.startswith("@"):
+        return _told_by(Path(asked[1:]), point)
+    if asked != point:
         return
     if once := os.environ.get("COUNTERSIGN_FAULT_ONCE"):
         try:
@@ -48,6 +53,12 @@ def fault(point: str) -> None:
             Path(once).parent.mkdir(parents=True, exist_ok=True)
             return fault(point)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _told_by(order: Path, point: str) -> None:
+    if order.is_file() and order.read_text().strip() == point:
+        order.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def step_fault(step: str, moment: str) -> None:

@@ -35,14 +35,19 @@ def environment(settings: Settings) -> dict[str, str]:
 
 @dataclass
 class Workers:
-    """Both workers as processes. A dead one is started again, without the fault, as a supervisor would."""
+    """Both workers as processes. A dead one is started again, as a supervisor would.
+
+    A fault point's name in the file `order` tells whoever comes there first to die.
+    """
 
     settings: Settings
     log: Path
+    order: Path
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     deaths: int = 0
 
-    def start(self, kind: str, **extra: str) -> None:
+    def start(self, kind: str) -> None:
+        extra = {"COUNTERSIGN_FAULT": f"@{self.order}"}
         with self.log.open("ab") as log:
             self.processes[kind] = subprocess.Popen(
                 [sys.executable, "-m", "workers", "worker", kind],
@@ -81,10 +86,21 @@ async def installation(temporal_binary: Binary, tmp_path_factory: pytest.TempPat
         yield await Installation(server, tmp_path_factory.mktemp("chaos-state")).open(stack)
 
 
-@pytest_asyncio.fixture
-async def workers(installation: Platform, tmp_path: Path) -> AsyncIterator[Workers]:
-    made = Workers(installation.settings, tmp_path / "workers.log")
+@pytest_asyncio.fixture(scope="package")
+async def living(installation: Platform, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Workers]:
+    """Both workers, kept alive through all tests: starting a process is what costs here."""
+    folder = tmp_path_factory.mktemp("chaos-workers")
+    made = Workers(installation.settings, folder / "workers.log", folder / "order")
+    for kind in ("agents", "effects"):
+        made.start(kind)
     keeper = asyncio.create_task(made.keep_alive())
     yield made
     keeper.cancel()
     made.stop()
+
+
+@pytest.fixture
+def workers(living: Workers) -> Workers:
+    living.order.unlink(missing_ok=True)
+    living.deaths = 0
+    return living

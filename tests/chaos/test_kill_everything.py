@@ -25,7 +25,7 @@ async def test_a_parked_run_survives_the_death_of_everything(temporal_binary: Bi
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(DevServer(server_folder, binary=temporal_binary))
         here = await Installation(server, state).open(stack)
-        workers = Workers(here.settings, tmp_path / "first.log")
+        workers = Workers(here.settings, tmp_path / "first.log", tmp_path / "order")
         stack.callback(workers.stop)
         for kind in ("agents", "effects"):
             workers.start(kind)
@@ -39,7 +39,7 @@ async def test_a_parked_run_survives_the_death_of_everything(temporal_binary: Bi
         server = await stack.enter_async_context(DevServer(server_folder, binary=temporal_binary))
         here = await Installation(server, state).open(stack)
         assert [each.digest for each in here.ledger.proposals(state="open")] == [proposal.digest]
-        workers = Workers(here.settings, tmp_path / "second.log")
+        workers = Workers(here.settings, tmp_path / "second.log", tmp_path / "order")
         stack.callback(workers.stop)
         for kind in ("agents", "effects"):
             workers.start(kind)
@@ -56,8 +56,6 @@ async def test_ten_runs_at_once_with_workers_dying_make_ten_effects(
     installation: Platform, workers: Workers, tmp_path: Path
 ) -> None:
     repositories = [small_repository(tmp_path / f"app{number}") for number in range(10)]
-    for kind in ("agents", "effects"):
-        workers.start(kind)
     runs = [
         await installation.start("changelog", ChangelogRequest(repository=str(repository)))
         for repository in repositories
@@ -78,8 +76,6 @@ async def test_two_runs_on_one_repository_at_once_each_make_their_own_branch(
     installation: Platform, workers: Workers, tmp_path: Path
 ) -> None:
     repository = small_repository(tmp_path / "app")
-    for kind in ("agents", "effects"):
-        workers.start(kind)
     runs = [await installation.start("changelog", ChangelogRequest(repository=str(repository))) for _ in range(2)]
     for run in runs:
         await installation.decide(await installation.waiting(run), "approve")

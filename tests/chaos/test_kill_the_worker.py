@@ -17,26 +17,19 @@ pytestmark = pytest.mark.chaos
 BY_URL = {"git.after_push"}
 
 
-def victim(point: str) -> str:
-    return "effects" if point.startswith(("effect.", "git.")) else "agents"
-
-
 @pytest.mark.parametrize("point", [point for point in POINTS if point not in BY_URL])
 async def test_killed_there_the_run_ends_with_one_effect(
     installation: Platform, workers: Workers, tmp_path: Path, point: str
 ) -> None:
     repository = small_repository(tmp_path / "app")
-    once = tmp_path / "died"
-    for kind in ("agents", "effects"):
-        fault = {"COUNTERSIGN_FAULT": point, "COUNTERSIGN_FAULT_ONCE": str(once)} if kind == victim(point) else {}
-        workers.start(kind, **fault)
+    workers.order.write_text(point)
 
     run = await installation.start("changelog", ChangelogRequest(repository=str(repository)))
     proposal = await installation.waiting(run)
     await installation.decide(proposal, "approve")
     outcome = await installation.outcome(run)
 
-    assert once.exists(), "the worker did die there"
+    assert not workers.order.exists(), "the worker did die there"
     assert workers.deaths == 1
     assert outcome.state == "done"
     [branch] = branches(repository)

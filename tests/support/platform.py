@@ -33,7 +33,7 @@ from workers.settings import Settings
 from workers.watcher import watch
 from workers.worker import build, toolbox
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 @dataclass(frozen=True)
