@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from activities.changelog.features import Facts, general_words
 from activities.changelog.features_dense import CHUNK, DENSE, LISTED, Matrix, weighed
+from activities.changelog.features_range import RANGE, ranged
 from activities.changelog.select_own import OWN, Own
 
 Floats = NDArray[np.float64]
@@ -25,7 +26,7 @@ Places = NDArray[np.int64]
 FILE = Path(__file__).with_name("prior.json")
 _SPREAD = ("topic max", "topic mean", "topic sum", "rank", "centred")
 COLUMNS = (
-    *DENSE, *OWN, *(f"own {s}" for s in _SPREAD), "linear", "linear words", *(f"linear {s}" for s in _SPREAD)
+    *DENSE, *RANGE, *OWN, *(f"own {s}" for s in _SPREAD), "linear", "linear words", *(f"linear {s}" for s in _SPREAD)
 )  # fmt: skip
 
 
@@ -93,11 +94,11 @@ class Prior:
 
 def tables(seen: Sequence[Facts], numbers: Matrix, own: Own, linear: Floats, said: Floats) -> Iterator[Floats]:
     """What the trees look at, some changes at a time, in order: shape (changes, len(COLUMNS))."""
-    taught = own.columns(seen, numbers)
+    taught, within = own.columns(seen, numbers), ranged(seen, numbers)
     mine, shared = spread(seen, taught[:, 0].astype(np.float64)), spread(seen, linear)
     for at in range(0, len(seen), CHUNK):
         part = slice(at, at + CHUNK)
-        parts = numbers[part], taught[part], mine[part], linear[part], said[part], shared[part]
+        parts = numbers[part], within[part], taught[part], mine[part], linear[part], said[part], shared[part]
         yield np.column_stack(parts).astype(np.float64)
 
 

@@ -7,20 +7,26 @@ how much history there was to learn from.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from activities.changelog.features import Facts, words
 from activities.changelog.features_dense import DENSE, Matrix, dense
+from activities.changelog.features_range import listed, papered
 from activities.changelog.select_regression import Bag, Regression, fit
 
 MOST = 3_000  # changes learnt from; the newest ones count
 STRENGTH = 0.15  # of what was seen against the penalty on weights
 
+Some = TypeVar("Some", float, NDArray[np.float64])
+
 OWN = (
     "own logit", "own changes", "own told", "own rate", "own last rate", "own rate same role", "own rate same kind",
     "own rate same first word", "own rate same folder", "own rate changelog touched", "own rate number place",
+    "own rate paperwork", "own rate recent", "own paperwork tells", "own rate of three", "own rate of ten",
+    "own rate varies", "own releases",
 )  # fmt: skip
 
 
@@ -44,6 +50,7 @@ class Own:
         self._last = _rate(kept[-1].told) if kept else 0.3
         self._base = _smooth(float(self._told.sum()), len(self._told), 0.3, 5.0)
         self._tables = [_table(key, self._seen, self._told) for key in _KEYS]
+        self._papers = _Papers(kept)
         self._model = self._fit(kept)
 
     def _fit(self, kept: Sequence[Taught]) -> Regression | None:
@@ -65,12 +72,40 @@ class Own:
         out[:, 1:5] = [np.log1p(count), np.log1p(self._told.sum()), self._base, self._last]
         for place, (key, table) in enumerate(zip(_KEYS, self._tables, strict=True), start=5):
             out[:, place] = [table.get(key(fact), self._base) for fact in seen]
+        out[:, 5 + len(_KEYS) :] = self._papers.columns(numbers)
         return out
 
     def _logit(self, seen: Sequence[Facts], numbers: Matrix) -> NDArray[np.float64]:
         if self._model is None:
             return np.full(len(seen), float(np.log(self._base / (1 - self._base))))
         return self._model.log_odds(map(words, seen), numbers)
+
+
+class _Papers:
+    """How much the newest releases told, and of what a release commit lists or whose changelog line came with it."""
+
+    def __init__(self, kept: Sequence[Taught]) -> None:
+        self._rates = [float(np.mean(r.told)) for r in kept]
+        self._cells = np.zeros((4, 2))
+        for age, release in enumerate(reversed(kept[-12:])):
+            cell, told = _paper(release.numbers), np.asarray(release.told, dtype=np.float64)
+            for place, values in enumerate((told, np.ones(len(told)))):
+                self._cells[:, place] += 0.8**age * np.bincount(cell, weights=values, minlength=4)
+
+    def columns(self, numbers: Matrix) -> Matrix:
+        """The last seven of OWN."""
+        hits, total = self._cells.sum(axis=0)
+        base = _smooth(hits, total, 0.3, 5.0)
+        rate = _smooth(self._cells[:, 0], self._cells[:, 1], base, 4.0)[_paper(numbers)]
+        three, ten = self._rates[-3:] or [0.3], self._rates[-10:] or [0.3]
+        varies = float(np.std(ten)) if len(ten) > 1 else 0.2
+        same = [base, float(np.mean(three)), float(np.mean(ten)), varies, float(len(self._rates))]
+        rows = np.column_stack([rate, *(np.full(len(numbers), value) for value in same)])
+        return np.column_stack([rows[:, :2], rate - base, rows[:, 2:]]).astype(np.float32)
+
+
+def _paper(numbers: Matrix) -> NDArray[np.int64]:
+    return (2 * (listed(numbers) > 0) + (papered(numbers) > 0)).astype(np.int64)
 
 
 def _newest(releases: Sequence[Taught]) -> list[Taught]:
@@ -121,7 +156,7 @@ def _table(key, seen: Sequence[Facts], told: NDArray[np.float64]) -> dict[str, f
     return {name: _smooth(hit, total, base, 4.0) for name, (hit, total) in counts.items()}
 
 
-def _smooth(hits: float, total: float, base: float, weight: float) -> float:
+def _smooth(hits: Some, total: Some, base: float, weight: float) -> Some:
     return (hits + base * weight) / (total + weight)
 
 
