@@ -8,7 +8,7 @@ A person's edit of the text comes as the update `revise`, and answers with the n
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -28,6 +28,8 @@ Reseal = Callable[[Revision], Awaitable[Sealed]]
 
 # A flood of signals must not grow the history of our own making: beyond this they are dropped, unread.
 MOST_UNREAD = 500
+# How long an edit waits for a run that is still sealing what the person already reads.
+SEALING = timedelta(seconds=30)
 
 
 class ReviewGate:
@@ -41,6 +43,7 @@ class ReviewGate:
         self._current: Sealed | None = None
         self._reseal: Reseal | None = None
         self._busy = asyncio.Lock()
+        self._over = False
         workflow.set_signal_handler("decide", self._on_decide)
         workflow.set_update_handler("revise", self._on_revise, validator=self._may_revise)
         workflow.set_query_handler("gate", self._view)
@@ -67,6 +70,7 @@ class ReviewGate:
 
     async def leave(self) -> None:
         """Before the run ends: rule on what came too late, and let open updates finish."""
+        self._over = True
         for signed in self._unread:
             await self._judge(signed, digest="")
         self._unread.clear()
@@ -90,6 +94,7 @@ class ReviewGate:
                 return None
             signed = self._unread.pop(0)
             accepted = await self._judge(signed, digest=self._current.digest)
+            self._over = accepted and signed.statement.verdict != "request_changes"
             return (self._current, signed) if accepted else None
 
     async def _judge(self, signed: SignedDecision, *, digest: str) -> bool:
@@ -118,16 +123,26 @@ class ReviewGate:
             self._unread.append(signed)
 
     async def _on_revise(self, revision: Revision) -> Sealed:
+        if self._current is None:
+            await self._sealing()
         async with self._busy:
             self._may_revise(revision)
-            assert self._reseal is not None
+            if self._current is None or self._reseal is None:
+                raise ApplicationError("This run is not waiting for a decision.", type="Conflict")
             self._current = await self._reseal(revision)
             return self._current
 
+    async def _sealing(self) -> None:
+        """The proposal can be read a moment before the run itself knows that it was sealed."""
+        try:
+            await workflow.wait_condition(lambda: self._current is not None or self._over, timeout=SEALING)
+        except TimeoutError:
+            return
+
     def _may_revise(self, revision: Revision) -> None:
-        if self._current is None or self._reseal is None:
-            raise ApplicationError("This run is not waiting for a decision.", type="Conflict")
-        if revision.digest != self._current.digest:
+        if self._over:
+            raise ApplicationError("This run is not waiting for a decision any more.", type="Conflict")
+        if self._current is not None and revision.digest != self._current.digest:
             raise ApplicationError(
                 f"The text was changed meanwhile: you edited {short(revision.digest)}, "
                 f"the newest is {short(self._current.digest)}. Reload and edit that one.",

@@ -120,9 +120,7 @@ async def ours(repository: Path) -> None:
         ledger = Ledger.open(f"sqlite:///{state / 'ledger.db'}", artifacts)
         toolbox = Toolbox(ledger, artifacts, Bubblewrap(state / "sandboxes"), None, Identity(), state)
         began = time.perf_counter()
-        found = await ChangelogGathering(toolbox).gather(
-            GatherRequest(repository=str(repository), since="1970-01-02")
-        )
+        found = await ChangelogGathering(toolbox).gather(GatherRequest(repository=str(repository), since="1970-01-02"))
         read = time.perf_counter()
         draft = await ChangelogComposing(toolbox).compose(ComposeRequest(history=found.history, heading="Unreleased"))
         done = time.perf_counter()

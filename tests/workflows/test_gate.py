@@ -154,3 +154,21 @@ async def test_a_rubbish_signal_does_no_harm(here: Platform) -> None:
     await handle.signal("decide", args=["one", "too many"])
     await here.decide(proposal, "approve")
     assert (await here.outcome(proposal.run)).state == "done"
+
+
+async def test_an_edit_after_the_decision_is_refused_at_once(here: Platform) -> None:
+    proposal = await parked(here)
+    await here.decide(proposal, "approve")
+    await here.outcome(proposal.run)
+    with pytest.raises(Exception, match=r"completed|not waiting|could not be sent"):
+        await here.edit(proposal, "- too late")
+
+
+async def test_an_edit_right_after_the_proposal_is_stored_is_taken(here: Platform) -> None:
+    """The inbox may show a proposal before its run has heard that it was sealed."""
+    for number in range(3):
+        proposal = await parked(here, f"quick {number}")
+        edited = await here.edit(proposal, f"- edited {number}")
+        assert edited.revision == 2
+        await here.decide(edited, "approve")
+        assert (await here.outcome(proposal.run)).digest == edited.digest
