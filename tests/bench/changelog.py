@@ -29,8 +29,10 @@ Chosen = dict[str, frozenset[str]]
 
 def judge(releases: Sequence[Judged], prior: Prior, past: Sequence[Judged] = ()) -> Chosen:
     """What the product tells of each release, with the ones before it as its past. SHAs by version."""
+    known = {j.release.version for j in releases}
+    other = [j for j in past if j.release.version not in known]
     return {
-        j.release.version: _told([*_before(past, j), *releases[:place]], j, prior) for place, j in enumerate(releases)
+        j.release.version: _told([*_before(other, j), *releases[:place]], j, prior) for place, j in enumerate(releases)
     }
 
 
