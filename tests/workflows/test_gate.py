@@ -18,6 +18,17 @@ async def parked(here: Platform, subject: str = "gate") -> Proposal:
     return await here.waiting(await here.start("memo", TextRequest(subject=subject)))
 
 
+async def opened(here: Platform, proposal: Proposal) -> GateView:
+    """The run's gate once it waits: a moment after its proposal can be read."""
+    handle = here.client.get_workflow_handle(proposal.run)
+    for _ in range(200):
+        view: GateView = await handle.query("gate", result_type=GateView)
+        if view.waiting:
+            return view
+        await asyncio.sleep(0.05)
+    raise AssertionError("the gate did not open within 10 s")
+
+
 async def ruling(here: Platform, signed: SignedDecision) -> str:
     """Why the decision was refused; empty when it was accepted."""
     for _ in range(400):
@@ -34,9 +45,7 @@ def with_statement(signed: SignedDecision, **changes: object) -> SignedDecision:
 
 async def test_a_run_parks_and_a_signature_ends_it(here: Platform) -> None:
     proposal = await parked(here)
-    handle = here.client.get_workflow_handle(proposal.run)
-    view: GateView = await handle.query("gate", result_type=GateView)
-    assert view.waiting
+    view = await opened(here, proposal)
     assert view.digest == proposal.digest
     await here.decide(proposal, "approve")
     outcome = await here.outcome(proposal.run)
