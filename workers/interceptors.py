@@ -6,8 +6,7 @@ Temporal's terms.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -117,35 +116,17 @@ async def patiently(write: Callable[[], Awaitable[None]]) -> None:
     """Write to the ledger, waiting for a database that is away until the attempt's time is nearly up.
 
     The work is done and may have been paid for: to fail would do it again. And a step that failed because the
-    database went away is told so only when it is back, so that its next attempt finds it.
+    database went away is told so only when it is back, so that its next attempt finds it. The sign of life while a
+    write hangs comes from `workers/heartbeats.py`, which is wrapped around this.
     """
     while True:
         try:
-            with heartbeats():
-                return await write()
+            return await write()
         except LedgerUnavailable:
             if out_of_time():
                 raise
             activity.heartbeat(WAITS)
             await asyncio.sleep(PAUSE)
-
-
-@contextmanager
-def heartbeats() -> Iterator[None]:
-    """A sign of life each second. A timer and no task: most writes are over in a fraction of a millisecond."""
-    loop = asyncio.get_running_loop()
-    timer: asyncio.TimerHandle
-
-    def beat() -> None:
-        nonlocal timer
-        activity.heartbeat(WAITS)
-        timer = loop.call_later(1, beat)
-
-    timer = loop.call_later(1, beat)
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def out_of_time() -> bool:
