@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contracts.policy import SandboxPolicy
-from sandboxes import Bubblewrap, Mount
+from sandboxes import Bubblewrap, Mount, Result
 from tests.sandboxes.escapes.attempts import ATTEMPTS, Attempt
 from tests.sandboxes.escapes.protections import REMOVALS
 from tests.sandboxes.escapes.world import SECRET, World, made
@@ -22,14 +22,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield one
 
 
-async def escaped(provider: Bubblewrap, world: World, attempt: Attempt) -> bool:
+async def tried(provider: Bubblewrap, world: World, attempt: Attempt) -> Result:
     cpus = POLICY.cpus if attempt.name == NEEDS_CPU else 2.0
     policy = POLICY.model_copy(update={"wall_seconds": attempt.seconds, "cpus": cpus})
     mounts = [Mount(world.folder / "given", "/given")]
     interpreter = [PYTHON, "-c"] if attempt.language == "python" else ["sh", "-c"]
     async with await provider.create(policy, mounts=mounts) as box:
-        result = await box.exec([*interpreter, world.fill(attempt.script)])
-    return b"ESCAPED" in result.stdout
+        return await box.exec([*interpreter, world.fill(attempt.script)])
 
 
 needs_python = pytest.mark.skipif(not Path(PYTHON).exists(), reason="no system Python to try with")
@@ -47,7 +46,8 @@ async def test_it_is_stopped(
         attempt.stopped_by == "own disk" and not host.disks
     ):
         pytest.skip("this host can't hold it, and a policy that needs it is refused")
-    assert not await escaped(provider, world, attempt)
+    result = await tried(provider, world, attempt)
+    assert b"ESCAPED" not in result.stdout, result
 
 
 @needs_python
@@ -60,7 +60,8 @@ async def test_without_its_protection_it_succeeds(
     monkeypatch.setenv("ANTHROPIC_API_KEY", SECRET)
     lesser = Bubblewrap(provider.folder)
     lesser._host = REMOVALS[attempt.stopped_by](monkeypatch, provider.check())
-    assert await escaped(lesser, world, attempt)
+    result = await tried(lesser, world, attempt)
+    assert b"ESCAPED" in result.stdout, result
 
 
 def test_there_are_many_and_each_protection_is_tried() -> None:
