@@ -37,6 +37,23 @@ class Schedule(Contract):
     overlap: Literal["skip", "buffer_one", "allow_all"] = "skip"
 
 
+class Allow(Contract):
+    """One host that a sandbox may reach, by the worker's broker only (docs/egress.md). Hosts are exact names.
+
+    Plain requests go through the broker, which sees method and path, and may put in a credential: `credential` is
+    the *name* of a variable of the worker's, and its value never enters the sandbox. A `tunnel` is TLS from end to
+    end, so the broker sees the host and the bytes only: no method is checked, and nothing is put in.
+    """
+
+    host: str = Field(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z]([a-z0-9-]*[a-z0-9])?$")
+    port: int = Field(default=443, ge=1, le=65535)
+    methods: tuple[Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"], ...] = ("GET", "HEAD")
+    tunnel: bool = False
+    credential: str = Field(default="", description="name of the worker's variable that holds the secret")
+    header: str = Field(default="Authorization", description="where the credential goes")
+    template: str = Field(default="Bearer {}", description="what the header says, with the secret for {}")
+
+
 class SandboxPolicy(Contract):
     """The limits of one sandbox. Deny by default: no network, no environment, a read-only system."""
 
@@ -50,7 +67,13 @@ class SandboxPolicy(Contract):
     environment_names: tuple[str, ...] = Field(
         default=(), description="taken from the worker's environment by name, so that no history holds the value"
     )
-    network: Literal["none", "open"] = "none"
+    network: Literal["none", "allow", "open"] = "none"
+    allow: tuple[Allow, ...] = Field(default=(), description='what `network="allow"` may reach')
+    egress_bytes: int = Field(default=1 << 30, ge=0, description="sent and received in the sandbox's whole life")
+    provider: Literal["any", "bubblewrap", "docker", "gvisor", "daytona"] = Field(
+        default="any", description="any: bubblewrap where it works, else Docker; never something weaker"
+    )
+    image: str = Field(default="", description="of a container; empty: the platform's own")
     needs: tuple[Literal["memory", "processes", "cpu", "disk"], ...] = Field(
         default=(), description="limits that must hold for the sum of all processes and files, or there is no sandbox"
     )

@@ -2,7 +2,7 @@
 
 from sandboxes.bubblewrap import Bubblewrap, choose
 from sandboxes.probe import Finding
-from sandboxes.protocol import Diff, Found, Match, Mount, Result, Sandbox, SandboxProvider, Store
+from sandboxes.protocol import Diff, Found, Match, Mount, Result, Sandbox, SandboxProvider, Store, Tree
 
 __all__ = [
     "Bubblewrap",
@@ -15,5 +15,6 @@ __all__ = [
     "Sandbox",
     "SandboxProvider",
     "Store",
+    "Tree",
     "choose",
 ]

@@ -18,7 +18,7 @@ from contracts.policy import SandboxPolicy
 from sandboxes import arguments, cgroups, disks, etc, limits, process, reaper, seccomp
 from sandboxes import probe as probing
 from sandboxes.machine import BubblewrapSandbox
-from sandboxes.protocol import Mount
+from sandboxes.protocol import Mount, Tree
 
 ROOM = 64 << 20  # free bytes of the folder's disk below which no sandbox is made
 
@@ -65,7 +65,7 @@ class Bubblewrap:
         self._host: Host | None = None
 
     async def create(
-        self, policy: SandboxPolicy, *, owner: str = "", mounts: Sequence[Mount] = ()
+        self, policy: SandboxPolicy, *, owner: str = "", mounts: Sequence[Mount] = (), tree: Tree | None = None
     ) -> BubblewrapSandbox:
         """A new sandbox. Raises SandboxUnavailable, DiskFull, BadInput (a mount that isn't there)."""
         making = asyncio.ensure_future(asyncio.to_thread(self._create, policy, owner, tuple(mounts)))

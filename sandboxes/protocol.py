@@ -19,6 +19,19 @@ class Mount:
 
 
 @dataclass(frozen=True)
+class Tree:
+    """A work tree to start with: `commit` of the bare repository `git_dir`, checked out in `folder` below /work.
+
+    It is a repository of its own that shares objects with `git_dir`, read-only: nothing done inside reaches it.
+    What arrived is the base of the sandbox's checkpoints, under the label `commit`.
+    """
+
+    git_dir: Path
+    commit: str
+    folder: str = "repository"
+
+
+@dataclass(frozen=True)
 class Result:
     """How a command ended. `truncated`: output went past the policy's limit and the rest was dropped.
 
@@ -150,6 +163,8 @@ class SandboxProvider(Protocol):
 
     name: str
 
-    async def create(self, policy: SandboxPolicy, *, owner: str = "", mounts: Sequence[Mount] = ()) -> Sandbox:
+    async def create(
+        self, policy: SandboxPolicy, *, owner: str = "", mounts: Sequence[Mount] = (), tree: Tree | None = None
+    ) -> Sandbox:
         """A new sandbox for `owner` (a run). SandboxUnavailable where the host can't hold the policy."""
         ...
