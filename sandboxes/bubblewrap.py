@@ -5,22 +5,18 @@ No warm process is kept: starting costs milliseconds, and the death of a worker 
 
 import asyncio
 import contextlib
-import errno
 import os
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contracts.errors import BadInput, CountersignError, DiskFull, SandboxUnavailable
+from contracts.errors import BadInput, CountersignError, SandboxUnavailable
 from contracts.policy import SandboxPolicy
-from sandboxes import arguments, cgroups, disks, etc, limits, process, reaper, seccomp
+from sandboxes import arguments, cgroups, disks, etc, limits, process, reaper, room, seccomp
 from sandboxes import probe as probing
 from sandboxes.machine import BubblewrapSandbox
 from sandboxes.protocol import Mount, Tree
-
-ROOM = 64 << 20  # free bytes of the folder's disk below which no sandbox is made
 
 __all__ = ["Bubblewrap", "BubblewrapSandbox", "choose"]
 
@@ -78,21 +74,21 @@ class Bubblewrap:
 
     def _create(self, policy: SandboxPolicy, owner: str, mounts: tuple[Mount, ...]) -> BubblewrapSandbox:
         host = self.check()
-        self._refuse(policy, host)
-        self._find_room(policy)
+        room.refuse(policy, host.holds)
+        room.find(self.folder, policy)
         for mount in mounts:
             if not mount.source.exists():
                 raise BadInput(f"{str(mount.source)!r} is not there to be mounted.", subject=str(mount.source))
         arguments.named(policy)
         arguments.options(policy, work=self.folder, etc=self.folder, mounts=mounts, tmpfs_size=False)  # or BadInput
-        with _disk_errors(self.folder):
+        with room.disk_errors(self.folder):
             box, lock = reaper.make(self.folder, owner)
         try:
             return self._furnish(box, lock, policy, host, mounts)
         except OSError as error:
             reaper.remove(box, host.hierarchies)
             os.close(lock)
-            raise _full(self.folder, error) or SandboxUnavailable(
+            raise room.full(self.folder, error) or SandboxUnavailable(
                 f"The policy's limits can't be held on this host: {error}.", subject=owner
             ) from error
 
@@ -120,22 +116,6 @@ class Bubblewrap:
             user=user,
         )
 
-    def _find_room(self, policy: SandboxPolicy) -> None:
-        """A sandbox's own disk takes its room from ours as it is written to, and what then finds none is lost
-        without a word to who wrote it."""
-        with _disk_errors(self.folder):
-            if shutil.disk_usage(self.folder).free < min(ROOM, policy.disk_bytes):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    def _refuse(self, policy: SandboxPolicy, host: Host) -> None:
-        if lacking := sorted(set(policy.needs) - host.holds):
-            raise SandboxUnavailable(
-                f"The policy needs limits that this host can't hold: {', '.join(lacking)}.",
-                subject=", ".join(lacking),
-                way_out="`countersign doctor` says what a host needs for them; a worker that may make cgroups and "
-                "mounts holds all.",
-            )
-
     def check(self) -> Host:
         """Once: try the host, make the folders, remove orphans. Raises SandboxUnavailable."""
         if self._host is None:
@@ -143,7 +123,7 @@ class Bubblewrap:
             probing.trial(program)
             seccomp.compiled()
             hierarchies = cgroups.find()
-            with _disk_errors(self.folder):
+            with room.disk_errors(self.folder):
                 (self.folder / reaper.BOXES).mkdir(mode=0o700, parents=True, exist_ok=True)
                 self.folder.chmod(0o700)
                 etc.write(self.folder / "etc")
@@ -163,26 +143,6 @@ class Bubblewrap:
     def probe() -> list[probing.Finding]:
         """For the doctor: what works on this host, and the command that fixes what doesn't."""
         return probing.findings()
-
-
-@contextlib.contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise _full(folder, error) or SandboxUnavailable(
-            f"The sandboxes' folder can't be used: {error}.", subject=str(folder)
-        ) from error
-
-
-def _full(folder: Path, error: OSError) -> DiskFull | None:
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-        return None
-    return DiskFull(
-        f"There is no room for a sandbox in {str(folder)!r}.",
-        subject=str(folder),
-        way_out="Free some disk space and start the run again.",
-    )
 
 
 def choose(folder: Path) -> Bubblewrap:

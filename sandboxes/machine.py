@@ -3,23 +3,17 @@
 import asyncio
 import errno
 import os
-import time
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
-from types import TracebackType
-from typing import Self
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from contracts.errors import BadInput, SandboxFailed
 from contracts.policy import SandboxPolicy
-from sandboxes import arguments, beneath, cgroups, checkpoints, limits, process, reaper, seccomp
-from sandboxes import search as searching
-from sandboxes.protocol import Diff, Found, Result, Store
-
-KILLED = -9
+from sandboxes import arguments, cgroups, limits, process, reaper, seccomp
+from sandboxes.local import KILLED, LocalSandbox
 
 
-class BubblewrapSandbox:
-    """One sandbox. Made by `Bubblewrap.create`. `place` is where the host has its /work."""
+class BubblewrapSandbox(LocalSandbox):
+    """One sandbox. Made by `Bubblewrap.create`."""
 
     def __init__(
         self,
@@ -33,8 +27,7 @@ class BubblewrapSandbox:
         work: Path,
         user: process.User | None,
     ) -> None:
-        self.id = box.name
-        self.policy = policy
+        super().__init__(box.name, policy, work)
         self._box = box
         self._lock = lock
         self._program = program
@@ -44,40 +37,7 @@ class BubblewrapSandbox:
         self._cgroup = hierarchies.at(box.name) if hierarchies else None
         self._limits = limits.of(policy, cgroup=hierarchies is not None)
         self._seccomp = seccomp.compiled(host_network=policy.network == "open")
-        self.place = work
-        self._work = os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._tracker = checkpoints.Tracker()
-        self._ending = False
         self._running: set[process.Started] = set()
-
-    async def exec(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: str = "/work",
-        stdin: bytes | None = None,
-        env: Mapping[str, str] | None = None,
-        timeout: float | None = None,
-        on_stdout: Callable[[bytes], None] | None = None,
-    ) -> Result:
-        """Run a program; see `sandboxes.protocol.Sandbox`. `timeout` can only shorten the policy's."""
-        self._check_alive()
-        _check_words([*argv, cwd, *(env or {}), *(env or {}).values()])
-        if not argv or not argv[0]:
-            raise BadInput("There is no program to run.", subject=repr(argv))
-        before = time.monotonic()
-        seconds = min(timeout or self.policy.wall_seconds, self.policy.wall_seconds)
-        output = process.Output(self.policy.output_bytes, on_stdout)
-        started = self._start(argv, cwd=str(PurePosixPath("/work", cwd)), env=env or {}, stdin=stdin is not None)
-        code = await self._run(started, output, stdin, seconds, argv)
-        return Result(
-            exit_code=code,
-            stdout=b"".join(output.stdout),
-            stderr=b"".join(output.stderr),
-            seconds=time.monotonic() - before,
-            truncated=output.truncated,
-            timed_out=code == KILLED,
-        )
 
     def _start(self, argv: Sequence[str], *, cwd: str, env: Mapping[str, str], stdin: bool) -> process.Started:
         options = [*self._options, *arguments.for_command(self.policy, cwd=cwd, env=env)]
@@ -89,9 +49,16 @@ class BubblewrapSandbox:
             raise SandboxFailed(f"bubblewrap could not be started: {error}.", subject=self.id) from error
 
     async def _run(
-        self, started: process.Started, output: process.Output, stdin: bytes | None, seconds: float, argv: Sequence[str]
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str,
+        env: Mapping[str, str],
+        stdin: bytes | None,
+        seconds: float,
+        output: process.Output,
     ) -> int:
-        """The exit code, or KILLED when the time was up. However it ends, nothing inside is left."""
+        started = self._start(argv, cwd=cwd, env=env, stdin=stdin is not None)
         feeding = asyncio.create_task(started.feed(stdin or b""))
         self._running.add(started)
         try:
@@ -139,38 +106,6 @@ class BubblewrapSandbox:
         except OSError as error:
             raise SandboxFailed(f"The sandbox's limits could not be set: {error}.", subject=self.id) from error
 
-    async def read(self, path: str, *, limit: int = 64 << 20) -> bytes:
-        self._check_alive()
-        return await asyncio.to_thread(beneath.read_file, self._work, path, limit)
-
-    async def write(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
-        self._check_alive()
-        await asyncio.to_thread(beneath.write_file, self._work, path, data, mode)
-
-    async def list(self, path: str = ".") -> list[str]:
-        self._check_alive()
-        return await asyncio.to_thread(beneath.list_folder, self._work, path)
-
-    async def search(
-        self, pattern: str, *, path: str = ".", glob: str = "", literal: bool = False, limit: int = 1000
-    ) -> Found:
-        return await searching.search(self, pattern, path=path, glob=glob, literal=literal, limit=limit)
-
-    async def diff(self, *, folder: str = ".", base: str = "HEAD") -> Diff:
-        return await searching.diff(self, folder, base)
-
-    async def mark_base(self, label: str) -> None:
-        self._check_alive()
-        await asyncio.to_thread(self._tracker.mark, self._work, label)
-
-    async def checkpoint(self, store: Store) -> str:
-        self._check_alive()
-        return await asyncio.to_thread(self._tracker.save, self._work, store)
-
-    async def restore(self, store: Store, ref: str) -> None:
-        self._check_alive()
-        await asyncio.to_thread(self._tracker.load, self._work, store, ref)
-
     async def destroy(self) -> None:
         if self._lock < 0:
             return
@@ -183,21 +118,3 @@ class BubblewrapSandbox:
         os.close(lock)
         # The last user of a disk waits while the kernel takes it apart; nobody else has to.
         asyncio.get_running_loop().run_in_executor(None, os.close, self._work)
-
-    def _check_alive(self) -> None:
-        if self._ending:
-            raise SandboxFailed("The sandbox was destroyed.", subject=self.id)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await process.surely(self.destroy())
-
-
-def _check_words(words: Sequence[str]) -> None:
-    for word in words:
-        if "\0" in word:
-            raise BadInput("A command line can't hold a zero byte.", subject=repr(word))

@@ -1,0 +1,53 @@
+"""Room on the host for one more sandbox, and what a policy asks for that a host can't hold."""
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from contracts.errors import DiskFull, SandboxUnavailable
+from contracts.policy import SandboxPolicy
+
+ROOM = 64 << 20  # free bytes of the folder's disk below which no sandbox is made
+
+
+def find(folder: Path, policy: SandboxPolicy) -> None:
+    """A sandbox's own disk takes its room from ours as it is written to, and what then finds none is lost
+    without a word to who wrote it. Raises DiskFull."""
+    with disk_errors(folder):
+        if shutil.disk_usage(folder).free < min(ROOM, policy.disk_bytes):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def refuse(policy: SandboxPolicy, holds: frozenset[str]) -> None:
+    """Raises SandboxUnavailable where the policy needs what doesn't hold here."""
+    if lacking := sorted(set(policy.needs) - holds):
+        raise SandboxUnavailable(
+            f"The policy needs limits that this host can't hold: {', '.join(lacking)}.",
+            subject=", ".join(lacking),
+            way_out="`countersign doctor` says what a host needs for them; a worker that may make cgroups and "
+            "mounts holds all.",
+        )
+
+
+@contextlib.contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """What goes wrong in our own folder, as an error a person can act on."""
+    try:
+        yield
+    except OSError as error:
+        raise full(folder, error) or SandboxUnavailable(
+            f"The sandboxes' folder can't be used: {error}.", subject=str(folder)
+        ) from error
+
+
+def full(folder: Path, error: OSError) -> DiskFull | None:
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return None
+    return DiskFull(
+        f"There is no room for a sandbox in {str(folder)!r}.",
+        subject=str(folder),
+        way_out="Free some disk space and start the run again.",
+    )
