@@ -74,6 +74,7 @@ class SandboxPolicy(Contract):
         default="any", description="any: bubblewrap where it works, else Docker; never something weaker"
     )
     image: str = Field(default="", description="of a container; empty: the platform's own")
+    warm: int = Field(default=0, ge=0, le=16, description="kept ready ahead, where a start is slow: Docker and gVisor")
     needs: tuple[Literal["memory", "processes", "cpu", "disk"], ...] = Field(
         default=(), description="limits that must hold for the sum of all processes and files, or there is no sandbox"
     )

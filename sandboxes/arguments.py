@@ -104,15 +104,20 @@ def _network_files() -> Iterator[str]:
             yield from ("--ro-bind", str(path.resolve()), str(path))
 
 
-def _mount(mount: Mount) -> list[str]:
+def check_target(name: str) -> None:
     """Raises BadInput for a target that would cover the system or be reachable by a link inside /work."""
-    target = PurePosixPath(mount.target)
+    target = PurePosixPath(name)
     if not target.is_absolute() or ".." in target.parts or len(target.parts) < 2:
-        raise BadInput(f"{mount.target!r} is not an absolute folder to mount at.", subject=mount.target)
+        raise BadInput(f"{name!r} is not an absolute folder to mount at.", subject=name)
     if any(target.is_relative_to(taken) for taken in TAKEN):
         raise BadInput(
-            f"Nothing can be mounted at {mount.target!r}.",
-            subject=mount.target,
+            f"Nothing can be mounted at {name!r}.",
+            subject=name,
             way_out="Use a folder of its own, such as /repository.",
         )
+
+
+def _mount(mount: Mount) -> list[str]:
+    check_target(mount.target)
+    target = PurePosixPath(mount.target)
     return ["--bind" if mount.writable else "--ro-bind", str(mount.source.resolve()), str(target)]

@@ -11,26 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contracts.errors import BadInput, CountersignError, SandboxUnavailable
+from contracts.errors import CountersignError, SandboxUnavailable
 from contracts.policy import SandboxPolicy
-from sandboxes import arguments, cgroups, disks, etc, limits, process, reaper, room, seccomp
+from sandboxes import arguments, cgroups, disks, etc, limits, reaper, room, seccomp
 from sandboxes import probe as probing
 from sandboxes.machine import BubblewrapSandbox
 from sandboxes.protocol import Mount, Tree
 
 __all__ = ["Bubblewrap", "BubblewrapSandbox", "choose"]
-
-
-def _user(mounts: Sequence[Mount]) -> process.User | None:
-    """A worker that is root works on somebody else's folder as that user: inside it has no capability to pass
-    over permissions, and what it makes there has to belong to the folder's owner."""
-    if os.geteuid() != 0:
-        return None
-    for mount in sorted(mounts, key=lambda mount: not mount.writable):
-        owner = mount.source.stat()
-        if owner.st_uid != 0:
-            return process.User(owner.st_uid, owner.st_gid)
-    return None
 
 
 @dataclass(frozen=True)
@@ -76,9 +64,7 @@ class Bubblewrap:
         host = self.check()
         room.refuse(policy, host.holds)
         room.find(self.folder, policy)
-        for mount in mounts:
-            if not mount.source.exists():
-                raise BadInput(f"{str(mount.source)!r} is not there to be mounted.", subject=str(mount.source))
+        room.check_mounts(mounts)
         arguments.named(policy)
         arguments.options(policy, work=self.folder, etc=self.folder, mounts=mounts, tmpfs_size=False)  # or BadInput
         with room.disk_errors(self.folder):
@@ -95,7 +81,7 @@ class Bubblewrap:
     def _furnish(
         self, box: Path, lock: int, policy: SandboxPolicy, host: Host, mounts: tuple[Mount, ...]
     ) -> BubblewrapSandbox:
-        user, home, files = _user(mounts), box, self.folder / "etc"
+        user, home, files = room.user(mounts), box, self.folder / "etc"
         if user:
             home = reaper.make_outside(box, user)
             files = home / "etc"

@@ -80,7 +80,7 @@ def make(folder: Path, owner: str) -> tuple[Path, int]:
         lock = os.open(box, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         fcntl.flock(lock, fcntl.LOCK_EX)
     try:
-        _write_owner(box, owner)
+        write_owner(box, owner)
     except OSError:
         os.close(lock)
         remove(box, None)
@@ -88,7 +88,8 @@ def make(folder: Path, owner: str) -> tuple[Path, int]:
     return box, lock
 
 
-def _write_owner(box: Path, owner: str) -> None:
+def write_owner(box: Path, owner: str) -> None:
+    """Whose it is, and since when. Raises OSError."""
     facts = {"owner": owner, "pid": os.getpid(), "started": start_time(os.getpid()), "at": time.time()}
     (box / "owner.json").write_text(json.dumps(facts))
 
@@ -159,6 +160,18 @@ def _is_orphan(box: Path) -> bool:
         return True
     finally:
         os.close(descriptor)
+
+
+def has_owner(box: Path) -> bool:
+    """Whether it is there, and a living worker holds it."""
+    return box.is_dir() and not _is_orphan(box)
+
+
+def runs(pid: int, started: int) -> bool:
+    """Whether this very process is still there."""
+    with contextlib.suppress(OSError):
+        return start_time(pid) == started
+    return False
 
 
 def processes_inside(work: Path) -> list[int]:

@@ -4,11 +4,14 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from contracts.errors import DiskFull, SandboxUnavailable
+from contracts.errors import BadInput, DiskFull, SandboxUnavailable
 from contracts.policy import SandboxPolicy
+from sandboxes import arguments
+from sandboxes.process import User
+from sandboxes.protocol import Mount
 
 ROOM = 64 << 20  # free bytes of the folder's disk below which no sandbox is made
 
@@ -30,6 +33,26 @@ def refuse(policy: SandboxPolicy, holds: frozenset[str]) -> None:
             way_out="`countersign doctor` says what a host needs for them; a worker that may make cgroups and "
             "mounts holds all.",
         )
+
+
+def user(mounts: Sequence[Mount]) -> User | None:
+    """A worker that is root works on somebody else's folder as that user: inside it has no capability to pass
+    over permissions, and what it makes there has to belong to the folder's owner."""
+    if os.geteuid() != 0:
+        return None
+    for mount in sorted(mounts, key=lambda mount: not mount.writable):
+        owner = mount.source.stat()
+        if owner.st_uid != 0:
+            return User(owner.st_uid, owner.st_gid)
+    return None
+
+
+def check_mounts(mounts: Sequence[Mount]) -> None:
+    """Raises BadInput for one that isn't there, covers the system, or could be reached by a link inside /work."""
+    for mount in mounts:
+        if not mount.source.exists():
+            raise BadInput(f"{str(mount.source)!r} is not there to be mounted.", subject=str(mount.source))
+        arguments.check_target(mount.target)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,150 @@
+"""One sandbox by Docker: a folder that stays, and a container for each command.
+
+Files are the host's own: /work is a disk (or folder) of this host, mounted into each container, and is read,
+written and listed by openat2 beneath it, as with bubblewrap. So no race inside can lead a file operation out.
+
+The next command's container is started as soon as the last one's is gone, and waits: starting one takes a quarter
+of a second, telling it its command a few milliseconds. Commands of one sandbox take turns, so the policy's memory,
+processes and processors hold for all of them together.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from contracts.errors import CountersignError
+from contracts.policy import SandboxPolicy
+from sandboxes import arguments, process, reaper
+from sandboxes.docker import launcher
+from sandboxes.docker.container import Waiting
+from sandboxes.docker.engine import Engine
+from sandboxes.local import KILLED, LocalSandbox
+
+# The image says where its programs are. Git is told that a folder of another owner is fine to work in.
+ENVIRONMENT = {name: value for name, value in arguments.ENVIRONMENT.items() if name != "PATH"} | {
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "safe.directory",
+    "GIT_CONFIG_VALUE_0": "*",
+}
+
+
+class DockerSandbox(LocalSandbox):
+    """One sandbox. Made by `Docker.create`."""
+
+    def __init__(
+        self, box: Path, lock: int, policy: SandboxPolicy, *, engine: Engine, settings: Mapping[str, Any], work: Path
+    ) -> None:
+        super().__init__(box.name, policy, work)
+        self._box = box
+        self._lock = lock
+        self._engine = engine
+        self._settings = settings
+        self._turn = asyncio.Lock()
+        self._next: asyncio.Task[Waiting] | None = None
+        self._live: set[Waiting] = set()
+        self._chores: set[asyncio.Task[None]] = set()
+
+    async def ready(self) -> None:
+        """Wait until the next command's container is up. Raises SandboxFailed."""
+        self._prepare()
+        assert self._next
+        await asyncio.shield(self._next)
+
+    def is_ready(self) -> bool:
+        """Whether a container waits."""
+        made = self._next
+        return bool(made and made.done() and not made.cancelled() and not made.exception() and made.result().is_ready())
+
+    def give_to(self, owner: str) -> None:
+        """From now on it is somebody's: as `countersign sandboxes` tells."""
+        reaper.write_owner(self._box, owner)
+
+    def _prepare(self) -> None:
+        if self._next is None and not self._ending:
+            self._next = asyncio.create_task(Waiting.start(self._engine, self._settings))
+            self._next.add_done_callback(_heard)
+
+    async def _taken(self) -> Waiting:
+        """The container that waits; another one where that has ended meanwhile."""
+        for _ in range(2):
+            self._prepare()
+            assert self._next
+            waiting = await asyncio.shield(self._next)
+            self._next = None
+            self._live.add(waiting)
+            if waiting.is_ready():
+                break
+            self._throw_away(waiting)
+        return waiting
+
+    async def _run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str,
+        env: Mapping[str, str],
+        stdin: bytes | None,
+        seconds: float,
+        output: process.Output,
+    ) -> int:
+        merged = ENVIRONMENT | self.policy.environment | arguments.named(self.policy) | dict(env)
+        command = launcher.command(argv, cwd=cwd, env=merged)
+        async with self._turn:
+            self._check_alive()
+            try:
+                waiting = await self._taken()
+                return await self._within(seconds, waiting, waiting.run(command, stdin, output))
+            except CountersignError:
+                self._check_alive()  # that it was destroyed says more than what this did to the command
+                raise
+            finally:
+                self._prepare()
+
+    async def _within(self, seconds: float, waiting: Waiting, running: Coroutine[Any, Any, int]) -> int:
+        """However it ends, nothing of the command is left. What ended by itself is cleared away afterwards."""
+        try:
+            async with asyncio.timeout(seconds):
+                code = await running
+        except BaseException as error:
+            await process.surely(self._removed(waiting))
+            if isinstance(error, TimeoutError):
+                return KILLED
+            raise
+        self._throw_away(waiting)
+        return code
+
+    def _throw_away(self, waiting: Waiting) -> None:
+        chore = asyncio.create_task(self._removed(waiting))
+        self._chores.add(chore)
+        chore.add_done_callback(self._chores.discard)
+        chore.add_done_callback(_heard)
+
+    async def _removed(self, waiting: Waiting) -> None:
+        await waiting.remove()
+        self._live.discard(waiting)
+
+    async def destroy(self) -> None:
+        if self._lock < 0:
+            return
+        self._ending = True
+        if self._next:
+            with contextlib.suppress(CountersignError):
+                self._live.add(await self._next)
+            self._next = None
+        await asyncio.gather(*self._chores, return_exceptions=True)
+        await asyncio.gather(*(self._removed(waiting) for waiting in list(self._live)))
+        if self._lock < 0:  # somebody else did it meanwhile
+            return
+        lock, self._lock = self._lock, -1
+        await asyncio.to_thread(reaper.remove, self._box, None)
+        os.close(lock)
+        asyncio.get_running_loop().run_in_executor(None, os.close, self._work)
+
+
+def _heard(task: "asyncio.Task[Any]") -> None:
+    """Whoever waits for it hears of its error; nobody has to."""
+    if not task.cancelled():
+        task.exception()
