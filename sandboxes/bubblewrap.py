@@ -18,7 +18,7 @@ from sandboxes import probe as probing
 from sandboxes.machine import BubblewrapSandbox
 from sandboxes.protocol import Mount, Tree
 
-__all__ = ["Bubblewrap", "BubblewrapSandbox", "choose"]
+__all__ = ["Bubblewrap", "BubblewrapSandbox"]
 
 
 @dataclass(frozen=True)
@@ -129,10 +129,3 @@ class Bubblewrap:
     def probe() -> list[probing.Finding]:
         """For the doctor: what works on this host, and the command that fixes what doesn't."""
         return probing.findings()
-
-
-def choose(folder: Path) -> Bubblewrap:
-    """The provider for this host, tried out. Raises SandboxUnavailable with the command that fixes it."""
-    provider = Bubblewrap(folder)
-    provider.check()
-    return provider

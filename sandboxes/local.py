@@ -28,6 +28,7 @@ class LocalSandbox(ABC):
         self._work = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._tracker = checkpoints.Tracker()
         self._ending = False
+        self._going: asyncio.Future[None] | None = None
 
     @abstractmethod
     async def _run(
@@ -43,7 +44,15 @@ class LocalSandbox(ABC):
         """The exit code, or KILLED when the time was up. However it ends, nothing of the command is left."""
 
     @abstractmethod
-    async def destroy(self) -> None: ...
+    async def _destroy(self) -> None:
+        """End all processes and remove everything. Called once at a time, and again if it failed."""
+
+    async def destroy(self) -> None:
+        """However often and from how many sides it is called, all of them return when it is gone."""
+        self._ending = True
+        if self._going is None or (self._going.done() and self._going.exception()):
+            self._going = asyncio.ensure_future(self._destroy())
+        await asyncio.shield(self._going)
 
     async def exec(
         self,

@@ -106,15 +106,11 @@ class BubblewrapSandbox(LocalSandbox):
         except OSError as error:
             raise SandboxFailed(f"The sandbox's limits could not be set: {error}.", subject=self.id) from error
 
-    async def destroy(self) -> None:
-        if self._lock < 0:
-            return
-        self._ending = True
+    async def _destroy(self) -> None:
         for started in list(self._running):
             started.signal()
             await started.gone.wait()
         await asyncio.to_thread(reaper.remove, self._box, self._hierarchies)
-        lock, self._lock = self._lock, -1
-        os.close(lock)
+        os.close(self._lock)
         # The last user of a disk waits while the kernel takes it apart; nobody else has to.
         asyncio.get_running_loop().run_in_executor(None, os.close, self._work)

@@ -40,12 +40,16 @@ TRIAL = """
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of `countersign doctor`: what was looked at, how it is, and the command that mends it."""
+    """One line of `countersign doctor`: what was looked at, how it is, and the command that mends it.
+
+    `optional`: another provider works here, so a host may go without this.
+    """
 
     name: str
     ok: bool
     says: str
     fix: str = ""
+    optional: bool = False
 
 
 def program() -> str:

@@ -14,6 +14,7 @@ for name in list(os.environ):
 pytest_plugins = [
     "tests.support.temporal",
     "tests.support.platform",
+    "tests.support.docker",
     "tests.support.model_server",
     "tests.support.time_skipping",
 ]

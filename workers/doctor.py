@@ -13,7 +13,8 @@ from typing import Literal
 import psutil
 
 from contracts.errors import CountersignError
-from sandboxes import Bubblewrap
+from sandboxes import Finding as ProviderFinding
+from sandboxes.providers import probe
 from workers import devserver, keys, packages
 from workers.devserver.state import ServerFolder
 from workers.processes import describe, holder, is_free, next_free
@@ -73,8 +74,12 @@ async def ssh_keygen(_: Settings) -> list[Finding]:
 
 
 async def sandbox(_: Settings) -> list[Finding]:
-    """A sandbox is built for real, not looked up. There is no weaker fallback, so what fails is needed."""
-    return [Finding(each.name, "ok" if each.ok else "missing", each.says, each.fix) for each in Bubblewrap.probe()]
+    """A sandbox is built for real by each provider, not looked up. One has to work: there is no weaker fallback."""
+    return [Finding(each.name, _sandbox_state(each), each.says, each.fix) for each in await probe()]
+
+
+def _sandbox_state(found: ProviderFinding) -> State:
+    return "ok" if found.ok else "optional" if found.optional else "missing"
 
 
 async def temporal(settings: Settings) -> list[Finding]:

@@ -19,7 +19,7 @@ from activities.models import models_from_environment
 from activities.toolbox import Identity, Toolbox
 from contracts.steps import AGENTS, EFFECTS
 from ledger import FolderArtifacts, Ledger
-from sandboxes import choose
+from sandboxes import Providers, choose
 from workers import discovery
 from workers.client import connect
 from workers.heartbeats import HeartbeatInterceptor
@@ -94,7 +94,8 @@ async def serve(settings: Settings, kind: Kind) -> None:
     ledger = open_ledger(settings, seals=kind == "agents")
     try:
         client = await connect(settings, FolderArtifacts(settings.artifacts), patience=30)
-        worker = build(client, kind, toolbox(settings, ledger, models=kind == "agents"))
+        tools = toolbox(settings, ledger, models=kind == "agents")
+        worker = build(client, kind, tools)
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -104,6 +105,8 @@ async def serve(settings: Settings, kind: Kind) -> None:
             await stop.wait()
             if watcher is not None:
                 watcher.cancel()
+        if isinstance(tools.sandboxes, Providers):
+            await tools.sandboxes.close()
     finally:
         ledger.close()
 

@@ -138,18 +138,18 @@ class Waiting:
         return int(told["State"]["Pid"])
 
     async def remove(self) -> None:
-        """End it with all that runs in it. Doing it twice is fine."""
+        """End it with all that runs in it. Doing it twice is fine.
+
+        The stream goes first: an engine that can't get rid of output waits with the removal. It is closed last, and
+        not while it is read from: the loop would never hear of it.
+        """
+        with contextlib.suppress(OSError):
+            self._stream.shutdown(socket.SHUT_RDWR)
         try:
             await self._engine.removed(self.id)
         finally:
-            # One that is being read from is not closed: the loop would never hear of it.
-            self._end_stream()
-
-    def _end_stream(self) -> None:
-        with contextlib.suppress(OSError):
-            self._stream.shutdown(socket.SHUT_RDWR)
-        if not self._running:
-            self._stream.close()
+            if not self._running:
+                self._stream.close()
 
 
 def _start(engine: Engine, settings: Mapping[str, Any]) -> tuple[str, socket.socket]:

@@ -2,6 +2,7 @@
 
 import resource
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,18 @@ HIDDEN = (
     *("/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys"),
 )
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+# gVisor's kernel is threads of the host: some of its own, and several for each process inside. Without them it ends.
+KERNEL_THREADS, THREADS_EACH = 256, 10
 # An engine's default network: out by the host's address, and away from what listens on the host's loopback.
 NETWORKS = {"none": "none", "open": "bridge"}
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What the engine starts a container by. With a kernel of its own, limits of processes are held by that kernel."""
+
+    name: str
+    own_kernel: bool = False
 
 
 def settings(
@@ -33,7 +44,7 @@ def settings(
     policy: SandboxPolicy,
     *,
     image: str,
-    runtime: str,
+    runtime: Runtime,
     user: User,
     work: Path,
     mounts: Sequence[Mount],
@@ -41,7 +52,7 @@ def settings(
 ) -> dict[str, Any]:
     """What `create_container_from_config` takes, for a container that waits for its command."""
     host = api.create_host_config(
-        runtime=runtime,
+        runtime=runtime.name,
         network_mode=NETWORKS[policy.network],
         ipc_mode="private",
         cap_drop=["ALL"],
@@ -52,10 +63,10 @@ def settings(
         shm_size=min(SHM_BYTES, policy.memory_bytes),
         mem_limit=policy.memory_bytes,
         memswap_limit=policy.memory_bytes,  # the sum of both, so no swap
-        pids_limit=policy.processes + 2,  # and the shell that waits, and the one that becomes the command
+        pids_limit=_host_processes(policy, runtime),
         cpu_period=PERIOD_US,
         cpu_quota=max(int(policy.cpus * PERIOD_US), 1000),
-        ulimits=list(_ulimits(policy)),
+        ulimits=list(_ulimits(policy, runtime)),
         log_config=LogConfig(type="none"),
         oom_kill_disable=False,
     )
@@ -80,8 +91,20 @@ def _bind(mount: Mount) -> Bind:
     return Bind(mount.target, str(mount.source.resolve()), type="bind", read_only=not mount.writable)
 
 
-def _ulimits(policy: SandboxPolicy) -> list[Ulimit]:
-    """As in every sandbox, but for processes: RLIMIT_NPROC counts a user's over the whole host here."""
-    wanted = limits.of(policy, cgroup=True)
+def _processes(policy: SandboxPolicy) -> int:
+    """And the shell that waits, and the one that becomes the command."""
+    return policy.processes + 2
+
+
+def _host_processes(policy: SandboxPolicy, runtime: Runtime) -> int:
+    processes = _processes(policy)
+    return KERNEL_THREADS + THREADS_EACH * processes if runtime.own_kernel else processes
+
+
+def _ulimits(policy: SandboxPolicy, runtime: Runtime) -> list[Ulimit]:
+    """As in every sandbox, but for processes: the host's kernel counts a user's RLIMIT_NPROC over the whole host."""
+    wanted = limits.of(policy, cgroup=True) | {resource.RLIMIT_NPROC: _processes(policy)}
     names = {resource.RLIMIT_CORE: "core", resource.RLIMIT_FSIZE: "fsize", resource.RLIMIT_NOFILE: "nofile"}
+    if runtime.own_kernel:
+        names[resource.RLIMIT_NPROC] = "nproc"
     return [Ulimit(name=name, soft=wanted[which], hard=wanted[which]) for which, name in names.items()]

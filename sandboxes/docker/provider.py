@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contracts.errors import CountersignError, SandboxUnavailable
+from contracts.errors import CountersignError, SandboxFailed, SandboxUnavailable
 from contracts.policy import SandboxPolicy
 from sandboxes import arguments, disks, process, reaper, room
 from sandboxes.docker import arrival, gaps, hardening, leftovers
@@ -44,7 +44,7 @@ class Docker:
     """Makes sandboxes by Docker in `folder`. No engine is asked before the first `create`, `check` or `reap`."""
 
     name = "docker"
-    runtime = "runc"
+    runtime = hardening.Runtime("runc")
     gaps = gaps.DOCKER
 
     def __init__(self, folder: Path) -> None:
@@ -86,6 +86,8 @@ class Docker:
         return self.engine.image(policy.image or IMAGE)
 
     def _refuse(self, policy: SandboxPolicy, mounts: tuple[Mount, ...]) -> None:
+        # A broker's listener belongs into each container's network namespace before its command is told: see
+        # `Waiting.pid` and `DockerSandbox._taken`.
         if policy.network == "allow":
             raise SandboxUnavailable(
                 f"{self.name} can't reach hosts through the worker's broker yet.",
@@ -185,14 +187,21 @@ class Docker:
             )
 
     def reap(self) -> list[str]:
-        """Remove what a killed worker left: containers, disks, folders. Returns the ids."""
+        """Remove what a killed worker left: containers, disks, folders. Returns the ids. No engine is asked where
+        there never was a sandbox. Raises SandboxUnavailable when it doesn't answer, and then removes nothing."""
+        if not (self.folder / reaper.BOXES).is_dir():
+            return []
         gone = leftovers.remove(self.engine, self.folder)
         return sorted({*gone, *reaper.reap(self.folder, None)})
 
     def alive(self) -> list[dict[str, Any]]:
-        """Sandboxes in this folder whose owner lives: id, owner, pid, age in seconds, memory and disk in bytes."""
-        found = reaper.alive(self.folder)
-        used = leftovers.memory(self.engine, self.folder) if found else {}
+        """Sandboxes in this folder whose owner lives: id, owner, pid, age in seconds, memory and disk in bytes.
+
+        `memory` is None where nothing counts it, or no container waits or runs at the moment.
+        """
+        found, used = reaper.alive(self.folder), dict[str, int]()
+        with contextlib.suppress(SandboxUnavailable, SandboxFailed):
+            used = leftovers.memory(self.engine, self.folder) if found else {}
         return [one | {"memory": used.get(one["id"])} for one in found]
 
     async def close(self) -> None:
@@ -204,14 +213,14 @@ class Gvisor(Docker):
     """The same with gVisor's `runsc` as the engine's runtime: no system call reaches the host's kernel."""
 
     name = "gvisor"
-    runtime = "runsc"
+    runtime = hardening.Runtime("runsc", own_kernel=True)
     gaps = gaps.GVISOR
 
     def _check_runtime(self, facts: Facts) -> None:
-        if self.runtime not in facts.runtimes:
+        if self.runtime.name not in facts.runtimes:
             raise SandboxUnavailable(
                 "Docker's engine doesn't know gVisor's runtime.",
-                subject=self.runtime,
+                subject=self.runtime.name,
                 way_out="Install runsc (https://gvisor.dev/docs/user_guide/install/), run `runsc install -- "
                 "--platform=systrap --network=none`, and reload Docker's engine.",
             )

@@ -96,7 +96,9 @@ class DockerSandbox(LocalSandbox):
             self._check_alive()
             try:
                 waiting = await self._taken()
-                return await self._within(seconds, waiting, waiting.run(command, stdin, output))
+                code = await self._within(seconds, waiting, waiting.run(command, stdin, output))
+                self._check_alive()
+                return code
             except CountersignError:
                 self._check_alive()  # that it was destroyed says more than what this did to the command
                 raise
@@ -126,21 +128,15 @@ class DockerSandbox(LocalSandbox):
         await waiting.remove()
         self._live.discard(waiting)
 
-    async def destroy(self) -> None:
-        if self._lock < 0:
-            return
-        self._ending = True
+    async def _destroy(self) -> None:
         if self._next:
             with contextlib.suppress(CountersignError):
                 self._live.add(await self._next)
             self._next = None
         await asyncio.gather(*self._chores, return_exceptions=True)
         await asyncio.gather(*(self._removed(waiting) for waiting in list(self._live)))
-        if self._lock < 0:  # somebody else did it meanwhile
-            return
-        lock, self._lock = self._lock, -1
         await asyncio.to_thread(reaper.remove, self._box, None)
-        os.close(lock)
+        os.close(self._lock)
         asyncio.get_running_loop().run_in_executor(None, os.close, self._work)
 
 

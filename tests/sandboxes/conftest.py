@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 
 from contracts.policy import SandboxPolicy
-from sandboxes import Bubblewrap, choose
+from sandboxes import Bubblewrap
 from sandboxes.bubblewrap import BubblewrapSandbox
 
 
 @pytest.fixture(scope="session")
 def provider(tmp_path_factory: pytest.TempPathFactory) -> Bubblewrap:
-    return choose(tmp_path_factory.mktemp("sandboxes"))
+    made = Bubblewrap(tmp_path_factory.mktemp("sandboxes"))
+    made.check()
+    return made
 
 
 @pytest.fixture

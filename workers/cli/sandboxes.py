@@ -7,15 +7,15 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from sandboxes import Bubblewrap
+from sandboxes import Providers
 from workers.cli.common import out
 from workers.settings import Settings
 
 app = typer.Typer(add_completion=False)
 
 
-def provider() -> Bubblewrap:
-    return Bubblewrap(Settings().state / "sandboxes")
+def provider() -> Providers:
+    return Providers(Settings().state / "sandboxes")
 
 
 @app.callback(invoke_without_command=True)
@@ -36,7 +36,7 @@ def alive(
 
 @app.command()
 def reap() -> None:
-    """Remove what a killed worker left behind: processes, cgroups, disks, folders. The living are left alone."""
+    """Remove what a killed worker left: processes, containers, cgroups, disks, folders. The living are left alone."""
     gone = provider().reap()
     for name in gone:
         out.print(name)
@@ -44,11 +44,13 @@ def reap() -> None:
 
 
 def table(found: list[dict[str, Any]]) -> Table:
-    grid = Table("id", "whose", "worker", "age", "memory", "disk", box=None, pad_edge=False, header_style="dim")
+    grid = Table(
+        "id", "provider", "whose", "worker", "age", "memory", "disk", box=None, pad_edge=False, header_style="dim"
+    )
     for one in found:
         memory = "not counted" if one["memory"] is None else size(one["memory"])
         whose = Text(one["owner"] or "nobody said")
-        grid.add_row(one["id"], whose, str(one["pid"]), age(one["age"]), memory, size(one["disk"]))
+        grid.add_row(one["id"], one["provider"], whose, str(one["pid"]), age(one["age"]), memory, size(one["disk"]))
     return grid
 
 

@@ -6,9 +6,8 @@ import pytest
 
 from contracts.errors import AccessRefused, BadInput, NotARepository, NotFound, UnknownRange
 from contracts.policy import SandboxPolicy
-from sandboxes import Bubblewrap, Match
+from sandboxes import Match, Sandbox, SandboxProvider
 from sandboxes import search as searching
-from sandboxes.bubblewrap import BubblewrapSandbox
 
 
 @pytest.fixture(params=["ripgrep", "grep"])
@@ -19,7 +18,7 @@ def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.usefixtures("either")
-async def test_lines_are_found_sorted_and_with_their_place(box: BubblewrapSandbox) -> None:
+async def test_lines_are_found_sorted_and_with_their_place(box: Sandbox) -> None:
     odd = "caf\udce9\nnewline"
     for path in ("b.txt", "a/deep.py", ".hidden", ".git/config", odd, "--flag"):
         await box.write(path, b"first\nthe needle 12: here\n")
@@ -35,7 +34,7 @@ async def test_lines_are_found_sorted_and_with_their_place(box: BubblewrapSandbo
 
 
 @pytest.mark.usefixtures("either")
-async def test_a_search_is_bounded(box: BubblewrapSandbox) -> None:
+async def test_a_search_is_bounded(box: Sandbox) -> None:
     await box.write("many", b"x\n" * 10_000)
     await box.write("wide", b"y" * 1_000_000 + b"\n")
     found = await box.search("x", limit=100)
@@ -44,7 +43,7 @@ async def test_a_search_is_bounded(box: BubblewrapSandbox) -> None:
 
 
 @pytest.mark.usefixtures("either")
-async def test_bad_searches_are_told(box: BubblewrapSandbox) -> None:
+async def test_bad_searches_are_told(box: Sandbox) -> None:
     with pytest.raises(BadInput, match="pattern"):
         await box.search("(unclosed")
     with pytest.raises(NotFound):
@@ -54,12 +53,12 @@ async def test_bad_searches_are_told(box: BubblewrapSandbox) -> None:
     assert (await box.search("(unclosed", literal=True)).matches == ()
 
 
-async def repository(box: BubblewrapSandbox) -> None:
+async def repository(box: Sandbox) -> None:
     script = "git init -q . && echo one > a && git add a && git -c user.name=a -c user.email=a@b commit -qm x"
     assert (await box.exec(["sh", "-c", script])).exit_code == 0
 
 
-async def test_a_diff_has_changes_and_new_files_and_touches_nothing(box: BubblewrapSandbox) -> None:
+async def test_a_diff_has_changes_and_new_files_and_touches_nothing(box: Sandbox) -> None:
     await repository(box)
     await box.write("a", b"two\n")
     await box.write("new", b"file\n")
@@ -74,7 +73,7 @@ async def test_a_diff_has_changes_and_new_files_and_touches_nothing(box: Bubblew
     assert (await box.diff()).text.decode() == text
 
 
-async def test_bad_diffs_are_told(box: BubblewrapSandbox) -> None:
+async def test_bad_diffs_are_told(box: Sandbox) -> None:
     with pytest.raises(NotARepository):
         await box.diff()
     await repository(box)
@@ -83,7 +82,7 @@ async def test_bad_diffs_are_told(box: BubblewrapSandbox) -> None:
             await box.diff(base=base)
 
 
-async def test_environment_by_name(provider: Bubblewrap, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_environment_by_name(provider: SandboxProvider, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIVEN_BY_NAME", "value-5512")
     policy = SandboxPolicy(environment_names=("GIVEN_BY_NAME",))
     assert "value-5512" not in policy.model_dump_json()

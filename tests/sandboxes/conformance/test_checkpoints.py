@@ -9,8 +9,7 @@ import pytest
 from contracts.errors import BadInput
 from contracts.policy import SandboxPolicy
 from ledger import FolderArtifacts
-from sandboxes import Bubblewrap
-from sandboxes.bubblewrap import BubblewrapSandbox
+from sandboxes import Sandbox, SandboxProvider
 
 TELL = "cd /work; find . -printf '%p %y %m %l\\n' | sort; find . -type f -exec sha256sum {} + | sort"
 BASE = """
@@ -45,20 +44,20 @@ def store(tmp_path: Path) -> Counting:
     return Counting(tmp_path / "artifacts")
 
 
-async def told(box: BubblewrapSandbox) -> bytes:
+async def told(box: Sandbox) -> bytes:
     result = await box.exec(["sh", "-c", TELL])
     assert result.exit_code == 0, result.stderr
     return result.stdout
 
 
-async def based(provider: Bubblewrap) -> BubblewrapSandbox:
+async def based(provider: SandboxProvider) -> Sandbox:
     box = await provider.create(SandboxPolicy())
     await box.exec(["sh", "-c", BASE])
     await box.mark_base("base")
     return box
 
 
-async def test_another_sandbox_gets_the_same_work(provider: Bubblewrap, store: Counting) -> None:
+async def test_another_sandbox_gets_the_same_work(provider: SandboxProvider, store: Counting) -> None:
     async with await based(provider) as box:
         await box.exec(["sh", "-c", CHANGE])
         ref = await box.checkpoint(store)
@@ -76,7 +75,7 @@ async def test_another_sandbox_gets_the_same_work(provider: Bubblewrap, store: C
         assert await told(third) == expected
 
 
-async def test_only_the_change_is_stored(provider: Bubblewrap, store: Counting) -> None:
+async def test_only_the_change_is_stored(provider: SandboxProvider, store: Counting) -> None:
     async with await based(provider) as box:
         await box.write("large", b"l" * 5_000_000)
         await asyncio.sleep(0.05)
@@ -91,7 +90,7 @@ async def test_only_the_change_is_stored(provider: Bubblewrap, store: Counting) 
         assert list(entries) == ["large"]
 
 
-async def test_a_change_within_a_tick_is_not_missed(provider: Bubblewrap, store: Counting) -> None:
+async def test_a_change_within_a_tick_is_not_missed(provider: SandboxProvider, store: Counting) -> None:
     """The same size, the same moment: only reading it again tells."""
     async with await based(provider) as box:
         descriptor = (box.place / "src/7").open("r+b", buffering=0)
@@ -104,7 +103,7 @@ async def test_a_change_within_a_tick_is_not_missed(provider: Bubblewrap, store:
     assert len(refs) == 10
 
 
-async def test_links_are_kept_as_links(provider: Bubblewrap, store: Counting, tmp_path: Path) -> None:
+async def test_links_are_kept_as_links(provider: SandboxProvider, store: Counting, tmp_path: Path) -> None:
     """A link to the host is stored and put back as a link; nothing is ever read or written through it."""
     (tmp_path / "secret").write_text("the host's own")
     async with await based(provider) as box:
@@ -117,7 +116,7 @@ async def test_links_are_kept_as_links(provider: Bubblewrap, store: Counting, tm
         assert (other.place / "s").is_symlink()
 
 
-async def test_a_checkpoint_fits_its_base_only(provider: Bubblewrap, store: Counting) -> None:
+async def test_a_checkpoint_fits_its_base_only(provider: SandboxProvider, store: Counting) -> None:
     async with await based(provider) as box:
         await box.write("a", b"1")
         ref = await box.checkpoint(store)
@@ -130,7 +129,7 @@ async def test_a_checkpoint_fits_its_base_only(provider: Bubblewrap, store: Coun
             await other.restore(store, store.put(b"{}"))
 
 
-async def test_without_a_base_all_is_kept(provider: Bubblewrap, store: Counting) -> None:
+async def test_without_a_base_all_is_kept(provider: SandboxProvider, store: Counting) -> None:
     async with await provider.create(SandboxPolicy()) as box:
         await box.write("deep/a", b"1")
         ref = await box.checkpoint(store)
