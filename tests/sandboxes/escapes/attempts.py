@@ -40,11 +40,11 @@ def syscall(name: str, call: str) -> Attempt:
 
 
 FILES = [
-    shell("list /var of the host", "private root", "ls /var/lib && echo ESCAPED"),
-    shell("list /run of the host", "private root", "ls -d /run/* && echo ESCAPED"),
+    shell("find a file in /var of the host", "private root", "test -e {var} && echo ESCAPED"),
+    shell("find a file in /run of the host", "private root", "test -e {run} && echo ESCAPED", only=ROOT),
     shell("read /sys of the host", "private root", "cat /sys/kernel/uevent_seqnum && echo ESCAPED"),
     shell("look for keys at home", "private root", "ls -a /root /home && echo ESCAPED"),
-    shell("read the host's accounts", "own /etc", "test -e /etc/shadow && echo ESCAPED"),
+    shell("read the host's accounts", "own /etc", "sha256sum /etc/passwd | grep -q {accounts} && echo ESCAPED"),
     shell("read a secret in /tmp", "own /tmp", "grep -q {secret} {folder}/secret && echo ESCAPED"),
     shell("change /etc/passwd", "read-only mounts", "echo x:x:0:0::/:/bin/sh >> /etc/passwd && echo ESCAPED"),
     shell("write to a mount", "read-only mounts", "echo x > /given/x && echo ESCAPED"),

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import hashlib
 import os
 import socket
 import subprocess
@@ -23,6 +24,9 @@ class World:
     udp: int
     abstract: str
     victim: int
+    var: Path
+    run: Path
+    accounts: str
     host: str = os.uname().nodename
 
     def fill(self, script: str) -> str:
@@ -48,8 +52,22 @@ def made(folder: Path) -> Iterator[World]:
         victim = stack.enter_context(subprocess.Popen(["sleep", "600"]))
         stack.callback(victim.kill)
         stack.enter_context(shared_memory())
+        var, run = (stack.enter_context(marked(Path(top, abstract))) for top in ("/var/tmp", "/run"))
+        accounts = hashlib.sha256(Path("/etc/passwd").read_bytes()).hexdigest()
         threading.Thread(target=answer, args=(udp,), daemon=True).start()
-        yield World(folder, tcp.getsockname()[1], udp.getsockname()[1], abstract, victim.pid)
+        yield World(folder, tcp.getsockname()[1], udp.getsockname()[1], abstract, victim.pid, var, run, accounts)
+
+
+@contextlib.contextmanager
+def marked(path: Path) -> Iterator[Path]:
+    """An empty file that only this host has, where we may make one."""
+    with contextlib.suppress(PermissionError):
+        path.touch()
+    try:
+        yield path
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def answer(udp: socket.socket) -> None:
