@@ -75,8 +75,10 @@ class SandboxPolicy(Contract):
     )
     image: str = Field(default="", description="of a container; empty: the platform's own")
     warm: int = Field(default=0, ge=0, le=16, description="kept ready ahead, where a start is slow: Docker and gVisor")
-    needs: tuple[Literal["memory", "processes", "cpu", "disk"], ...] = Field(
-        default=(), description="limits that must hold for the sum of all processes and files, or there is no sandbox"
+    needs: tuple[Literal["memory", "processes", "cpu", "disk", "syscalls"], ...] = Field(
+        default=(),
+        description="what must hold, or there is no sandbox: limits for the sum of all processes and files; syscalls: "
+        "calls that nobody needs (namespaces, ptrace, keys, setuid files) are refused inside",
     )
 
 

@@ -32,11 +32,13 @@ class Host:
 
     @property
     def holds(self) -> frozenset[str]:
-        """Limits that hold for a sandbox as a whole. Others hold for each process or file, by rlimits."""
+        """What a policy may need: limits that hold for a sandbox as a whole (others hold for each process or file,
+        by rlimits), and the filter of system calls."""
         held = {"pids": "processes"}.get
         controllers = self.hierarchies.controllers if self.hierarchies else ()
         processes = ["processes"] if limits.own_process_counts() else []
-        return frozenset([*(held(name, name) for name in controllers), *processes, *(["disk"] if self.disks else [])])
+        disk = ["disk"] if self.disks else []
+        return frozenset([*(held(name, name) for name in controllers), *processes, *disk, "syscalls"])
 
 
 class Bubblewrap:

@@ -28,10 +28,10 @@ def refuse(policy: SandboxPolicy, holds: frozenset[str]) -> None:
     """Raises SandboxUnavailable where the policy needs what doesn't hold here."""
     if lacking := sorted(set(policy.needs) - holds):
         raise SandboxUnavailable(
-            f"The policy needs limits that this host can't hold: {', '.join(lacking)}.",
+            f"The policy needs what can't be held here: {', '.join(lacking)}.",
             subject=", ".join(lacking),
-            way_out="`countersign doctor` says what a host needs for them; a worker that may make cgroups and "
-            "mounts holds all.",
+            way_out="`countersign doctor` says what a host needs; bubblewrap holds all where the worker may make "
+            "cgroups and mounts.",
         )
 
 

@@ -33,11 +33,12 @@ class Host:
 
     facts: Facts
     disks: disks.Disks | None
+    gaps: frozenset[str]
 
     @property
     def holds(self) -> frozenset[str]:
-        """Limits that hold for a sandbox as a whole."""
-        return self.facts.holds | ({"disk"} if self.disks else frozenset())
+        """What a policy may need: limits that hold for a sandbox as a whole, and the filter of system calls."""
+        return (self.facts.holds | {"syscalls"} | ({"disk"} if self.disks else set())) - self.gaps
 
 
 class Docker:
@@ -79,7 +80,7 @@ class Docker:
     def _usable(self, policy: SandboxPolicy, mounts: tuple[Mount, ...]) -> str:
         """The image's id, if this policy can be held here with these mounts."""
         host = self.check()
-        room.refuse(policy, host.holds - self.gaps.keys())
+        room.refuse(policy, host.holds)
         room.check_mounts(mounts)
         self._refuse(policy, mounts)
         room.find(self.folder, policy)
@@ -177,7 +178,7 @@ class Docker:
                 (self.folder / reaper.BOXES).mkdir(mode=0o700, parents=True, exist_ok=True)
                 self.folder.chmod(0o700)
             self.reap()
-            self._host = Host(facts, disks.find(self.folder / "disks"))
+            self._host = Host(facts, disks.find(self.folder / "disks"), frozenset(gap.lacks for gap in self.gaps))
         return self._host
 
     def _check_runtime(self, facts: Facts) -> None:

@@ -9,13 +9,15 @@ from contracts.policy import SandboxPolicy
 from sandboxes import Mount, Sandbox
 from tests.sandboxes.conformance.conftest import Provider
 
+ALL = {"memory", "processes", "cpu", "disk", "syscalls"}
+
 
 async def test_a_policy_that_asks_for_what_a_provider_lacks(provider: Provider) -> None:
-    lacking = {"memory", "processes", "cpu", "disk"} - provider.check().holds
+    lacking = ALL - provider.check().holds
     for limit in lacking:
         with pytest.raises(SandboxUnavailable, match=limit):
             await provider.create(SandboxPolicy.model_validate({"needs": [limit]}))
-    held = {"memory", "processes", "cpu", "disk"} - lacking
+    held = ALL - lacking
     async with await provider.create(SandboxPolicy.model_validate({"needs": sorted(held)})) as box:
         assert (await box.exec(["true"])).exit_code == 0
 

@@ -156,10 +156,10 @@ PROCESSES = [
     Attempt(
         "eat the memory with many",
         "cgroup",
-        "import os, time\nfor n in range(4):\n  if not os.fork():\n"
-        "    b = bytearray(b'x') * (100 << 20); time.sleep(9)\n"
-        "time.sleep(0.7)\nr = [os.waitpid(-1, os.WNOHANG) for n in range(4)]\n"
-        "print('ESCAPED' * (r == [(0, 0)] * 4))",
+        "import os, time\nr, w = os.pipe()\nfor n in range(4):\n  if not os.fork():\n"
+        "    b = bytearray(b'x') * (100 << 20); os.write(w, b'x'); time.sleep(9); os._exit(0)\n"
+        "os.close(w)\ngot = 0\nwhile got < 4 and os.read(r, 1): got += 1\n"
+        "print('ESCAPED' * (got == 4 and os.waitpid(-1, os.WNOHANG) == (0, 0)))",
     ),
     shell(
         "eat the memory by /dev/shm",

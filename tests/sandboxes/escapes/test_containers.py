@@ -1,11 +1,16 @@
 """The same attempts against Docker and gVisor: each fails, but for those that the provider itself names."""
 
+import asyncio
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from contracts.errors import SandboxUnavailable
+from contracts.policy import SandboxPolicy
 from sandboxes import Docker, Gvisor, Mount
-from tests.sandboxes.escapes.attempts import Attempt
+from tests.sandboxes.escapes.attempts import ATTEMPTS, Attempt
 from tests.sandboxes.escapes.test_attempts import NEEDS_CPU, POLICY, PYTHON, each_attempt
 from tests.sandboxes.escapes.world import SECRET, World, made
 
@@ -39,4 +44,40 @@ async def test_it_is_stopped_or_named(
 
 
 def named(provider: Docker) -> set[str]:
-    return {attempt for gap in provider.gaps.values() for attempt in gap.attempts}
+    return {attempt for gap in provider.gaps for attempt in gap.attempts}
+
+
+async def test_who_needs_what_is_not_held_is_refused(containers: Docker) -> None:
+    for gap in containers.gaps:
+        assert gap.why
+        assert set(gap.attempts) <= {attempt.name for attempt in ATTEMPTS}
+        if gap.lacks:
+            with pytest.raises(SandboxUnavailable, match=gap.lacks):
+                await containers.create(SandboxPolicy.model_validate({"needs": [gap.lacks]}))
+
+
+async def test_the_host_holds_the_processors(containers: Docker) -> None:
+    """As the host's own cgroup counts them, whatever is told inside."""
+    async with await containers.create(POLICY.model_copy(update={"cpus": 0.2})) as box:
+        assert box._next
+        pid = await (await box._next).pid()
+        before, start = used(pid), time.monotonic()
+        running = asyncio.create_task(box.exec([PYTHON, "-c", "while True: pass"], timeout=6))
+        await asyncio.sleep(3)
+        seconds, taken = time.monotonic() - start, used(pid) - before
+        running.cancel()
+        await asyncio.wait([running])
+    assert 0.05 < taken < seconds * 0.4
+
+
+def used(pid: int) -> float:
+    """Seconds of processor time of a process's cgroup, version 2 or 1."""
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        counted = Path("/sys/fs/cgroup/cpuacct", path.lstrip("/"), "cpuacct.usage")
+        if "cpuacct" in controllers.split(",") and counted.exists():
+            return int(counted.read_text()) / 1e9
+        told = Path("/sys/fs/cgroup", path.lstrip("/"), "cpu.stat")
+        if not controllers and told.exists():
+            return int(told.read_text().split()[1]) / 1e6
+    raise AssertionError(f"no cgroup counts the time of process {pid}")
