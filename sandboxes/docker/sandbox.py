@@ -3,8 +3,8 @@
 Files are the host's own: /work is a disk (or folder) of this host, mounted into each container, and is read,
 written and listed by openat2 beneath it, as with bubblewrap. So no race inside can lead a file operation out.
 
-The next command's container is started as soon as the last one's is gone, and waits: starting one takes a quarter
-of a second, telling it its command a few milliseconds. Commands of one sandbox take turns, so the policy's memory,
+The next command's container is started a moment after the last command, and waits: starting one takes a quarter of a
+second, telling it its command a few milliseconds. Commands of one sandbox take turns, so the policy's memory,
 processes and processors hold for all of them together.
 """
 
@@ -23,6 +23,8 @@ from sandboxes.docker.container import Waiting
 from sandboxes.docker.engine import Engine
 from sandboxes.local import KILLED, LocalSandbox
 
+# Who makes a sandbox for one command destroys it at once, and is spared a container that nobody uses.
+PAUSE_SECONDS = 0.1
 # The image says where its programs are. Git is told that a folder of another owner is fine to work in.
 ENVIRONMENT = {name: value for name, value in arguments.ENVIRONMENT.items() if name != "PATH"} | {
     "GIT_CONFIG_COUNT": "1",
@@ -44,6 +46,7 @@ class DockerSandbox(LocalSandbox):
         self._settings = settings
         self._turn = asyncio.Lock()
         self._next: asyncio.Task[Waiting] | None = None
+        self._soon: asyncio.TimerHandle | None = None
         self._live: set[Waiting] = set()
         self._chores: set[asyncio.Task[None]] = set()
 
@@ -62,7 +65,12 @@ class DockerSandbox(LocalSandbox):
         """From now on it is somebody's: as `countersign sandboxes` tells."""
         reaper.write_owner(self._box, owner)
 
+    def _prepare_soon(self) -> None:
+        self._soon = asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._prepare)
+
     def _prepare(self) -> None:
+        if self._soon:
+            self._soon.cancel()
         if self._next is None and not self._ending:
             self._next = asyncio.create_task(Waiting.start(self._engine, self._settings))
             self._next.add_done_callback(_heard)
@@ -103,7 +111,7 @@ class DockerSandbox(LocalSandbox):
                 self._check_alive()  # that it was destroyed says more than what this did to the command
                 raise
             finally:
-                self._prepare()
+                self._prepare_soon()
 
     async def _within(self, seconds: float, waiting: Waiting, running: Coroutine[Any, Any, int]) -> int:
         """However it ends, nothing of the command is left. What ended by itself is cleared away afterwards."""
@@ -129,6 +137,8 @@ class DockerSandbox(LocalSandbox):
         self._live.discard(waiting)
 
     async def _destroy(self) -> None:
+        if self._soon:
+            self._soon.cancel()
         if self._next:
             with contextlib.suppress(CountersignError):
                 self._live.add(await self._next)
