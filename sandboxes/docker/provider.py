@@ -223,5 +223,5 @@ class Gvisor(Docker):
                 "Docker's engine doesn't know gVisor's runtime.",
                 subject=self.runtime.name,
                 way_out="Install runsc (https://gvisor.dev/docs/user_guide/install/), run `runsc install -- "
-                "--platform=systrap --network=none`, and reload Docker's engine.",
+                "--platform=systrap`, and reload Docker's engine.",
             )

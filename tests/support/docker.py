@@ -71,7 +71,7 @@ def _started(place: Path) -> Iterator[None]:
 def _runtimes() -> dict[str, object]:
     if not (program := runsc()):
         return {}
-    return {"runsc": {"path": program, "runtimeArgs": ["--platform=systrap", "--network=none"]}}
+    return {"runsc": {"path": program, "runtimeArgs": ["--platform=systrap"]}}
 
 
 def answers() -> bool:
