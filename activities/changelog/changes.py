@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from activities.changelog.git import Git
 from activities.changelog.gitlog import LOG, MAX_FILES, WITH_FILES, LogReader, Record
 from activities.progress import Progress
+from activities.repositories.git import Git
 from contracts.changelog import Change, FileChange, History
 
 MAX_CHANGES = 200_000

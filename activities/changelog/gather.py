@@ -9,8 +9,9 @@ from pathlib import PurePosixPath
 
 from temporalio import activity
 
-from activities.changelog import changes, git, mirror, ranges, releases, source, structure
+from activities.changelog import changes, ranges, releases, structure
 from activities.progress import Progress, progress
+from activities.repositories import git, mirror, source
 from activities.toolbox import Toolbox
 from contracts.changelog import ChangelogRequest, Gathered, GatherRequest, History
 from contracts.errors import BadInput, ChangelogStructure, DiskFull, TookTooLong, UnknownRange

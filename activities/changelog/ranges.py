@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from activities.changelog.git import Git
+from activities.repositories.git import Git
 from contracts.changelog import ChangelogRequest
 from contracts.errors import UnknownRange
 

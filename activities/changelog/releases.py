@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 
 from activities.changelog import changes, file
-from activities.changelog.git import Git
 from activities.progress import Progress
+from activities.repositories.git import Git
 from contracts.changelog import Change, Release
 
 WINDOW = 4_000

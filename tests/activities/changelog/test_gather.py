@@ -15,8 +15,8 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.changelog.gather import ChangelogGathering
-from activities.changelog.git import failed
 from activities.changelog.gitlog import LogReader, Record
+from activities.repositories.git import failed
 from activities.toolbox import Identity, Toolbox
 from contracts.changelog import Gathered, GatherRequest, History
 from contracts.errors import (

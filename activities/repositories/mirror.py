@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from activities.changelog.git import ENVIRONMENT, SAFE_CONFIG, failed
-from activities.changelog.source import Source
 from activities.progress import Progress
+from activities.repositories.git import ENVIRONMENT, SAFE_CONFIG, failed
+from activities.repositories.source import Source
 from contracts.errors import TookTooLong
 from contracts.policy import SandboxPolicy
 from sandboxes.protocol import Mount, Result, Sandbox, SandboxProvider

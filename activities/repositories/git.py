@@ -7,7 +7,7 @@ be taken for an option. There is no work tree: links, filters and submodules nev
 import re
 from collections.abc import Callable, Sequence
 
-from activities.changelog.source import Source, not_one
+from activities.repositories.source import Source, not_one
 from contracts.errors import AccessRefused, BadInput, CountersignError, DiskFull, TookTooLong
 from sandboxes.protocol import Result, Sandbox
 
