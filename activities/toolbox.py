@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from activities.models import Models
+from activities.repositories import Repositories
 from contracts.base import Contract
 from ledger import ArtifactStore, Ledger
 from sandboxes.protocol import SandboxProvider
@@ -28,3 +29,8 @@ class Toolbox:
     models: Models | None
     identity: Identity
     state: Path
+
+    @property
+    def repositories(self) -> Repositories:
+        """Repositories of this host, for a sandbox to read."""
+        return Repositories(self.state / "mirrors", self.sandboxes)

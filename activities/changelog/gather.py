@@ -11,11 +11,10 @@ from temporalio import activity
 
 from activities.changelog import changes, ranges, releases, structure
 from activities.progress import Progress, progress
-from activities.repositories import git, mirror, source
+from activities.repositories import git, source
 from activities.toolbox import Toolbox
 from contracts.changelog import ChangelogRequest, Gathered, GatherRequest, History
 from contracts.errors import BadInput, ChangelogStructure, DiskFull, TookTooLong, UnknownRange
-from contracts.policy import SandboxPolicy
 from contracts.steps import CHANGELOG_GATHER
 from sandboxes.protocol import Mount
 
@@ -54,21 +53,13 @@ class ChangelogGathering:
 
     async def _history(self, request: GatherRequest, told: Progress) -> History:
         _check(request)
-        where = await self._source(request.repository, request.sandbox, told)
-        signed = self._signed(where.repository)
-        told.says = f"cloning {where.repository}"
-        mounts = [Mount(where.git_dir, git.SOURCE)]
-        provider = self._toolbox.sandboxes
-        async with await provider.create(request.sandbox, owner=_owner(), mounts=mounts) as sandbox:
-            repository = await git.clone(sandbox, where)
-            return await read(repository, where, request, signed, told)
-
-    async def _source(self, repository: str, policy: SandboxPolicy, told: Progress) -> source.Source:
-        if not source.is_url(repository):
-            return source.local(repository)
-        url = source.checked_url(repository)
-        folder = self._toolbox.state / "mirrors"
-        return await mirror.fetch(url, folder, self._toolbox.sandboxes, policy, _owner(), told)
+        repositories, policy = self._toolbox.repositories, request.sandbox
+        async with repositories.bring(request.repository, policy, owner=_owner(), told=told) as where:
+            signed = self._signed(where.repository)
+            told.says = f"cloning {where.repository}"
+            mounts = [Mount(where.git_dir, git.SOURCE)]
+            async with await self._toolbox.sandboxes.create(policy, owner=_owner(), mounts=mounts) as sandbox:
+                return await read(await git.clone(sandbox, where), where, request, signed, told)
 
     def _signed(self, repository: str) -> str:
         """The commit at which the last signed changelog of this repository ended."""

@@ -3,23 +3,20 @@
 Git fetches it inside a sandbox that has the network and can write to this one folder only.
 """
 
-import asyncio
-import fcntl
-import hashlib
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import secrets
+import shutil
+import time
 from pathlib import Path
 
 from activities.progress import Progress
+from activities.repositories.cache import OUTSIDE, Mirrors
 from activities.repositories.git import ENVIRONMENT, SAFE_CONFIG, failed
-from activities.repositories.source import Source
-from contracts.errors import TookTooLong
+from contracts.errors import NotARepository, TookTooLong
 from contracts.policy import SandboxPolicy
 from sandboxes.protocol import Mount, Result, Sandbox, SandboxProvider
 
 TARGET = "/mirror"
-WAIT_SECONDS = 600
 
 FETCH_CONFIG = (
     SAFE_CONFIG
@@ -38,50 +35,70 @@ FETCH_CONFIG = (
 
 
 async def fetch(
-    url: str, folder: Path, provider: SandboxProvider, policy: SandboxPolicy, owner: str, told: Progress
-) -> Source:
-    """Bring the mirror of a URL up to date, or make it. One process at a time works on one mirror."""
-    mirror = folder / _name(url)
-    mirror.mkdir(parents=True, exist_ok=True)
-    told.says = f"fetching {url}"
-    async with _alone(mirror):
-        mounts = [Mount(mirror, TARGET, writable=True)]
-        async with await provider.create(
-            policy.model_copy(update={"network": "open"}), owner=owner, mounts=mounts
-        ) as sandbox:
-            await sandbox.write("gitconfig", FETCH_CONFIG)
-            await _update(sandbox, url)
-    return Source(url, mirror)
+    url: str, mirrors: Mirrors, provider: SandboxProvider, policy: SandboxPolicy, owner: str, told: Progress
+) -> None:
+    """Bring the mirror of a URL up to date, or make it; a damaged one is made anew. Hold it `alone`."""
+    mirror = mirrors.at(url)
+    told.says, began = f"fetching {url}", time.time()
+    doubtful = mirrors.fetched(mirror) == 0
+    mirrors.note_fetch(mirror, 0)
+    try:
+        sound = await _fetch_into(mirror, url, provider, policy, owner, check=doubtful)
+    except NotARepository:
+        if await _holds(mirror, provider, policy, owner):
+            raise
+        sound = False
+    if not sound:
+        told.says = f"fetching {url} anew, the copy here is damaged"
+        await _rebuild(mirrors, mirror, url, provider, policy, owner)
+    mirrors.note_fetch(mirror, began)
 
 
-def _name(url: str) -> str:
-    """A folder name that says what it is and can't clash."""
-    words = re.sub(r"[^A-Za-z0-9.-]+", "-", url.split("://")[-1].split("@")[-1]).strip("-.")[-60:]
-    return f"{words}-{hashlib.sha256(url.encode()).hexdigest()[:16]}.git"
+async def _rebuild(
+    mirrors: Mirrors, mirror: Path, url: str, provider: SandboxProvider, policy: SandboxPolicy, owner: str
+) -> None:
+    fresh = mirrors.folder / f"{OUTSIDE}{secrets.token_hex(6)}"
+    fresh.mkdir()
+    try:
+        await _fetch_into(fresh, url, provider, policy, owner, check=False)
+        mirrors.swap(fresh, mirror)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
-@asynccontextmanager
-async def _alone(mirror: Path) -> AsyncIterator[None]:
-    """Hold the mirror's lock. Whoever held it and died left git's own locks behind; they are removed."""
-    path = mirror.with_suffix(".lock")
-    with path.open("w") as lock:
-        await _locked(lock.fileno(), mirror)
-        for stale in [*mirror.glob("*.lock"), *mirror.glob("refs/**/*.lock")]:
-            stale.unlink(missing_ok=True)
-        yield
+async def has(mirror: Path, commit: str, provider: SandboxProvider, policy: SandboxPolicy, owner: str) -> bool:
+    """Whether a commit is there already."""
+    argv = ("git", f"--git-dir={TARGET}", "cat-file", "-e", f"{commit}^{{commit}}")
+    async with await provider.create(policy, owner=owner, mounts=[Mount(mirror, TARGET)]) as sandbox:
+        return (await sandbox.exec(argv, env=ENVIRONMENT)).exit_code == 0
 
 
-async def _locked(descriptor: int, mirror: Path) -> None:
-    for _ in range(WAIT_SECONDS * 5):
-        try:
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            await asyncio.sleep(0.2)
-    raise TookTooLong(
-        f"Another run has been fetching {mirror.name!r} for {WAIT_SECONDS} seconds.",
-        subject=mirror.name,
-        way_out="Wait for it, or stop it.",
-    )
+async def _fetch_into(
+    mirror: Path, url: str, provider: SandboxProvider, policy: SandboxPolicy, owner: str, *, check: bool
+) -> bool:
+    """False: what was there is damaged."""
+    mounts = [Mount(mirror, TARGET, writable=True)]
+    async with await provider.create(
+        policy.model_copy(update={"network": "open"}), owner=owner, mounts=mounts
+    ) as sandbox:
+        await sandbox.write("gitconfig", FETCH_CONFIG)
+        if check and any(mirror.iterdir()) and not await _is_sound(sandbox):
+            return False
+        await _update(sandbox, url)
+    return True
+
+
+async def _holds(mirror: Path, provider: SandboxProvider, policy: SandboxPolicy, owner: str) -> bool:
+    """Whether a mirror that could not be fetched into is whole, so that the fault is with the other side."""
+    async with await provider.create(policy, owner=owner, mounts=[Mount(mirror, TARGET)]) as sandbox:
+        return await _is_sound(sandbox)
+
+
+async def _is_sound(sandbox: Sandbox) -> bool:
+    """Whether all that its branches need is there and can be read."""
+    argv = ("git", f"--git-dir={TARGET}", "fsck", "--connectivity-only", "--no-dangling", "--no-progress")
+    result = await sandbox.exec(argv, env=ENVIRONMENT)
+    return result.exit_code == 0 or result.timed_out
 
 
 async def _update(sandbox: Sandbox, url: str) -> None:

@@ -4,9 +4,8 @@ import os
 import re
 import shutil
 import socket
-import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -456,25 +455,6 @@ async def test_the_mailmap_names_people(toolbox: Toolbox, tmp_path: Path) -> Non
 
 
 # URLs
-
-
-@pytest.fixture
-async def served(tmp_path: Path) -> AsyncIterator[tuple[Path, str]]:
-    """A repository behind a real git server on this host."""
-    folder = small(tmp_path / "served" / "demo.git")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = ["git", "daemon", "--reuseaddr", "--listen=127.0.0.1", f"--port={port}", "--export-all"]
-    process = subprocess.Popen([*command, f"--base-path={folder.parent}"], stderr=subprocess.DEVNULL)
-    for _ in range(100):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except OSError:
-            time.sleep(0.05)
-    yield folder, f"git://127.0.0.1:{port}/demo.git"
-    process.terminate()
-    process.wait()
 
 
 async def test_a_url_is_mirrored_and_kept_fresh(toolbox: Toolbox, served: tuple[Path, str]) -> None:
