@@ -1,10 +1,11 @@
 """Bring a repository to this host, for a sandbox to read: a folder as it is, a URL by the host's mirror."""
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,17 +51,19 @@ class Repositories:
             return
         url, mirrors = source.checked_url(repository), Mirrors(self.folder)
         place, asked = mirrors.at(url), time.time()
-        with ExitStack() as reading:
-            async with mirrors.alone(place):
-                if mirrors.fetched(place) < asked and not await self._has(mirrors, place, commit, policy, owner):
-                    await mirror.fetch(url, mirrors, self.provider, policy, owner, told or Progress(""))
-                reading.enter_context(mirrors.reading(place))
-            await asyncio.to_thread(mirrors.prune_sometimes)
-            try:
-                yield Source(url, place)
-            except NotARepository:
-                mirrors.note_fetch(place, 0)  # the next one looks whether the mirror is damaged
-                raise
+        async with mirrors.changing(place):
+            if mirrors.fetched(place) < asked and not await self._has(mirrors, place, commit, policy, owner):
+                await mirror.fetch(url, mirrors, self.provider, policy, owner, told or Progress(""))
+            used = mirrors.use(place)
+        try:
+            if mirrors.is_due():
+                await asyncio.to_thread(mirrors.prune)
+            yield Source(url, place)
+        except NotARepository:
+            mirrors.note_fetch(place, 0)  # the next one looks whether the mirror is damaged
+            raise
+        finally:
+            os.close(used)
 
     async def _has(self, mirrors: Mirrors, place: Path, commit: str, policy: SandboxPolicy, owner: str) -> bool:
         if not re.fullmatch(r"[0-9a-f]{40,64}", commit) or not mirrors.fetched(place):

@@ -4,13 +4,12 @@ Git fetches it inside a sandbox that has the network and can write to this one f
 """
 
 import re
-import secrets
 import shutil
 import time
 from pathlib import Path
 
 from activities.progress import Progress
-from activities.repositories.cache import OUTSIDE, Mirrors
+from activities.repositories.cache import Mirrors
 from activities.repositories.git import ENVIRONMENT, SAFE_CONFIG, failed
 from contracts.errors import NotARepository, TookTooLong
 from contracts.policy import SandboxPolicy
@@ -37,7 +36,7 @@ FETCH_CONFIG = (
 async def fetch(
     url: str, mirrors: Mirrors, provider: SandboxProvider, policy: SandboxPolicy, owner: str, told: Progress
 ) -> None:
-    """Bring the mirror of a URL up to date, or make it; a damaged one is made anew. Hold it `alone`."""
+    """Bring the mirror of a URL up to date, or make it; a damaged one is made anew. Hold it by `changing`."""
     mirror = mirrors.at(url)
     told.says, began = f"fetching {url}", time.time()
     doubtful = mirrors.fetched(mirror) == 0
@@ -57,11 +56,10 @@ async def fetch(
 async def _rebuild(
     mirrors: Mirrors, mirror: Path, url: str, provider: SandboxProvider, policy: SandboxPolicy, owner: str
 ) -> None:
-    fresh = mirrors.folder / f"{OUTSIDE}{secrets.token_hex(6)}"
-    fresh.mkdir()
+    fresh = mirrors.fresh()
     try:
         await _fetch_into(fresh, url, provider, policy, owner, check=False)
-        mirrors.swap(fresh, mirror)
+        mirrors.put(fresh, mirror)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 

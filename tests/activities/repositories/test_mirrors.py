@@ -137,7 +137,7 @@ async def test_what_is_old_or_too_much_is_removed(repositories: Repositories, se
     _, url = served
     mirrors = repositories.mirrors()
     async with repositories.bring(url, POLICY) as brought:
-        os.utime(brought.git_dir.with_suffix(".lock"), (0, 0))
+        os.utime(f"{brought.git_dir}.lock", (0, 0))
         assert mirrors.prune() == []
         assert mirrors.prune(total=0) == []
     assert mirrors.prune() == [brought.git_dir.name]
