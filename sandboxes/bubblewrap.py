@@ -5,18 +5,21 @@ No warm process is kept: starting costs milliseconds, and the death of a worker 
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contracts.errors import CountersignError, SandboxUnavailable
+from contracts.errors import BadInput, CountersignError, SandboxUnavailable
 from contracts.policy import SandboxPolicy
-from sandboxes import arguments, cgroups, disks, etc, limits, reaper, room, seccomp
+from sandboxes import arguments, cgroups, disks, etc, limits, process, reaper, room, seccomp, trees
 from sandboxes import probe as probing
 from sandboxes.machine import BubblewrapSandbox
 from sandboxes.protocol import Mount, Tree
+from sandboxes.trees import overlay
+from sandboxes.trees.arrival import reflinks
 
 __all__ = ["Bubblewrap", "BubblewrapSandbox"]
 
@@ -29,6 +32,7 @@ class Host:
     tmpfs_size: bool
     hierarchies: cgroups.Hierarchies | None
     disks: disks.Disks | None
+    way: trees.Way = "clone"
 
     @property
     def holds(self) -> frozenset[str]:
@@ -48,13 +52,45 @@ class Bubblewrap:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
+        self._trees = trees.Trees(self.folder)
         self._host: Host | None = None
 
     async def create(
         self, policy: SandboxPolicy, *, owner: str = "", mounts: Sequence[Mount] = (), tree: Tree | None = None
     ) -> BubblewrapSandbox:
         """A new sandbox. Raises SandboxUnavailable, DiskFull, BadInput (a mount that isn't there)."""
-        making = asyncio.ensure_future(asyncio.to_thread(self._create, policy, owner, tuple(mounts)))
+        if tree is None:
+            return await self._made(policy, owner, tuple(mounts), None)
+        arrival = await self._arrive(tree, policy, owner, mounts)
+        try:
+            box = await self._made(policy, owner, (*mounts, arrival.mount), arrival)
+        except BaseException:
+            arrival.close()
+            raise
+        try:
+            await arrival.finish(box)
+        except BaseException:
+            await process.surely(box.destroy())
+            raise
+        return box
+
+    async def _arrive(self, tree: Tree, policy: SandboxPolicy, owner: str, mounts: Sequence[Mount]) -> trees.Arrival:
+        host = await asyncio.to_thread(self.check)
+        if not tree.git_dir.is_dir():
+            raise BadInput(f"{str(tree.git_dir)!r} is not there.", subject=str(tree.git_dir))
+        user = room.user(mounts, tree)
+        if user and not host.disks:  # what we keep is closed to that user, and only a mount could show it
+            return trees.Arrival(tree, "clone", tree.git_dir / "objects")
+
+        async def make(limited: SandboxPolicy, needed: Sequence[Mount]) -> BubblewrapSandbox:
+            return await self._made(limited, owner, tuple(needed), None)
+
+        return await self._trees.arrive(tree, policy, user=user, way=host.way, make=make)
+
+    async def _made(
+        self, policy: SandboxPolicy, owner: str, mounts: tuple[Mount, ...], arrival: trees.Arrival | None
+    ) -> BubblewrapSandbox:
+        making = asyncio.ensure_future(asyncio.to_thread(self._create, policy, owner, mounts, arrival))
         try:
             return await asyncio.shield(making)
         except asyncio.CancelledError:
@@ -62,7 +98,9 @@ class Bubblewrap:
                 await (await making).destroy()
             raise
 
-    def _create(self, policy: SandboxPolicy, owner: str, mounts: tuple[Mount, ...]) -> BubblewrapSandbox:
+    def _create(
+        self, policy: SandboxPolicy, owner: str, mounts: tuple[Mount, ...], arrival: trees.Arrival | None = None
+    ) -> BubblewrapSandbox:
         host = self.check()
         room.refuse(policy, host.holds)
         room.find(self.folder, policy)
@@ -72,7 +110,7 @@ class Bubblewrap:
         with room.disk_errors(self.folder):
             box, lock = reaper.make(self.folder, owner)
         try:
-            return self._furnish(box, lock, policy, host, mounts)
+            return self._furnish(box, lock, policy, host, mounts, arrival)
         except OSError as error:
             reaper.remove(box, host.hierarchies)
             os.close(lock)
@@ -81,9 +119,15 @@ class Bubblewrap:
             ) from error
 
     def _furnish(
-        self, box: Path, lock: int, policy: SandboxPolicy, host: Host, mounts: tuple[Mount, ...]
+        self,
+        box: Path,
+        lock: int,
+        policy: SandboxPolicy,
+        host: Host,
+        mounts: tuple[Mount, ...],
+        arrival: trees.Arrival | None,
     ) -> BubblewrapSandbox:
-        user, home, files = room.user(mounts), box, self.folder / "etc"
+        user, home, files = room.user(mounts, arrival.tree if arrival else None), box, self.folder / "etc"
         if user:
             home = reaper.make_outside(box, user)
             files = home / "etc"
@@ -93,6 +137,9 @@ class Bubblewrap:
             reaper.note_cgroup(box, group)
             group.make(policy)
         work = reaper.make_work(home, box.name, user, host.disks, policy.disk_bytes)
+        layers = arrival.enter(work) if arrival else None
+        if user:
+            mounts = self._reachable(mounts, work.parent)
         return BubblewrapSandbox(
             box,
             lock,
@@ -102,7 +149,19 @@ class Bubblewrap:
             hierarchies=host.hierarchies,
             work=work,
             user=user,
+            arrival=arrival,
+            layers=layers,
         )
+
+    def _reachable(self, mounts: tuple[Mount, ...], home: Path) -> tuple[Mount, ...]:
+        """What lies in our own folder, which is closed to other users, at a place that this one can reach."""
+        shown = []
+        for number, mount in enumerate(mounts):
+            if mount.source.is_relative_to(self.folder):
+                disks.bind(mount.source, home / f"given{number}")
+                mount = dataclasses.replace(mount, source=home / f"given{number}")
+            shown.append(mount)
+        return tuple(shown)
 
     def check(self) -> Host:
         """Once: try the host, make the folders, remove orphans. Raises SandboxUnavailable."""
@@ -116,8 +175,14 @@ class Bubblewrap:
                 self.folder.chmod(0o700)
                 etc.write(self.folder / "etc")
             reaper.reap(self.folder, hierarchies)
-            self._host = Host(program, probing.tmpfs_size(program), hierarchies, disks.find(self.folder / "disks"))
+            found = disks.find(self.folder / "disks")
+            self._host = Host(program, probing.tmpfs_size(program), hierarchies, found, self._way(found))
         return self._host
+
+    def _way(self, found: disks.Disks | None) -> trees.Way:
+        if found:
+            return "overlay" if overlay.works(found.folder) else "clone"
+        return "reflink" if reflinks(self.folder) else "clone"
 
     def reap(self) -> list[str]:
         """Remove what a killed worker left: processes, cgroups, folders. Returns the ids."""

@@ -5,14 +5,15 @@ packs only what changed since the one before. All is done from outside, by opena
 that nothing inside has to be trusted or started.
 """
 
+import hashlib
 import json
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from contracts.errors import BadInput
 from sandboxes import beneath
@@ -37,42 +38,73 @@ class Seen(NamedTuple):
     inode: int = 0
 
 
+class Stored(NamedTuple):
+    """What was kept of a path. `doubtful`: it may have changed since without a sign, so its bytes have to tell."""
+
+    seen: Seen
+    entry: Entry
+    digest: bytes = b""
+    doubtful: bool = False
+
+
+class Layered(Protocol):
+    """A base that the kernel keeps apart from what was changed, so that nobody has to look for the difference."""
+
+    def difference(self) -> tuple[dict[str, Seen], set[str]]: ...
+
+    def kind(self, path: str) -> str: ...
+
+
 @dataclass
 class Tracker:
     """Remembers the base and what was stored last. One operation at a time."""
 
     label: str = ""
     base: dict[str, Seen] = field(default_factory=dict)
-    stored: dict[str, tuple[Seen, Entry]] = field(default_factory=dict)
+    stored: dict[str, Stored] = field(default_factory=dict)
+    layers: Layered | None = None
 
     def mark(self, folder: int, label: str) -> None:
         """What is there now is the base: a checkpoint holds the difference to it."""
+        self.label, self.stored = label, {}
+        if self.layers and not any(self.layers.difference()):
+            return
         time.sleep(TICK_SECONDS)
-        self.label, self.base, self.stored = label, scan(folder), {}
+        self.layers, self.base = None, scan(folder)
+
+    def difference(self, folder: int) -> tuple[dict[str, Seen], set[str]]:
+        """What is other than in the base, and what of the base is gone."""
+        if self.layers:
+            return self.layers.difference()
+        now = scan(folder)
+        return {path: seen for path, seen in now.items() if self.base.get(path) != seen}, self.base.keys() - now.keys()
+
+    def _kind(self, path: str) -> str:
+        if self.layers:
+            return self.layers.kind(path)
+        return self.base[path].kind if path in self.base else ""
 
     def save(self, folder: int, store: Store) -> str:
         """The reference of a checkpoint. Unchanged work has the same one."""
         start, packer = time.time_ns(), _Packer(store)
-        now = scan(folder)
-        entries, fresh = {}, {}
-        for path in sorted(path for path, seen in now.items() if self.base.get(path) != seen):
-            seen, entry = now[path], self._known(path, now[path])
-            if entry is None:
-                with suppress(FileNotFoundError):  # gone since the scan: it is found to be missing next time
-                    entry = _entry(folder, path, seen, packer)
-            if entry is not None:
-                entries[path] = entry
-                if seen.changed_ns < start - TICK_SECONDS * 1e9:
-                    fresh[path] = (seen, entry)
+        now, gone = self.difference(folder)
+        fresh: dict[str, Stored] = {}
+        for path in sorted(now):
+            kept = self._known(folder, path, now[path]) or _stored(folder, path, now[path], packer)
+            if kept is not None:
+                fresh[path] = kept._replace(doubtful=now[path].changed_ns >= start - TICK_SECONDS * 1e9)
+        entries = {path: kept.entry for path, kept in fresh.items()}
         packer.close(entries)
         self.stored = fresh
-        removed = sorted(self.base.keys() - now.keys())
-        manifest = {"version": VERSION, "base": self.label, "removed": removed, "entries": entries}
+        manifest = {"version": VERSION, "base": self.label, "removed": sorted(gone), "entries": entries}
         return store.put(json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode())
 
-    def _known(self, path: str, seen: Seen) -> Entry | None:
+    def _known(self, folder: int, path: str, seen: Seen) -> Stored | None:
+        """What is kept already, if it is the same still."""
         before = self.stored.get(path)
-        return before[1] if before and before[0] == seen else None
+        if before is None or before.seen != seen:
+            return None
+        return None if before.doubtful and before.digest != _digest(folder, path, seen) else before
 
     def load(self, folder: int, store: Store, ref: str) -> None:
         """Bring a sandbox that is at the checkpoint's base to the checkpoint. Raises BadInput."""
@@ -83,13 +115,13 @@ class Tracker:
             _remove(folder, path)
         entries: dict[str, Entry] = manifest["entries"]
         for path in sorted(entries):
-            _put(folder, path, entries[path], self.base.get(path), packs)
+            _put(folder, path, entries[path], self._kind(path), packs)
         for path in sorted(entries, reverse=True):  # a closed folder is closed when all is in it
             if entries[path]["kind"] == "folder":
                 _set_mode(folder, path, entries[path]["mode"])
         time.sleep(TICK_SECONDS)
-        now = scan(folder)
-        self.stored = {path: (now[path], entry) for path, entry in entries.items() if path in now}
+        now, _ = self.difference(folder)
+        self.stored = {path: Stored(now[path], entry) for path, entry in entries.items() if path in now}
 
     def _check(self, manifest: dict[str, Any], folder: int, ref: str) -> None:
         if manifest.get("version") != VERSION:
@@ -100,7 +132,7 @@ class Tracker:
                 subject=ref,
                 way_out="Make a sandbox with the same base, then restore.",
             )
-        if scan(folder) != self.base:
+        if any(self.difference(folder)):
             raise BadInput(
                 "The sandbox was changed already, so a checkpoint would be mixed with that.",
                 subject=ref,
@@ -115,14 +147,22 @@ def scan(folder: int) -> dict[str, Seen]:
         at = waiting.pop()
         for name, status in _listed(folder, at):
             path = name if at == "." else f"{at}/{name}"
+            if seen := seen_of(status):
+                found[path] = seen
             if stat.S_ISDIR(status.st_mode):
-                found[path] = Seen("folder", status.st_mode & 0o777)
                 waiting.append(path)
-            elif stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
-                kind = "file" if stat.S_ISREG(status.st_mode) else "link"
-                mode = status.st_mode & 0o777
-                found[path] = Seen(kind, mode, status.st_size, status.st_ctime_ns, status.st_ino)
     return found
+
+
+def seen_of(status: os.stat_result) -> Seen | None:
+    """None: neither a file nor a link nor a folder, so no work."""
+    mode = status.st_mode & 0o777
+    if stat.S_ISDIR(status.st_mode):
+        return Seen("folder", mode)
+    if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
+        kind = "file" if stat.S_ISREG(status.st_mode) else "link"
+        return Seen(kind, mode, status.st_size, status.st_ctime_ns, status.st_ino)
+    return None
 
 
 def _listed(folder: int, path: str) -> Iterator[tuple[str, os.stat_result]]:
@@ -188,7 +228,28 @@ class _Packs:
         return self._data[offset : offset + length]
 
 
-def _entry(folder: int, path: str, seen: Seen, packer: _Packer) -> Entry | None:
+def _stored(folder: int, path: str, seen: Seen, packer: _Packer) -> Stored | None:
+    """None: it is gone, or something else by now."""
+    hashed = hashlib.sha256()
+
+    def take(piece: bytes) -> list[Any]:
+        hashed.update(piece)
+        return packer.add(piece)
+
+    with suppress(FileNotFoundError):  # gone since it was seen: it is found to be missing next time
+        entry = _entry(folder, path, seen, take)
+        return Stored(seen, entry, hashed.digest()) if entry else None
+    return None
+
+
+def _digest(folder: int, path: str, seen: Seen) -> bytes:
+    hashed = hashlib.sha256()
+    with suppress(FileNotFoundError):
+        _entry(folder, path, seen, hashed.update)
+    return hashed.digest()
+
+
+def _entry(folder: int, path: str, seen: Seen, take: Callable[[bytes], Any]) -> Entry | None:
     """None: it is something else by now."""
     if seen.kind == "folder":
         return {"kind": "folder", "mode": seen.mode}
@@ -200,12 +261,12 @@ def _entry(folder: int, path: str, seen: Seen, packer: _Packer) -> Entry | None:
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return None
-            pieces = [packer.add(piece) for piece in iter(lambda: file.read(PIECE_BYTES), b"")]
+            pieces = [take(piece) for piece in iter(lambda: file.read(PIECE_BYTES), b"")]
         return {"kind": "file", "mode": seen.mode, "pieces": pieces}
 
 
-def _put(folder: int, path: str, entry: Entry, base: Seen | None, packs: _Packs) -> None:
-    if base and base.kind != entry["kind"]:
+def _put(folder: int, path: str, entry: Entry, base: str, packs: _Packs) -> None:
+    if base and base != entry["kind"]:
         _remove(folder, path)
     if entry["kind"] == "file":
         beneath.write_file(folder, path, packs.body(entry), entry["mode"])

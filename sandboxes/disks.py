@@ -25,7 +25,7 @@ from pathlib import Path
 LOOP_CTL_GET_FREE, LOOP_CONFIGURE = 0x4C82, 0x4C0A
 LOOP_CONFIG_BYTES, FLAGS_AT, AUTOCLEAR, BLOCK = 304, 60, 4, 4096
 # sys/mount.h
-NOSUID, NODEV, NOATIME, DETACH = 0x2, 0x4, 0x400, 0x2
+NOSUID, NODEV, NOATIME, BIND, DETACH = 0x2, 0x4, 0x400, 0x1000, 0x2
 # linux/ext4.h: forget what isn't written yet instead of writing it to an image that is thrown away.
 EXT4_SHUTDOWN, WITHOUT_FLUSH = 0x8004587D, 2
 MKFS = (
@@ -147,7 +147,7 @@ def detach(target: Path) -> None:
         return
     with _opened(target) as descriptor, contextlib.suppress(OSError):
         fcntl.ioctl(descriptor, EXT4_SHUTDOWN, struct.pack("I", WITHOUT_FLUSH))
-    _call("umount2", os.fsencode(target), DETACH)
+    call("umount2", os.fsencode(target), DETACH)
 
 
 @contextlib.contextmanager
@@ -187,13 +187,20 @@ def _config(backing: int) -> bytes:
 
 def _mount(device: Path, target: Path) -> None:
     flags = NOSUID | NODEV | NOATIME
-    _call("mount", os.fsencode(device), os.fsencode(target), b"ext4", ctypes.c_ulong(flags), OPTIONS.encode())
+    call("mount", os.fsencode(device), os.fsencode(target), b"ext4", ctypes.c_ulong(flags), OPTIONS.encode())
 
 
-def _call(name: str, *arguments: object) -> None:
+def call(name: str, *arguments: object) -> None:
+    """A function of the C library that gives 0. Raises OSError."""
     libc = ctypes.CDLL(None, use_errno=True)
     if getattr(libc, name)(*arguments) != 0:
         raise OSError(ctypes.get_errno(), f"{name}: {os.strerror(ctypes.get_errno())}")
+
+
+def bind(source: Path, target: Path) -> None:
+    """Show a folder at another place, which is made. Raises OSError."""
+    target.mkdir(mode=0o700)
+    call("mount", os.fsencode(source), os.fsencode(target), None, ctypes.c_ulong(BIND), None)
 
 
 def _copy_sparse(source: Path, target: Path) -> None:

@@ -10,6 +10,8 @@ from contracts.errors import BadInput, SandboxFailed
 from contracts.policy import SandboxPolicy
 from sandboxes import arguments, cgroups, limits, process, reaper, seccomp
 from sandboxes.local import KILLED, LocalSandbox
+from sandboxes.trees.arrival import Arrival
+from sandboxes.trees.overlay import Layers
 
 
 class BubblewrapSandbox(LocalSandbox):
@@ -26,6 +28,8 @@ class BubblewrapSandbox(LocalSandbox):
         hierarchies: cgroups.Hierarchies | None,
         work: Path,
         user: process.User | None,
+        arrival: Arrival | None = None,
+        layers: Layers | None = None,
     ) -> None:
         super().__init__(box.name, policy, work)
         self._box = box
@@ -37,6 +41,8 @@ class BubblewrapSandbox(LocalSandbox):
         self._cgroup = hierarchies.at(box.name) if hierarchies else None
         self._limits = limits.of(policy, cgroup=hierarchies is not None)
         self._seccomp = seccomp.compiled(host_network=policy.network == "open")
+        self._arrival = arrival
+        self._layers = self._tracker.layers = layers
         self._running: set[process.Started] = set()
 
     def _start(self, argv: Sequence[str], *, cwd: str, env: Mapping[str, str], stdin: bool) -> process.Started:
@@ -113,4 +119,11 @@ class BubblewrapSandbox(LocalSandbox):
         await asyncio.to_thread(reaper.remove, self._box, self._hierarchies)
         os.close(self._lock)
         # The last user of a disk waits while the kernel takes it apart; nobody else has to.
-        asyncio.get_running_loop().run_in_executor(None, os.close, self._work)
+        asyncio.get_running_loop().run_in_executor(None, self._let_go)
+
+    def _let_go(self) -> None:
+        if self._layers:
+            self._layers.close()
+        os.close(self._work)
+        if self._arrival:
+            self._arrival.close()

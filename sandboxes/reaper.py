@@ -14,7 +14,7 @@ import signal
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -178,7 +178,15 @@ def processes_inside(work: Path) -> list[int]:
     """Processes that have this very folder mounted at /work."""
     name = work.parent.name
     marks = (f"{name}/work /work ", f"{name}/work//deleted /work ")
-    return [pid for pid in _pids() if any(mark in _mounts(pid) for mark in marks)]
+    return [pid for pid in _pids() if _is_inside(_mounts(pid), marks, f"/{name}/upper")]
+
+
+def _is_inside(mounts: str, marks: Sequence[str], upper: str) -> bool:
+    """By the line of /work: it names the folder, or for an overlay the one that takes what is written."""
+    return any(
+        any(mark in line for mark in marks) or (" /work " in line and f"{upper}," in line)
+        for line in mounts.splitlines()
+    )
 
 
 def _pids() -> list[int]:

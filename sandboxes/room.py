@@ -11,7 +11,7 @@ from contracts.errors import BadInput, DiskFull, SandboxUnavailable
 from contracts.policy import SandboxPolicy
 from sandboxes import arguments
 from sandboxes.process import User
-from sandboxes.protocol import Mount
+from sandboxes.protocol import Mount, Tree
 
 ROOM = 64 << 20  # free bytes of the folder's disk below which no sandbox is made
 
@@ -35,13 +35,14 @@ def refuse(policy: SandboxPolicy, holds: frozenset[str]) -> None:
         )
 
 
-def user(mounts: Sequence[Mount]) -> User | None:
+def user(mounts: Sequence[Mount], tree: Tree | None = None) -> User | None:
     """A worker that is root works on somebody else's folder as that user: inside it has no capability to pass
     over permissions, and what it makes there has to belong to the folder's owner."""
     if os.geteuid() != 0:
         return None
-    for mount in sorted(mounts, key=lambda mount: not mount.writable):
-        owner = mount.source.stat()
+    sources = [mount.source for mount in sorted(mounts, key=lambda mount: not mount.writable)]
+    for source in [*sources, *([tree.git_dir] if tree else [])]:
+        owner = source.stat()
         if owner.st_uid != 0:
             return User(owner.st_uid, owner.st_gid)
     return None
