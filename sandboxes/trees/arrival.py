@@ -15,6 +15,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -166,6 +167,8 @@ class Trees:
 def _keep(source: Path, store: Path) -> None:
     (store / "objects" / "pack").mkdir(parents=True, exist_ok=True)
     objects.keep(source, store / "objects")
+    with suppress(FileNotFoundError):  # where the history of a shallow clone ends
+        shutil.copyfile(source.parent / "shallow", store / "objects" / "shallow", follow_symlinks=False)
 
 
 def _key(git_dir: Path, user: User | None) -> str:

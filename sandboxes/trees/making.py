@@ -35,6 +35,7 @@ git config core.checkStat minimal
 git config core.trustctime false
 git config gc.auto 0
 git config maintenance.auto false
+[ ! -f "$4/shallow" ] || cp "$4/shallow" .git/shallow
 git cat-file -e "$5^{commit}" || exit 9
 """
 FILL = """

@@ -18,7 +18,7 @@ import pytest
 from contracts.errors import BadInput, DiskFull, NotARepository, UnknownRange
 from contracts.policy import SandboxPolicy
 from ledger import FolderArtifacts
-from sandboxes import Bubblewrap, Tree, choose
+from sandboxes import Bubblewrap, Tree
 from sandboxes.bubblewrap import BubblewrapSandbox
 from sandboxes.trees import WAYS
 from tests.support.repositories import Commit, build, git, stream
@@ -85,7 +85,7 @@ def provider(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     with contextlib.ExitStack() as stack:
         if request.param == "reflink":
             folder = stack.enter_context(sharing_blocks(folder))
-        made = choose(folder)
+        made = Bubblewrap(folder)
         host = made.check()
         if request.param == "overlay" and host.way != "overlay":
             pytest.skip("this worker may not mount")
@@ -188,6 +188,13 @@ async def test_a_commit_that_comes_later(provider: Bubblewrap, tmp_path: Path) -
                 await shell(box, "git log --format=%s | wc -l; cat a", f"in/{number}") == f"{number - 1}\n{number - 1}"
             )
         stream(folder, [Commit("More", {"a": b"%d" % number}, start="main")])
+
+
+async def test_a_shallow_clone(provider: Bubblewrap, source: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{source}", "shallow")
+    tree = Tree(tmp_path / "shallow" / ".git", git(source, "rev-parse", "main"))
+    async with await provider.create(POLICY, tree=tree) as box:
+        assert await shell(box, "git log --format=%s; git status --porcelain") == "Second\n"
 
 
 async def test_many_start_at_once(provider: Bubblewrap, tmp_path: Path) -> None:
@@ -334,19 +341,21 @@ async def test_the_disk_is_bounded_and_nothing_stays(provider: Bubblewrap, tree:
 
 
 async def test_pruning_spares_what_is_used(provider: Bubblewrap, tree: Tree) -> None:
-    way = provider.check().way
+    trees, way = provider._trees, provider.check().way
+
+    def used() -> set[str]:
+        return {each.name for shelf in (trees.trees, trees.objects) for each in shelf.kept() if each.in_use}
+
     async with await provider.create(POLICY, tree=tree) as box:
-        gone = provider._trees.prune(days=0, total=0)
-        assert not [name for name in gone if tree.commit in name]
+        mine = used()
+        assert len(mine) == (1 if way == "clone" else 2)
+        assert not mine & set(trees.prune(days=0, total=0))
         assert await shell(box, "git status --porcelain; git log --format=%s -1") == "Second\n"
-        kept = [each for each in provider._trees.objects.kept() if each.in_use]
-        assert len(kept) == 1
     for _ in range(100):
-        if not any(each.in_use for each in provider._trees.objects.kept()):
+        if not used():
             break
         await asyncio.sleep(0.02)
-    gone = provider._trees.prune(days=0, total=0)
-    assert [kept[0].name in gone, any(tree.commit in name for name in gone)] == [True, way != "clone"]
+    assert mine <= set(trees.prune(days=0, total=0))
     async with await provider.create(POLICY, tree=tree) as box:
         assert await shell(box, "git status --porcelain; cat a.txt") == "a\n"
 
@@ -358,11 +367,11 @@ async def test_a_killed_worker_leaves_nothing(tmp_path: Path, tree: Tree) -> Non
         import asyncio
         from pathlib import Path
         from contracts.policy import SandboxPolicy
-        from sandboxes import Tree, choose
+        from sandboxes import Bubblewrap, Tree
 
         async def main():
             tree = Tree(Path({str(tree.git_dir)!r}), {tree.commit!r})
-            box = await choose(Path({str(tmp_path / "sandboxes")!r})).create(SandboxPolicy(), tree=tree)
+            box = await Bubblewrap(Path({str(tmp_path / "sandboxes")!r})).create(SandboxPolicy(), tree=tree)
             await box.exec(["sh", "-c", "echo x > a.txt; echo on; exec sleep 1000"], cwd="repository",
                 on_stdout=lambda _: print(box.id, flush=True))
 
@@ -375,7 +384,8 @@ async def test_a_killed_worker_leaves_nothing(tmp_path: Path, tree: Tree) -> Non
     worker.wait()
     worker.stdout.close()
     assert name
-    after = choose(tmp_path / "sandboxes")
+    after = Bubblewrap(tmp_path / "sandboxes")
+    assert after.reap() == [name]
     assert str(tmp_path / "sandboxes" / "boxes") not in Path("/proc/self/mounts").read_text()
     assert not list((tmp_path / "sandboxes" / "boxes").iterdir())
     async with await after.create(POLICY, tree=tree) as box:

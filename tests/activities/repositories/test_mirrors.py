@@ -12,7 +12,7 @@ import pytest
 from activities.repositories import Repositories, Source
 from contracts.errors import AccessRefused, NotARepository, UnknownRange
 from contracts.policy import SandboxPolicy
-from sandboxes import Bubblewrap, Mount, choose
+from sandboxes import Bubblewrap, Mount
 from tests.support.repositories import Commit, git, small, stream
 
 POLICY = SandboxPolicy()
@@ -20,7 +20,7 @@ POLICY = SandboxPolicy()
 
 @pytest.fixture(scope="module")
 def provider(tmp_path_factory: pytest.TempPathFactory) -> Bubblewrap:
-    return choose(tmp_path_factory.mktemp("sandboxes"))
+    return Bubblewrap(tmp_path_factory.mktemp("sandboxes"))
 
 
 @pytest.fixture
