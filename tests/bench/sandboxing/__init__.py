@@ -1,0 +1,1 @@
+"""What `tests.bench.sandboxes` measures, one noun a file."""
