@@ -17,6 +17,7 @@ from contracts.errors import BadInput, CountersignError, DiskFull, SandboxUnavai
 from contracts.policy import SandboxPolicy
 from sandboxes import arguments, cgroups, disks, etc, limits, process, reaper, seccomp
 from sandboxes import probe as probing
+from sandboxes.egress import Egress, required
 from sandboxes.machine import BubblewrapSandbox
 from sandboxes.protocol import Mount, Tree
 
@@ -60,8 +61,9 @@ class Bubblewrap:
 
     name = "bubblewrap"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, egress: Egress | None = None) -> None:
         self.folder = folder.absolute()
+        self._egress = egress
         self._host: Host | None = None
 
     async def create(
@@ -88,16 +90,18 @@ class Bubblewrap:
         with _disk_errors(self.folder):
             box, lock = reaper.make(self.folder, owner)
         try:
-            return self._furnish(box, lock, policy, host, mounts)
-        except OSError as error:
+            return self._furnish(box, lock, policy, host, mounts, owner)
+        except (OSError, CountersignError) as error:
             reaper.remove(box, host.hierarchies)
             os.close(lock)
+            if isinstance(error, CountersignError):
+                raise
             raise _full(self.folder, error) or SandboxUnavailable(
                 f"The policy's limits can't be held on this host: {error}.", subject=owner
             ) from error
 
     def _furnish(
-        self, box: Path, lock: int, policy: SandboxPolicy, host: Host, mounts: tuple[Mount, ...]
+        self, box: Path, lock: int, policy: SandboxPolicy, host: Host, mounts: tuple[Mount, ...], owner: str
     ) -> BubblewrapSandbox:
         user, home, files = _user(mounts), box, self.folder / "etc"
         if user:
@@ -108,6 +112,9 @@ class Bubblewrap:
             group = host.hierarchies.at(box.name)
             reaper.note_cgroup(box, group)
             group.make(policy)
+        broker = None
+        if policy.network == "allow":
+            broker = required(self._egress).broker(policy, sandbox=box.name, owner=owner)
         work = reaper.make_work(home, box.name, user, host.disks, policy.disk_bytes)
         return BubblewrapSandbox(
             box,
@@ -118,6 +125,7 @@ class Bubblewrap:
             hierarchies=host.hierarchies,
             work=work,
             user=user,
+            broker=broker,
         )
 
     def _find_room(self, policy: SandboxPolicy) -> None:
@@ -185,8 +193,8 @@ def _full(folder: Path, error: OSError) -> DiskFull | None:
     )
 
 
-def choose(folder: Path) -> Bubblewrap:
+def choose(folder: Path, egress: Egress | None = None) -> Bubblewrap:
     """The provider for this host, tried out. Raises SandboxUnavailable with the command that fixes it."""
-    provider = Bubblewrap(folder)
+    provider = Bubblewrap(folder, egress)
     provider.check()
     return provider

@@ -1,6 +1,7 @@
 """One bubblewrap sandbox: what stays of it between commands, and a process tree for each command."""
 
 import asyncio
+import contextlib
 import errno
 import os
 import time
@@ -13,6 +14,7 @@ from contracts.errors import BadInput, SandboxFailed
 from contracts.policy import SandboxPolicy
 from sandboxes import arguments, beneath, cgroups, checkpoints, limits, process, reaper, seccomp
 from sandboxes import search as searching
+from sandboxes.egress import Broker
 from sandboxes.protocol import Diff, Found, Result, Store
 
 KILLED = -9
@@ -32,6 +34,7 @@ class BubblewrapSandbox:
         hierarchies: cgroups.Hierarchies | None,
         work: Path,
         user: process.User | None,
+        broker: Broker | None = None,
     ) -> None:
         self.id = box.name
         self.policy = policy
@@ -47,6 +50,7 @@ class BubblewrapSandbox:
         self.place = work
         self._work = os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._tracker = checkpoints.Tracker()
+        self._broker = broker
         self._ending = False
         self._running: set[process.Started] = set()
 
@@ -94,11 +98,14 @@ class BubblewrapSandbox:
         """The exit code, or KILLED when the time was up. However it ends, nothing inside is left."""
         feeding = asyncio.create_task(started.feed(stdin or b""))
         self._running.add(started)
+        opened = contextlib.AsyncExitStack()
         try:
             async with asyncio.timeout(seconds):
                 await started.wait_until_ready()
                 self._check_alive()
                 self._limit(started)
+                if self._broker:
+                    await opened.enter_async_context(self._broker.reachable_from(started.init_pid))
                 started.go()
                 code = await self._pump(started, output)
             self._check_alive()
@@ -107,12 +114,15 @@ class BubblewrapSandbox:
         except TimeoutError:
             return KILLED
         finally:
-            await process.surely(self._end(started, feeding))
+            await process.surely(self._end(started, feeding, opened))
 
-    async def _end(self, started: process.Started, feeding: asyncio.Task[None]) -> None:
+    async def _end(
+        self, started: process.Started, feeding: asyncio.Task[None], opened: contextlib.AsyncExitStack
+    ) -> None:
         feeding.cancel()
         await asyncio.wait([feeding])
         await started.kill()
+        await opened.aclose()
         self._running.discard(started)
         started.close()
 
@@ -183,6 +193,8 @@ class BubblewrapSandbox:
         os.close(lock)
         # The last user of a disk waits while the kernel takes it apart; nobody else has to.
         asyncio.get_running_loop().run_in_executor(None, os.close, self._work)
+        if self._broker:
+            await self._broker.close()
 
     def _check_alive(self) -> None:
         if self._ending:
