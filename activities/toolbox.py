@@ -1,11 +1,13 @@
 """What activities are given when the worker starts: nothing is reached through globals."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from activities.models import Models
 from contracts.base import Contract
 from ledger import ArtifactStore, Ledger
+from sandboxes.egress import Credential
 from sandboxes.protocol import SandboxProvider
 
 
@@ -28,3 +30,5 @@ class Toolbox:
     models: Models | None
     identity: Identity
     state: Path
+    # Which credential, by name, goes to which git host and port: to read with here, to write with there.
+    git_credentials: Mapping[tuple[str, int], Credential] = field(default_factory=dict)

@@ -67,7 +67,8 @@ class ChangelogGathering:
             return source.local(repository)
         url = source.checked_url(repository)
         folder = self._toolbox.state / "mirrors"
-        return await mirror.fetch(url, folder, self._toolbox.sandboxes, policy, _owner(), told)
+        credentials = self._toolbox.git_credentials
+        return await mirror.fetch(url, folder, self._toolbox.sandboxes, policy, _owner(), told, credentials)
 
     def _signed(self, repository: str) -> str:
         """The commit at which the last signed changelog of this repository ended."""

@@ -1,6 +1,6 @@
 """A remote repository, kept as a bare mirror on this host.
 
-Git fetches it inside a sandbox that has the network and can write to this one folder only.
+Git fetches it inside a sandbox that can reach the URL's host and write to this one folder only.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from activities.changelog.git import ENVIRONMENT, SAFE_CONFIG, failed
 from activities.changelog.source import Source
+from activities.git_remote import Credentials, reaching, refused
 from activities.progress import Progress
 from contracts.errors import TookTooLong
 from contracts.policy import SandboxPolicy
@@ -38,17 +39,21 @@ FETCH_CONFIG = (
 
 
 async def fetch(
-    url: str, folder: Path, provider: SandboxProvider, policy: SandboxPolicy, owner: str, told: Progress
+    url: str,
+    folder: Path,
+    provider: SandboxProvider,
+    policy: SandboxPolicy,
+    owner: str,
+    told: Progress,
+    credentials: Credentials | None = None,
 ) -> Source:
     """Bring the mirror of a URL up to date, or make it. One process at a time works on one mirror."""
-    mirror = folder / _name(url)
+    policy, mirror = reaching(url, policy, credentials or {}), folder / _name(url)
     mirror.mkdir(parents=True, exist_ok=True)
     told.says = f"fetching {url}"
     async with _alone(mirror):
         mounts = [Mount(mirror, TARGET, writable=True)]
-        async with await provider.create(
-            policy.model_copy(update={"network": "open"}), owner=owner, mounts=mounts
-        ) as sandbox:
+        async with await provider.create(policy, owner=owner, mounts=mounts) as sandbox:
             await sandbox.write("gitconfig", FETCH_CONFIG)
             await _update(sandbox, url)
     return Source(url, mirror)
@@ -100,5 +105,5 @@ async def _run(sandbox: Sandbox, url: str, *args: str) -> Result:
     if result.timed_out:
         raise TookTooLong(f"Fetching {url!r} took too long.", subject=url, way_out="Try later, or clone it.")
     if result.exit_code != 0:
-        raise failed(result, url)
+        raise refused(result.stderr, url) or failed(result, url)
     return result

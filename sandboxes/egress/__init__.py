@@ -5,8 +5,8 @@ from functools import cached_property
 
 from contracts.errors import SandboxUnavailable
 from contracts.policy import SandboxPolicy
-from sandboxes.egress import upstream
-from sandboxes.egress.addresses import Resolve, resolve
+from sandboxes.egress import addresses, upstream
+from sandboxes.egress.addresses import Resolve
 from sandboxes.egress.broker import Broker
 from sandboxes.egress.budget import Budget
 from sandboxes.egress.listen import Entrance
@@ -19,10 +19,10 @@ __all__ = ["Broker", "Credential", "Egress", "Operator", "Request", "required"]
 class Egress:
     """What brokers of one worker share. `on_request` is told of each request and returns when that is kept."""
 
-    def __init__(self, on_request: OnRequest, operator: Operator | None = None, *, ask: Resolve = resolve) -> None:
+    def __init__(self, on_request: OnRequest, operator: Operator | None = None, *, ask: Resolve | None = None) -> None:
         self.operator = operator or Operator()
         self._on_request = on_request
-        self._ask = ask
+        self._ask = ask or addresses.resolve
         self._entrance = Entrance()
 
     @cached_property

@@ -35,6 +35,7 @@ def has_tunnel(policy: SandboxPolicy) -> bool:
 def _git(plain: list[str]) -> dict[str, str]:
     """Settings that come before all files, and hold where the files aren't read."""
     settings = [(f"url.http://{place}/.insteadOf", f"https://{place}/") for place in plain]
+    settings += [(f"url.http://{each}/.insteadOf", f"https://{each}:443/") for each in plain if ":" not in each]
     settings += [("protocol.http.allow", "always")] if plain else []
     return {"GIT_CONFIG_COUNT": str(len(settings)), **dict(_numbered(settings))}
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+from pathlib import Path
 
 import pytest
 
@@ -17,10 +18,9 @@ async def test_the_budget_is_for_the_sandboxs_life_and_both_directions(provider:
     async with world.box(provider, world.entry(methods=("GET", "POST")), egress_bytes=100_000) as box:
         assert (await curl(box, world.url()))[0] == 200
         assert (await curl(box, world.url(), "-d", "y" * 30_000))[0] == 200
-        result = await box.exec(["curl", "-sS", world.url()])
-        assert result.exit_code != 0
-        status, body = await curl(box, world.url())
-        assert status == 403
+        for _ in range(2):
+            status, body = await curl(box, world.url())
+            assert status == 403
         assert "has used up its 100,000 bytes" in body
         assert "Raise `egress_bytes`" in body
     over = world.over()
@@ -145,14 +145,14 @@ async def test_a_command_that_ends_takes_its_requests_along(provider: Bubblewrap
 
 async def test_cancelling_leaves_nothing(provider: Bubblewrap, world: World) -> None:
     world.host.act = lambda seen: Answer(delay=30)
-    before, files = set(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))
+    before, files = set(asyncio.all_tasks()), len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(1.5), world.box(provider, world.entry()) as box:
             await box.exec(["curl", "-sS", world.url()])
     await asyncio.sleep(0.1)
     left = [task for task in asyncio.all_tasks() - before if "serve" not in repr(task)]
     assert left == []
-    assert len(os.listdir("/proc/self/fd")) <= files + 2, "but for the test's own host"
+    assert len(list(Path("/proc/self/fd").iterdir())) <= files + 2, "but for the test's own host"
     assert world.over()[0].reason in ("The sandbox's command ended.", "The sandbox ended the connection.")
 
 

@@ -201,10 +201,10 @@ async def test_a_credential_has_to_be_the_operators_and_there(
     provider: Bubblewrap, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", SECRET)
-    with pytest.raises(BadInput, match="ANTHROPIC_API_KEY may not go to api.test"):
+    with pytest.raises(BadInput, match=r"ANTHROPIC_API_KEY may not go to api\.test"):
         async with world.box(provider, world.entry(credential="ANTHROPIC_API_KEY")):
             raise AssertionError
-    with pytest.raises(BadInput, match="may not go to other.test"):
+    with pytest.raises(BadInput, match=r"may not go to other\.test"):
         async with world.box(provider, world.entry("other.test", credential=VARIABLE)):
             raise AssertionError
     monkeypatch.delenv(VARIABLE)

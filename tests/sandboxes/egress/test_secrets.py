@@ -2,12 +2,13 @@
 
 import base64
 import os
+from pathlib import Path
 
 import pytest
 
 from sandboxes import Bubblewrap
 from sandboxes.egress import bodies, headers, plain
-from tests.sandboxes.egress.world import PYTHON, SECRET, VARIABLE, Answer, World, curl, raw, said
+from tests.sandboxes.egress.world import PYTHON, SECRET, VARIABLE, Answer, World, curl, raw, said, serving
 
 SEARCH = """
 import os, sys
@@ -105,8 +106,6 @@ async def test_errors_do_not_tell_it(provider: Bubblewrap, world: World) -> None
         writer.write(b"nonsense\r\n\r\n")  # type: ignore[attr-defined]
         writer.close()  # type: ignore[attr-defined]
 
-    from tests.sandboxes.egress.world import serving
-
     async with serving(nonsense, world.pem) as port:
         world.host.port = port
         async with world.box(provider, world.entry(credential=VARIABLE)) as box:
@@ -141,17 +140,14 @@ async def test_the_helper_has_no_environment(provider: Bubblewrap, world: World)
     """The process that enters the sandbox's namespaces could be looked at from there if it had anything."""
     async with world.box(provider, world.entry(credential=VARIABLE)) as box:
         await curl(box, world.url())
-        children = [int(each) for each in os.listdir("/proc") if each.isdigit() and _is_helper(int(each))]
-        assert children
-        for pid in children:
-            with open(f"/proc/{pid}/environ", "rb") as file:
-                assert file.read() == b""
+        helpers = [each for each in Path("/proc").glob("[0-9]*") if _is_helper(each)]
+        assert helpers
+        assert [each.joinpath("environ").read_bytes() for each in helpers] == [b""] * len(helpers)
 
 
-def _is_helper(pid: int) -> bool:
+def _is_helper(process: Path) -> bool:
     try:
-        with open(f"/proc/{pid}/cmdline", "rb") as line, open(f"/proc/{pid}/stat") as stat:
-            parent = int(stat.read().rpartition(")")[2].split()[1])
-            return b"egress/enter.py" in line.read() and parent == os.getpid()
+        parent = int(process.joinpath("stat").read_text().rpartition(")")[2].split()[1])
+        return b"egress/enter.py" in process.joinpath("cmdline").read_bytes() and parent == os.getpid()
     except OSError:
         return False

@@ -6,6 +6,7 @@ from sandboxes import Bubblewrap
 from tests.sandboxes.egress.world import World, curl, raw
 
 INNER = b"GET /smuggled HTTP/1.1\r\nHost: api.test:PORT\r\n\r\n"
+TUNNEL = b"CONNECT tunnel.test:PORT HTTP/1.1\r\nHost: tunnel.test:PORT\r\n"
 HEAD = b"POST http://api.test:PORT/outer HTTP/1.1\r\nHost: api.test:PORT\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 
@@ -33,7 +34,7 @@ REFUSED: dict[str, bytes] = {
     "a fragment": b"GET http://api.test:PORT/a#/b HTTP/1.1\r\nHost: api.test:PORT\r\n\r\n",
     "another scheme": b"GET ftp://api.test:PORT/ HTTP/1.1\r\nHost: api.test:PORT\r\n\r\n",
     "a backslash for the host": b"GET http://api.test:PORT\\@other.test/ HTTP/1.1\r\nHost: api.test:PORT\r\n\r\n",
-    "CONNECT with a body": b"CONNECT tunnel.test:PORT HTTP/1.1\r\nHost: tunnel.test:PORT\r\nContent-Length: 5\r\n\r\nhello",
+    "CONNECT with a body": TUNNEL + b"Content-Length: 5\r\n\r\nhello",
     "CONNECT with chunks": b"CONNECT tunnel.test:PORT HTTP/1.1\r\nHost: tunnel.test:PORT\r\n"
     + CHUNKED
     + b"\r\n0\r\n\r\n",
