@@ -54,9 +54,9 @@ class World:
         return [str(ipaddress.ip_address(each)) for each in found]
 
     def egress(self) -> Egress:
-        place = ("api.test", self.port)
         own = {(name, self.port) for name in NAMES}
-        operator = Operator(frozenset(own | self.private), self.ca, frozenset({(place, VARIABLE)}))
+        credentials = {((name, self.port), VARIABLE) for name in ("api.test", "git.test")}
+        operator = Operator(frozenset(own | self.private), self.ca, frozenset(credentials))
         return Egress(self.tell, operator, ask=self.ask)
 
     @asynccontextmanager
