@@ -141,7 +141,7 @@ class Broker:
         at_work.entry = entry
         if entry.tunnel:
             return await tunnel(client, entry, self._upstream)
-        await forward(client, request, at_work.asked, entry, self._secrets[entry], self._plain, self._upstream)
+        await forward(client, request, at_work.asked, entry, self._secrets.get(entry, ""), self._plain, self._upstream)
 
     async def _heard(self, client: Client, at_work: Open, entry: Allow) -> None:
         """What could change something out there is in the ledger before it leaves. Raises Denied where that can't be
