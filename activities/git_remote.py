@@ -4,10 +4,11 @@
 has neither. `ssh://` and `git://` are no HTTP: they have the open network.
 """
 
+import re
 from collections.abc import Mapping
 from urllib.parse import SplitResult
 
-from contracts.errors import AccessRefused, BadInput
+from contracts.errors import AccessRefused, BadInput, CountersignError, SandboxFailed
 from contracts.policy import Allow, SandboxPolicy
 from contracts.urls import split
 from sandboxes.egress import Credential
@@ -59,11 +60,15 @@ def _paths(path: str, *, push: bool) -> list[str]:
     return [f"{plain}{ending}/{service}" for ending in ("", ".git") for service in services]
 
 
-def refused(stderr: bytes, url: str, *, push: bool = False) -> AccessRefused | None:
-    """What the broker said to git, or that the host wants a credential: the setting that helps. None: neither."""
+def refused(stderr: bytes, url: str, *, push: bool = False) -> CountersignError | None:
+    """What the broker said to git, or that the host wants a credential: the setting that helps. None: neither.
+
+    A host that doesn't answer is SandboxFailed, which is tried again.
+    """
     lines = stderr.decode(errors="replace").splitlines()
     if told := heard(lines):
-        return AccessRefused(f"{url!r} can't be reached: {told}", subject=url)
+        away = any(re.search(r"returned error: 50[0-9]|response 50[0-9]", line) for line in lines)
+        return (SandboxFailed if away else AccessRefused)(f"{url!r} can't be reached: {told}", subject=url)
     parts = split(url)
     asks = ("could not read Username", "Authentication failed", "HTTP 401", "terminal prompts disabled")
     if parts is None or parts.scheme.lower() != "https" or not any(each in line for each in asks for line in lines):

@@ -1,5 +1,6 @@
 """Private repositories over https: fetched and pushed to through the broker, with a token that git never sees."""
 
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from activities.changelog.gather import ChangelogGathering
 from activities.git_remote import reaching
 from contracts.changelog import GatherRequest
-from contracts.errors import AccessRefused, BadInput, CountersignError
+from contracts.errors import AccessRefused, BadInput, CountersignError, SandboxFailed
 from contracts.policy import SandboxPolicy
 from sandboxes.egress import Credential, addresses
 from tests.activities.effect_world import TEXT, World, branches
@@ -113,6 +114,21 @@ async def test_a_host_inside_is_the_operators_to_open(hosted: Hosted) -> None:
     hosted.host.add("private.git", hosted.world.repository())
     with pytest.raises(AccessRefused, match=r"isn't public.*COUNTERSIGN_EGRESS_PRIVATE"):
         await hosted.gather(hosted.host.url("private.git"), egress_private="")
+
+
+async def test_a_host_that_does_not_answer_is_tried_again(hosted: Hosted) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        with pytest.raises(SandboxFailed, match="can't be connected to"):
+            await hosted.gather(f"https://git.test:{port}/x.git", egress_private=f"git.test:{port}")
+    main = hosted.world.repository()
+    bare = hosted.host.add("private.git", main)
+    effects = hosted.worker("effects", egress_private=f"git.test:{port}")
+    effect = effects.effect(f"https://git.test:{port}/x.git", base=git(main, "rev-parse", "HEAD"))
+    request = effects.request(effect, panels=(effects.panel(effects.effect(f"file://{bare}")),))
+    with pytest.raises(SandboxFailed, match="can't be connected to"):
+        await effects.carry_out(request)
 
 
 async def test_a_signed_commit_is_pushed(hosted: Hosted) -> None:
