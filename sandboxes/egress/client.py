@@ -77,8 +77,10 @@ class Client:
         """Whether something came after the request's head without waiting for an answer."""
         return bool(self._http.trailing_data[0])
 
-    async def head(self, status: int, reason: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-        await self._send(h11.Response(status_code=status, headers=headers, reason=reason))
+    async def answer(self, status: int, reason: bytes, headers: list[tuple[bytes, bytes]], data: bytes = b"") -> None:
+        """The head and the first of the body, at once: a write costs more than all else of a small answer."""
+        events: list[h11.Event] = [h11.Data(data=data)] if data else []
+        await self._send(h11.Response(status_code=status, headers=headers, reason=reason), *events)
         self.answered = status
 
     async def data(self, data: bytes) -> None:
@@ -93,8 +95,7 @@ class Client:
             return
         text = denied.text.encode(errors="replace")
         headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(text))]
-        await self.head(denied.status, _phrase(denied), [*headers, (b"connection", b"close")])
-        await self.data(text)
+        await self.answer(denied.status, _phrase(denied), [*headers, (b"connection", b"close")], text)
         await self.end()
         await self._linger()
 
@@ -115,9 +116,9 @@ class Client:
         self._http.start_next_cycle()
         return True
 
-    async def _send(self, event: h11.Event) -> None:
+    async def _send(self, *events: h11.Event) -> None:
         try:
-            data = self._http.send(event)
+            data = b"".join(self._http.send(event) or b"" for event in events)
             if data:
                 self.writer.write(data)
                 async with asyncio.timeout(BODY_SECONDS):

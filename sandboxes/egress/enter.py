@@ -18,6 +18,7 @@ CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 NS_GET_USERNS = 0xB701
 IP_FREEBIND = 15  # loopback may not be up yet
 BACKLOG = 128
+LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def serve(orders: socket.socket) -> None:
@@ -61,7 +62,7 @@ def enter(network: int) -> None:
 
 
 def setns(descriptor: int, kind: int) -> None:
-    if ctypes.CDLL(None, use_errno=True).setns(descriptor, kind) != 0:
+    if LIBC.setns(descriptor, kind) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
 

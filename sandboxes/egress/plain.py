@@ -71,14 +71,21 @@ async def _pass_on(
     empty = asked.method == "HEAD" or answer.status in BODYLESS
     if filter is not None and not empty:
         sent = [(key, value) for key, value in sent if key != b"content-length"]  # it may come out longer
-    await client.head(answer.status, answer.extensions.get("reason_phrase", b""), sent)
+    body = _filtered(answer, filter, empty=empty)
+    first = await anext(body, b"")  # a host that breaks off before it leaves room for words of our own
+    await client.answer(answer.status, answer.extensions.get("reason_phrase", b""), sent, first)
+    async for data in body:
+        await client.data(data)
+    await client.end()
+
+
+async def _filtered(answer: httpcore2.Response, filter: Filter | None, *, empty: bool) -> AsyncIterator[bytes]:
     async for chunk in answer.aiter_stream():
         data = filter.feed(chunk) if filter else chunk
         if data and not empty:
-            await client.data(data)
+            yield data
     if filter and not empty and (rest := filter.end()):
-        await client.data(rest)
-    await client.end()
+        yield rest
 
 
 def _links(request: h11.Request, answer: httpcore2.Response, plain: list[str]) -> Mapping[bytes, bytes | None]:

@@ -20,7 +20,7 @@ async def tunnel(client: Client, entry: Allow, upstream: Upstream) -> None:
         raise words.malformed("it sends before the tunnel is there")
     stream = await upstream.connect(entry.host, entry.port)
     try:
-        await client.head(200, b"Connection established", [])
+        await client.answer(200, b"Connection established", [])
         await _both_ways(client, stream)
     except TimeoutError:
         raise words.upstream(entry.host, "and the sandbox have nothing more to say", status=504) from None

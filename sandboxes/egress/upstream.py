@@ -92,6 +92,8 @@ class Stream(httpcore2.AsyncNetworkStream):
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        if not buffer:
+            return
         self._budget.sending(len(buffer))
         try:
             async with asyncio.timeout(timeout):
