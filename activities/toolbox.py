@@ -1,12 +1,14 @@
 """What activities are given when the worker starts: nothing is reached through globals."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from activities.models import Models
 from activities.repositories import Repositories
 from contracts.base import Contract
 from ledger import ArtifactStore, Ledger
+from sandboxes.egress import Credential
 from sandboxes.protocol import SandboxProvider
 
 
@@ -30,7 +32,10 @@ class Toolbox:
     identity: Identity
     state: Path
 
+    # Which credential, by name, goes to which git host and port: to read with here, to write with there.
+    git_credentials: Mapping[tuple[str, int], Credential] = field(default_factory=dict)
+
     @property
     def repositories(self) -> Repositories:
         """Repositories of this host, for a sandbox to read."""
-        return Repositories(self.state / "mirrors", self.sandboxes)
+        return Repositories(self.state / "mirrors", self.sandboxes, self.git_credentials)

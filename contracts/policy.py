@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from contracts.base import Contract
 
@@ -37,21 +37,39 @@ class Schedule(Contract):
     overlap: Literal["skip", "buffer_one", "allow_all"] = "skip"
 
 
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
 class Allow(Contract):
     """One host that a sandbox may reach, by the worker's broker only (docs/egress.md). Hosts are exact names.
 
-    Plain requests go through the broker, which sees method and path, and may put in a credential: `credential` is
-    the *name* of a variable of the worker's, and its value never enters the sandbox. A `tunnel` is TLS from end to
-    end, so the broker sees the host and the bytes only: no method is checked, and nothing is put in.
+    Plain requests go to the broker, which sees method and path, speaks TLS itself, and may put in a credential:
+    `credential` is the *name* of a variable of the worker's, and its value never enters the sandbox. A `tunnel` is
+    TLS from end to end, so the broker sees the host and the bytes only: nothing is checked inside, nothing put in.
     """
 
-    host: str = Field(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z]([a-z0-9-]*[a-z0-9])?$")
+    host: str = Field(max_length=253, pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z]([a-z0-9-]*[a-z0-9])?$")
     port: int = Field(default=443, ge=1, le=65535)
-    methods: tuple[Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"], ...] = ("GET", "HEAD")
+    scheme: Literal["https", "http"] = Field(default="https", description="what the broker speaks to the host")
+    methods: tuple[Method, ...] = ("GET", "HEAD")
+    paths: tuple[str, ...] = Field(default=("/",), description="exact, or with a slash at the end all that is below")
     tunnel: bool = False
     credential: str = Field(default="", description="name of the worker's variable that holds the secret")
-    header: str = Field(default="Authorization", description="where the credential goes")
+    header: str = Field(default="Authorization", pattern=r"^[A-Za-z0-9-]+$", description="where the secret goes")
     template: str = Field(default="Bearer {}", description="what the header says, with the secret for {}")
+    user: str = Field(default="", description="HTTP Basic with this user and the secret, in place of `template`")
+
+    @model_validator(mode="after")
+    def can_be_held(self) -> Self:
+        if self.credential and (self.tunnel or self.scheme == "http"):
+            raise ValueError("a credential can be put into plain requests over TLS only: no tunnel, no http")
+        if self.credential and not self.user and self.template.count("{}") != 1:
+            raise ValueError("the template needs one {} for the secret")
+        if any(not path.startswith("/") for path in self.paths):
+            raise ValueError("paths begin with a slash")
+        if self.tunnel and self.paths != ("/",):
+            raise ValueError("the paths inside a tunnel can't be seen")
+        return self
 
 
 class SandboxPolicy(Contract):
@@ -80,6 +98,15 @@ class SandboxPolicy(Contract):
         description="what must hold, or there is no sandbox: limits for the sum of all processes and files; syscalls: "
         "calls that nobody needs (namespaces, ptrace, keys, setuid files) are refused inside",
     )
+
+    @model_validator(mode="after")
+    def one_way_to_each_host(self) -> Self:
+        if self.allow and self.network != "allow":
+            raise ValueError(f'`allow` has no meaning with network="{self.network}"')
+        ways = [(entry.host, entry.port, entry.tunnel) for entry in self.allow]
+        if len(set(ways)) < len(ways):
+            raise ValueError("a host and port may be listed once, and once more as a tunnel")
+        return self
 
 
 class Policy(Contract):

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from contracts.errors import BadInput
 from contracts.policy import SandboxPolicy
+from sandboxes.egress import inside
 from sandboxes.etc import MOUNT_POINTS, UID
 from sandboxes.protocol import Mount
 
@@ -36,7 +37,8 @@ def options(policy: SandboxPolicy, *, work: Path, etc: Path, mounts: Sequence[Mo
         *_namespaces(policy),
         *_system(),
         *("--ro-bind", str(etc), "/etc"),
-        *(_network_files() if policy.network == "open" else ()),
+        *(_resolver() if policy.network == "open" else ()),
+        *(_certificates() if policy.network == "open" or inside.has_tunnel(policy) else ()),
         *(("--size", str(policy.memory_bytes)) if tmpfs_size else ()),
         *("--tmpfs", "/tmp", "--dev", "/dev"),  # noqa: S108
         *_proc(),
@@ -47,7 +49,7 @@ def options(policy: SandboxPolicy, *, work: Path, etc: Path, mounts: Sequence[Mo
 
 def for_command(policy: SandboxPolicy, *, cwd: str, env: Mapping[str, str]) -> list[str]:
     """What differs from one command to the next."""
-    merged = ENVIRONMENT | policy.environment | named(policy) | dict(env)
+    merged = ENVIRONMENT | inside.environment(policy) | policy.environment | named(policy) | dict(env)
     return [*("--chdir", cwd), *(part for name, value in merged.items() for part in ("--setenv", name, value))]
 
 
@@ -64,7 +66,7 @@ def named(policy: SandboxPolicy) -> dict[str, str]:
 
 
 def _namespaces(policy: SandboxPolicy) -> list[str]:
-    unshared = ["user", "ipc", "pid", "uts", "cgroup-try", *(["net"] if policy.network == "none" else [])]
+    unshared = ["user", "ipc", "pid", "uts", "cgroup-try", *([] if policy.network == "open" else ["net"])]
     return [
         *(f"--unshare-{name}" for name in unshared),
         *("--uid", str(UID), "--gid", str(UID), "--hostname", "sandbox"),
@@ -97,9 +99,18 @@ def _proc() -> Iterator[str]:
             yield from ("--tmpfs", str(path)) if path.is_dir() else ("--ro-bind", "/dev/null", str(path))
 
 
-def _network_files() -> Iterator[str]:
-    """Name resolution and the certificates of public authorities. Private keys in /etc/ssl stay outside."""
-    for path in [Path("/etc/resolv.conf"), *(Path("/etc", name) for name in MOUNT_POINTS)]:
+def _resolver() -> Iterator[str]:
+    """Name resolution as the host has it."""
+    return _as_they_are(Path("/etc/resolv.conf"))
+
+
+def _certificates() -> Iterator[str]:
+    """The certificates of public authorities. Private keys in /etc/ssl stay outside."""
+    return _as_they_are(*(Path("/etc", name) for name in MOUNT_POINTS))
+
+
+def _as_they_are(*paths: Path) -> Iterator[str]:
+    for path in paths:
         if path.exists():
             yield from ("--ro-bind", str(path.resolve()), str(path))
 

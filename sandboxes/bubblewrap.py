@@ -16,6 +16,7 @@ from contracts.errors import BadInput, CountersignError, SandboxUnavailable
 from contracts.policy import SandboxPolicy
 from sandboxes import arguments, cgroups, disks, etc, limits, process, reaper, room, seccomp, trees
 from sandboxes import probe as probing
+from sandboxes.egress import Egress, required
 from sandboxes.machine import BubblewrapSandbox
 from sandboxes.protocol import Mount, Tree
 from sandboxes.trees import overlay
@@ -50,9 +51,10 @@ class Bubblewrap:
 
     name = "bubblewrap"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, egress: Egress | None = None) -> None:
         self.folder = folder.absolute()
         self._trees = trees.Trees(self.folder)
+        self._egress = egress
         self._host: Host | None = None
 
     async def create(
@@ -110,10 +112,12 @@ class Bubblewrap:
         with room.disk_errors(self.folder):
             box, lock = reaper.make(self.folder, owner)
         try:
-            return self._furnish(box, lock, policy, host, mounts, arrival)
-        except OSError as error:
+            return self._furnish(box, lock, policy, host, mounts, owner, arrival)
+        except (OSError, CountersignError) as error:
             reaper.remove(box, host.hierarchies)
             os.close(lock)
+            if isinstance(error, CountersignError):
+                raise
             raise room.full(self.folder, error) or SandboxUnavailable(
                 f"The policy's limits can't be held on this host: {error}.", subject=owner
             ) from error
@@ -125,6 +129,7 @@ class Bubblewrap:
         policy: SandboxPolicy,
         host: Host,
         mounts: tuple[Mount, ...],
+        owner: str,
         arrival: trees.Arrival | None,
     ) -> BubblewrapSandbox:
         user, home, files = room.user(mounts, arrival.tree if arrival else None), box, self.folder / "etc"
@@ -136,6 +141,9 @@ class Bubblewrap:
             group = host.hierarchies.at(box.name)
             reaper.note_cgroup(box, group)
             group.make(policy)
+        broker = None
+        if policy.network == "allow":
+            broker = required(self._egress).broker(policy, sandbox=box.name, owner=owner)
         work = reaper.make_work(home, box.name, user, host.disks, policy.disk_bytes)
         layers = arrival.enter(work) if arrival else None
         if user:
@@ -151,6 +159,7 @@ class Bubblewrap:
             user=user,
             arrival=arrival,
             layers=layers,
+            broker=broker,
         )
 
     def _reachable(self, mounts: tuple[Mount, ...], home: Path) -> tuple[Mount, ...]:

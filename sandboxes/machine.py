@@ -1,6 +1,7 @@
 """One bubblewrap sandbox: what stays of it between commands, and a process tree for each command."""
 
 import asyncio
+import contextlib
 import errno
 import os
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from contracts.errors import BadInput, SandboxFailed
 from contracts.policy import SandboxPolicy
 from sandboxes import arguments, cgroups, limits, process, reaper, seccomp
+from sandboxes.egress import Broker
 from sandboxes.local import KILLED, LocalSandbox
 from sandboxes.trees.arrival import Arrival
 from sandboxes.trees.overlay import Layers
@@ -30,6 +32,7 @@ class BubblewrapSandbox(LocalSandbox):
         user: process.User | None,
         arrival: Arrival | None = None,
         layers: Layers | None = None,
+        broker: Broker | None = None,
     ) -> None:
         super().__init__(box.name, policy, work)
         self._box = box
@@ -43,6 +46,7 @@ class BubblewrapSandbox(LocalSandbox):
         self._seccomp = seccomp.compiled(host_network=policy.network == "open")
         self._arrival = arrival
         self._layers = self._tracker.layers = layers
+        self._broker = broker
         self._running: set[process.Started] = set()
 
     def _start(self, argv: Sequence[str], *, cwd: str, env: Mapping[str, str], stdin: bool) -> process.Started:
@@ -67,11 +71,14 @@ class BubblewrapSandbox(LocalSandbox):
         started = self._start(argv, cwd=cwd, env=env, stdin=stdin is not None)
         feeding = asyncio.create_task(started.feed(stdin or b""))
         self._running.add(started)
+        opened = contextlib.AsyncExitStack()
         try:
             async with asyncio.timeout(seconds):
                 await started.wait_until_ready()
                 self._check_alive()
                 self._limit(started)
+                if self._broker:
+                    await opened.enter_async_context(self._broker.reachable_from(started.init_pid))
                 started.go()
                 code = await self._pump(started, output)
             self._check_alive()
@@ -80,12 +87,15 @@ class BubblewrapSandbox(LocalSandbox):
         except TimeoutError:
             return KILLED
         finally:
-            await process.surely(self._end(started, feeding))
+            await process.surely(self._end(started, feeding, opened))
 
-    async def _end(self, started: process.Started, feeding: asyncio.Task[None]) -> None:
+    async def _end(
+        self, started: process.Started, feeding: asyncio.Task[None], opened: contextlib.AsyncExitStack
+    ) -> None:
         feeding.cancel()
         await asyncio.wait([feeding])
         await started.kill()
+        await opened.aclose()
         self._running.discard(started)
         started.close()
 
@@ -120,6 +130,8 @@ class BubblewrapSandbox(LocalSandbox):
         os.close(self._lock)
         # The last user of a disk waits while the kernel takes it apart; nobody else has to.
         asyncio.get_running_loop().run_in_executor(None, self._let_go)
+        if self._broker:
+            await self._broker.close()
 
     def _let_go(self) -> None:
         if self._layers:

@@ -13,6 +13,7 @@ from contracts.policy import SandboxPolicy
 from sandboxes.bubblewrap import Bubblewrap
 from sandboxes.docker import Docker, Gvisor
 from sandboxes.docker.provider import TRIAL
+from sandboxes.egress import Egress
 from sandboxes.probe import Finding
 from sandboxes.protocol import Mount, Sandbox, Tree
 
@@ -28,10 +29,10 @@ class Providers:
 
     name = "any"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, egress: Egress | None = None) -> None:
         self.folder = folder
         self.local: dict[str, Bubblewrap | Docker] = {
-            "bubblewrap": Bubblewrap(folder),
+            "bubblewrap": Bubblewrap(folder, egress),
             "docker": Docker(folder / "docker"),
             "gvisor": Gvisor(folder / "gvisor"),
         }
@@ -98,12 +99,13 @@ class Providers:
         return await probe()
 
 
-def choose(folder: Path) -> Providers:
+def choose(folder: Path, egress: Egress | None = None) -> Providers:
     """The providers of this host, one of them tried out, and what a killed worker left of all of them removed.
 
+    `egress`: by which sandboxes reach the hosts that a policy lists. Without it, a policy that lists some is refused.
     Raises SandboxUnavailable with the commands that fix it.
     """
-    chosen = Providers(folder)
+    chosen = Providers(folder, egress)
     chosen.check()
     with contextlib.suppress(CountersignError):  # an engine that doesn't answer: `check` of that one will tell
         chosen.reap()

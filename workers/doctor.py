@@ -185,6 +185,26 @@ async def database(settings: Settings) -> list[Finding]:
     return [Finding("database", "ok", shown)]
 
 
+async def egress(settings: Settings) -> list[Finding]:
+    """Whether the brokers' settings can be read, and the variables that they name are set. No value is looked at."""
+    from workers.egress import credential_names, operator
+
+    try:
+        names = sorted({*credential_names(settings, "agents"), *credential_names(settings, "effects")})
+        private = len(operator(settings, "agents").private)
+    except CountersignError as error:
+        return [Finding("egress", "missing", error.what, error.way_out)]
+    authorities = settings.egress_authorities
+    if authorities and not Path(authorities).is_file():
+        says = f"COUNTERSIGN_EGRESS_AUTHORITIES: {authorities} is no file"
+        return [Finding("egress", "missing", says, "point it at a PEM file, or leave it out")]
+    if unset := [name for name in names if not os.environ.get(name)]:
+        fix = " ".join(f"{name}=…" for name in unset)
+        return [Finding("egress", "missing", f"a setting names {', '.join(unset)}, and none is set here", fix)]
+    says = f"credentials by name: {', '.join(names) or 'none'}; private hosts opened: {private}"
+    return [Finding("egress", "ok", says)]
+
+
 async def models(_: Settings) -> list[Finding]:
     """Whether a key is there. Its value is not looked at, and never shown."""
     there = [name for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY") if os.environ.get(name)]
@@ -232,6 +252,7 @@ CHECKS: tuple[Check, ...] = (
     database,
     person,
     models,
+    egress,
     ssh_keygen,
     chromium,
 )

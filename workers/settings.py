@@ -54,6 +54,17 @@ class Settings(BaseSettings):
     author_email: str = "countersign@localhost"
     committer_name: str = "Countersign"
     committer_email: str = "countersign@localhost"
+    egress_private: str = Field(
+        default="", description="host:port,… on private addresses that sandboxes may reach if their policy lists them"
+    )
+    egress_authorities: str = Field(default="", description="PEM file of more certificate authorities")
+    egress_credentials: str = Field(
+        default="", description="host:port=NAME,…: the variables that agents' sandboxes may have sent to which hosts"
+    )
+    git_read_credentials: str = Field(default="", description="host=user:NAME,…: to fetch with, for the agents' worker")
+    git_write_credentials: str = Field(
+        default="", description="host=user:NAME,…: to push with, for the effects' worker"
+    )
     workflows: str = Field(default="", description="folder with workflows/ and activities/ of your own")
     demo: bool = Field(default=False, description="the state folder is a demo's: its key signs nothing else")
 

@@ -20,7 +20,7 @@ from activities.toolbox import Identity, Toolbox
 from contracts.steps import AGENTS, EFFECTS
 from ledger import FolderArtifacts, Ledger
 from sandboxes import Providers, choose
-from workers import discovery
+from workers import discovery, egress
 from workers.client import connect
 from workers.heartbeats import HeartbeatInterceptor
 from workers.installation import open_ledger
@@ -36,11 +36,12 @@ PASSED_THROUGH = ("contracts", "pydantic", "pydantic_core", "annotated_types", "
 
 
 def toolbox(settings: Settings, ledger: Ledger, *, models: bool) -> Toolbox:
-    """What activities of this process are given. The effects' process is given no model."""
+    """What activities of this process are given. The effects' process is given no model, and alone what writes."""
+    kind: Kind = "agents" if models else "effects"
     return Toolbox(
         ledger=ledger,
         artifacts=FolderArtifacts(settings.artifacts),
-        sandboxes=choose(settings.state / "sandboxes"),
+        sandboxes=choose(settings.state / "sandboxes", egress.egress(settings, kind, ledger)),
         models=models_from_environment(os.environ) if models else None,
         identity=Identity(
             author_name=settings.author_name,
@@ -49,6 +50,7 @@ def toolbox(settings: Settings, ledger: Ledger, *, models: bool) -> Toolbox:
             committer_email=settings.committer_email,
         ),
         state=settings.state,
+        git_credentials=egress.git_places(settings, kind),
     )
 
 

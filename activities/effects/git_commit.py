@@ -63,8 +63,8 @@ class CommitFile:
 
 
 def _opened(wanted: CommitParams, context: EffectContext) -> AbstractAsyncContextManager[Place]:
-    provider, sha256 = context.toolbox.sandboxes, len(wanted.base) == 64
-    return open_place(provider, wanted.repository, context.run, sha256=sha256)
+    tools, sha256 = context.toolbox, len(wanted.base) == 64
+    return open_place(tools.sandboxes, wanted.repository, context.run, tools.git_credentials, sha256=sha256)
 
 
 def _params(params: Mapping[str, JsonValue]) -> CommitParams:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from activities.git_remote import Credentials, reaching, refused
 from contracts.errors import (
     AccessRefused,
     BadInput,
@@ -103,6 +104,8 @@ def explained(result: Result, repository: str) -> CountersignError:
     """A failed git command as an error with a way out."""
     said = result.stderr.decode(errors="replace").strip()
     last = said.splitlines()[-1] if said else f"exit code {result.exit_code}"
+    if is_url(repository) and (told := refused(result.stderr, repository, push=True)):
+        return told
     if re.search(r"No space left|Disk quota exceeded|File too large", said):
         return DiskFull(f"No room to commit to {repository!r}.", subject=repository, way_out=ROOM)
     if re.search(r"Permission denied|Read-only file system|insufficient permission|not permitted", said):
@@ -132,14 +135,19 @@ def _refused(repository: str, why: str) -> AccessRefused:
 
 @asynccontextmanager
 async def open_place(
-    provider: SandboxProvider, repository: str, owner: str, *, sha256: bool = False
+    provider: SandboxProvider,
+    repository: str,
+    owner: str,
+    credentials: Credentials | None = None,
+    *,
+    sha256: bool = False,
 ) -> AsyncIterator[Place]:
     """The repository, ready for git; a URL's as an empty bare folder until `fetch`.
 
     Raises NotARepository, AccessRefused, DestinationMoved (it was there and is gone).
     """
     if is_url(repository):
-        async with _remote(provider, repository, owner, sha256=sha256) as place:
+        async with _remote(provider, repository, owner, credentials or {}, sha256=sha256) as place:
             yield place
         return
     git_dir = common_dir(Path(repository))
@@ -155,13 +163,12 @@ async def open_place(
 
 @asynccontextmanager
 async def _remote(
-    provider: SandboxProvider, repository: str, owner: str, *, sha256: bool = False
+    provider: SandboxProvider, repository: str, owner: str, credentials: Credentials, *, sha256: bool
 ) -> AsyncIterator[Place]:
-    url, mounts, network = repository, list[Mount](), "open"
+    url, mounts, policy = repository, list[Mount](), reaching(repository, POLICY, credentials, push=True)
     if repository.startswith("file://"):
         path = common_dir(Path(unquote(urlsplit(repository).path)))
-        url, mounts, network = REMOTE, [Mount(path, REMOTE, writable=True)], "none"
-    policy = POLICY.model_copy(update={"network": network})
+        url, mounts, policy = REMOTE, [Mount(path, REMOTE, writable=True)], POLICY
     async with await provider.create(policy, owner=owner, mounts=mounts) as sandbox:
         place = Place(sandbox, repository, CLONE, url=url)
         form = "--object-format=sha256" if sha256 else "--object-format=sha1"

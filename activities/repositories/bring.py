@@ -6,9 +6,10 @@ import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from activities.git_remote import Credentials
 from activities.progress import Progress
 from activities.repositories import mirror, source
 from activities.repositories.cache import Mirrors
@@ -33,6 +34,7 @@ class Repositories:
 
     folder: Path
     provider: SandboxProvider
+    credentials: Credentials = field(default_factory=dict)
 
     @asynccontextmanager
     async def bring(
@@ -53,7 +55,8 @@ class Repositories:
         place, asked = mirrors.at(url), time.time()
         async with mirrors.changing(place):
             if mirrors.fetched(place) < asked and not await self._has(mirrors, place, commit, policy, owner):
-                await mirror.fetch(url, mirrors, self.provider, policy, owner, told or Progress(""))
+                told = told or Progress("")
+                await mirror.fetch(url, mirrors, self.provider, policy, owner, told, self.credentials)
             used = mirrors.use(place)
         try:
             if mirrors.is_due():

@@ -1,6 +1,6 @@
 """A remote repository, kept as a bare mirror on this host.
 
-Git fetches it inside a sandbox that has the network and can write to this one folder only.
+Git fetches it inside a sandbox that can reach the URL's host and write to this one folder only.
 """
 
 import re
@@ -8,6 +8,7 @@ import shutil
 import time
 from pathlib import Path
 
+from activities.git_remote import Credentials, reaching, refused
 from activities.progress import Progress
 from activities.repositories.cache import Mirrors
 from activities.repositories.git import ENVIRONMENT, SAFE_CONFIG, failed
@@ -34,9 +35,16 @@ FETCH_CONFIG = (
 
 
 async def fetch(
-    url: str, mirrors: Mirrors, provider: SandboxProvider, policy: SandboxPolicy, owner: str, told: Progress
+    url: str,
+    mirrors: Mirrors,
+    provider: SandboxProvider,
+    policy: SandboxPolicy,
+    owner: str,
+    told: Progress,
+    credentials: Credentials | None = None,
 ) -> None:
     """Bring the mirror of a URL up to date, or make it; a damaged one is made anew. Hold it by `changing`."""
+    policy = reaching(url, policy, credentials or {})
     mirror = mirrors.at(url)
     told.says, began = f"fetching {url}", time.time()
     doubtful = mirrors.fetched(mirror) == 0
@@ -76,9 +84,7 @@ async def _fetch_into(
 ) -> bool:
     """False: what was there is damaged."""
     mounts = [Mount(mirror, TARGET, writable=True)]
-    async with await provider.create(
-        policy.model_copy(update={"network": "open"}), owner=owner, mounts=mounts
-    ) as sandbox:
+    async with await provider.create(policy, owner=owner, mounts=mounts) as sandbox:
         await sandbox.write("gitconfig", FETCH_CONFIG)
         if check and any(mirror.iterdir()) and not await _is_sound(sandbox):
             return False
@@ -115,5 +121,5 @@ async def _run(sandbox: Sandbox, url: str, *args: str) -> Result:
     if result.timed_out:
         raise TookTooLong(f"Fetching {url!r} took too long.", subject=url, way_out="Try later, or clone it.")
     if result.exit_code != 0:
-        raise failed(result, url)
+        raise refused(result.stderr, url) or failed(result, url)
     return result

@@ -50,7 +50,7 @@ def checked_url(url: str) -> str:
     if carries_secret(url):
         raise BadInput(
             "The URL carries a password or token, which would end up in histories and logs.",
-            way_out="Take it out; clone the repository yourself and give the folder if it is private.",
+            way_out="Take it out, and name the variable that holds it: COUNTERSIGN_GIT_READ_CREDENTIALS=host=NAME.",
         )
     if scheme and split(url) is None:
         raise BadInput("The URL can't be read.", subject=url, way_out="Correct it.")

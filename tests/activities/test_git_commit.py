@@ -381,9 +381,10 @@ async def test_a_remotes_hook_runs_in_the_sandbox_only(world: World, remote: Pat
     assert not mark.exists()
 
 
-async def test_a_url_that_cannot_be_reached(world: World, remote: Path) -> None:
+async def test_a_url_by_address_is_refused(world: World, remote: Path) -> None:
+    """A host is reached by its name (tests/activities/test_git_remote.py has those that can't be reached)."""
     base = git(remote, "rev-parse", "HEAD")
     with pytest.raises(CountersignError) as caught:
         await world.carry_out(world.request(world.effect("http://127.0.0.1:9/x.git", base=base)))
-    assert caught.value.name == "SandboxFailed"
-    assert caught.value.retryable
+    assert caught.value.name == "BadInput"
+    assert not caught.value.retryable

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from workers.devserver import ServerPlan, wait_until_healthy
 from workers.devserver.server import rotate
+from workers.egress import credential_names
 from workers.processes import pick
 from workers.settings import Settings
 from workers.supervisor.child import Child, Plan, answers, says_ready
@@ -57,12 +58,12 @@ def temporal(plan: ServerPlan) -> Plan:
 
 def agents(settings: Settings) -> Plan:
     """Runs workflows and activities. It sees model keys and no way to write anywhere."""
-    return _worker(settings, "agents", MODEL_NAMES)
+    return _worker(settings, "agents", (*MODEL_NAMES, *credential_names(settings, "agents")))
 
 
 def effects(settings: Settings) -> Plan:
     """Carries out signed effects. It alone sees git's credentials, and no model key."""
-    return _worker(settings, "effects", GIT_NAMES)
+    return _worker(settings, "effects", (*GIT_NAMES, *credential_names(settings, "effects")))
 
 
 def console(settings: Settings) -> Plan:
