@@ -11,7 +11,7 @@ import signal
 from pathlib import Path
 
 # Around each of these steps: as it starts, when its work is done, and when its entry is in the ledger.
-STEPS = (
+RUN_STEPS = (
     "changelog.gather",
     "changelog.compose",
     "changelog.propose",
@@ -19,10 +19,19 @@ STEPS = (
     "run.close",
     "effect.carry_out",
 )
+# Calls of a machine that aren't here go the way of `read` (they change nothing) or of `write`.
+MACHINE_STEPS = ("machine.open", "machine.write", "machine.run", "machine.read", "machine.close", "run.recall")
+STEPS = (*RUN_STEPS, *MACHINE_STEPS)
 MOMENTS = ("started", "worked", "entered")
 
+MACHINE_POINTS = (
+    *(f"{step}.{moment}" for step in MACHINE_STEPS for moment in MOMENTS),
+    "machine.before_command",
+    "machine.after_command",
+    "machine.after_checkpoint",
+)
 POINTS = (
-    *(f"{step}.{moment}" for step in STEPS for moment in MOMENTS),
+    *(f"{step}.{moment}" for step in RUN_STEPS for moment in MOMENTS),
     "effect.before_intent",
     "effect.after_intent",
     "effect.after_ask",
@@ -32,6 +41,7 @@ POINTS = (
     "git.after_push",
     "effect.after_act",
     "effect.after_finish",
+    *MACHINE_POINTS,
 )
 
 

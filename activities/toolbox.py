@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from activities.machine.leases import Leases
 from activities.models import Models
 from activities.repositories import Repositories
 from contracts.base import Contract
@@ -31,6 +32,7 @@ class Toolbox:
     models: Models | None
     identity: Identity
     state: Path
+    leases: Leases | None = None  # the machines of this process, where it holds any
 
     # Which credential, by name, goes to which git host and port: to read with here, to write with there.
     git_credentials: Mapping[tuple[str, int], Credential] = field(default_factory=dict)

@@ -109,6 +109,31 @@ class CommandNotFound(BadInput):
     """The program is not in the sandbox."""
 
 
+class MachineGone(CountersignError):
+    """The worker does not hold this machine (any more): it was idle for long, or its time was over.
+
+    Nothing was run. The work is in the last checkpoint; a workflow's next call gets a new machine from it.
+    """
+
+    status = 410
+
+
+class NoRoom(CountersignError):
+    """The memory that this host gives to machines is taken. It is tried again, here or on another worker."""
+
+    retryable = True
+    status = 503
+
+
+class Interrupted(CountersignError):
+    """The machine died while a call that changes files was in flight, and nobody knows how far it came.
+
+    It was not run again. The next call works on a new machine that holds the files as of the last checkpoint.
+    """
+
+    status = 409
+
+
 # Decisions
 
 

@@ -10,20 +10,29 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from contracts import changelog, runs, text
+from contracts import changelog, machine, runs, text
 from contracts.decision import Ruling
 
 In = TypeVar("In", bound=BaseModel)
 Out = TypeVar("Out", bound=BaseModel | None)
 
-Queue = Literal["countersign-agents", "countersign-effects"]
+Queue = Literal["countersign-agents", "countersign-effects", "countersign-machines", "the lease's"]
 AGENTS: Queue = "countersign-agents"
 EFFECTS: Queue = "countersign-effects"
+MACHINES: Queue = "countersign-machines"  # polled by workers that have room for one more machine
+LEASES: Queue = "the lease's"  # no queue's name: a call goes to the process that holds the machine
+
+# Of calls of a machine. A process that is dead beats no more and takes no calls; one that is merely busy does both,
+# since its heart beats five times meanwhile and it takes more calls at once than it has leases.
+NOTICED = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
 class Step(Generic[In, Out]):
-    """An activity as workflows see it. `attempts` 0 means: until it works or turns out unretryable."""
+    """An activity as workflows see it. `attempts` 0 means: until it works or turns out unretryable.
+
+    `start_within`: a worker has to take it in that time, or it never starts.
+    """
 
     name: str
     takes: type[In]
@@ -32,6 +41,7 @@ class Step(Generic[In, Out]):
     heartbeat: timedelta = timedelta(seconds=5)
     attempts: int = 5
     queue: Queue = AGENTS
+    start_within: timedelta | None = None
 
 
 # The gate and the effects, shared by all workflows.
@@ -79,3 +89,30 @@ CHANGELOG_PROPOSE = Step(
     runs.Sealed,
     timeout=timedelta(minutes=2),
 )
+
+
+def of_a_machine(name: str, takes: type[In], gives: type[Out], timeout: timedelta) -> Step[In, Out]:
+    """A call of a machine. Temporal never repeats one: `workflows/machine.py` knows what may be repeated, and where."""
+    return Step(name, takes, gives, timeout, heartbeat=NOTICED, attempts=1, queue=LEASES, start_within=NOTICED)
+
+
+# Machines (docs/machines.md). `RECALL` asks what became of a call whose worker died.
+MACHINE_OPEN = Step(
+    "machine.open",
+    machine.OpenRequest,
+    machine.Lease,
+    timeout=timedelta(minutes=30),
+    attempts=0,
+    queue=MACHINES,
+)
+MACHINE_RUN = of_a_machine("machine.run", machine.RunRequest, machine.RunResult, timedelta(hours=2))
+MACHINE_WRITE = of_a_machine("machine.write", machine.WriteRequest, machine.WriteResult, timedelta(minutes=5))
+MACHINE_CHECKPOINT = of_a_machine(
+    "machine.checkpoint", machine.CheckpointRequest, machine.CheckpointResult, timedelta(minutes=5)
+)
+MACHINE_READ = of_a_machine("machine.read", machine.ReadRequest, machine.ReadResult, timedelta(minutes=2))
+MACHINE_LIST = of_a_machine("machine.list", machine.ListRequest, machine.ListResult, timedelta(minutes=2))
+MACHINE_SEARCH = of_a_machine("machine.search", machine.SearchRequest, machine.SearchResult, timedelta(minutes=15))
+MACHINE_DIFF = of_a_machine("machine.diff", machine.DiffRequest, machine.DiffResult, timedelta(minutes=15))
+MACHINE_CLOSE = of_a_machine("machine.close", machine.CloseRequest, machine.Closed, timedelta(minutes=1))
+RECALL = Step("run.recall", machine.Recall, machine.Recalled, attempts=0)

@@ -16,8 +16,10 @@ from typing import Any, Protocol
 
 from contracts.errors import BadInput
 from contracts.policy import Policy
+from contracts.steps import AGENTS, EFFECTS, LEASES, MACHINES, Queue
 
-EFFECT_PREFIX = "effect."
+# An activity's name says which queue it is polled on; all others are the agents'.
+PREFIXES: dict[str, Queue] = {"effect.": EFFECTS, "machine.open": MACHINES, "machine.": LEASES}
 
 
 class ScopedWorkflow(Protocol):
@@ -101,11 +103,16 @@ def activity_classes() -> list[type]:
     return found
 
 
-def activities(toolbox: object, *, effects: bool) -> list[Callable[..., Any]]:
-    """The bound activities of one queue: those named `effect.…`, or all the others."""
+def queue_of(name: str) -> Queue:
+    """The queue of the activity with that name."""
+    return next((queue for prefix, queue in PREFIXES.items() if name.startswith(prefix)), AGENTS)
+
+
+def activities(toolbox: object, queue: Queue) -> list[Callable[..., Any]]:
+    """The bound activities of one queue."""
     bound = []
     for cls in activity_classes():
-        chosen = [attribute for attribute, name in _activity_names(cls) if name.startswith(EFFECT_PREFIX) == effects]
+        chosen = [attribute for attribute, name in _activity_names(cls) if queue_of(name) == queue]
         if chosen:
             instance = cls(toolbox)
             bound += [getattr(instance, attribute) for attribute in chosen]

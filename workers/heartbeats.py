@@ -14,8 +14,9 @@ from temporalio.worker import (
     Interceptor,
 )
 
-# Seconds. The shortest heartbeat timeout of a step is five; an activity that is done before sends none.
+# Seconds, and five times within a step's heartbeat timeout; an activity that is done before sends none.
 EVERY = 1.0
+TIMES = 5
 
 
 class HeartbeatInterceptor(Interceptor):
@@ -31,17 +32,18 @@ class _Inbound(ActivityInboundInterceptor):
         super().init(self._said)
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
-        if activity.info().heartbeat_timeout is None:
+        timeout = activity.info().heartbeat_timeout
+        if timeout is None:
             return await super().execute_activity(input)
-        beating = asyncio.create_task(self._beat())
+        beating = asyncio.create_task(self._beat(min(EVERY, timeout.total_seconds() / TIMES)))
         try:
             return await super().execute_activity(input)
         finally:
             beating.cancel()
 
-    async def _beat(self) -> None:
+    async def _beat(self, every: float) -> None:
         while True:
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(every)
             activity.heartbeat(*self._said.newest)
 
 

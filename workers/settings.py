@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     git_write_credentials: str = Field(
         default="", description="host=user:NAME,…: to push with, for the effects' worker"
     )
+    machines_memory_bytes: int = Field(
+        default=0, ge=0, description="what this host's machines may take in all; 0: three quarters of its memory"
+    )
     workflows: str = Field(default="", description="folder with workflows/ and activities/ of your own")
     demo: bool = Field(default=False, description="the state folder is a demo's: its key signs nothing else")
 

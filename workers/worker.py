@@ -7,7 +7,8 @@ is meant to hold write credentials.
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -20,11 +21,10 @@ from activities.toolbox import Identity, Toolbox
 from contracts.steps import AGENTS, EFFECTS
 from ledger import FolderArtifacts, Ledger
 from sandboxes import Providers, choose
-from workers import discovery, egress
+from workers import discovery, egress, machines
 from workers.client import connect
-from workers.heartbeats import HeartbeatInterceptor
+from workers.common import OPTIONS, interceptors
 from workers.installation import open_ledger
-from workers.interceptors import LedgerInterceptor
 from workers.settings import Settings
 from workers.watcher import watch
 
@@ -36,7 +36,8 @@ PASSED_THROUGH = ("contracts", "pydantic", "pydantic_core", "annotated_types", "
 
 
 def toolbox(settings: Settings, ledger: Ledger, *, models: bool) -> Toolbox:
-    """What activities of this process are given. The effects' process is given no model, and alone what writes."""
+    """What activities of this process are given. The effects' process is given no model, holds no machine, and alone
+    has what writes."""
     kind: Kind = "agents" if models else "effects"
     return Toolbox(
         ledger=ledger,
@@ -51,6 +52,7 @@ def toolbox(settings: Settings, ledger: Ledger, *, models: bool) -> Toolbox:
         ),
         state=settings.state,
         git_credentials=egress.git_places(settings, kind),
+        leases=machines.leases(settings.state, settings.machines_memory_bytes) if models else None,
     )
 
 
@@ -74,19 +76,17 @@ def build(
         client,
         task_queue=queue or (EFFECTS if effects else AGENTS),
         workflows=found if workflows is None else workflows,
-        activities=discovery.activities(tools, effects=effects) if activities is None else activities,
-        interceptors=[HeartbeatInterceptor(), LedgerInterceptor(tools.ledger)],
+        activities=discovery.activities(tools, EFFECTS if effects else AGENTS) if activities is None else activities,
+        interceptors=interceptors(tools),
         workflow_runner=SandboxedWorkflowRunner(
             restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
         ),
         max_cached_workflows=cached_workflows,
         # A parked run of a dead worker is picked up by the next one after this, instead of after ten seconds.
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
-        default_heartbeat_throttle_interval=timedelta(milliseconds=200),
-        max_heartbeat_throttle_interval=timedelta(milliseconds=500),
-        graceful_shutdown_timeout=timedelta(seconds=5),
         # Effects happen one at a time: the order of signatures is the order of acts.
         max_concurrent_activities=1 if effects else 50,
+        **OPTIONS,
     )
 
 
@@ -101,16 +101,29 @@ async def serve(settings: Settings, kind: Kind) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        async with worker:
+        async with worker, _beside(client, kind, tools) as others:
             print(f"ready: {kind} worker on {worker.task_queue}", flush=True)
-            watcher = asyncio.create_task(watch(client, ledger)) if kind == "agents" else None
             await stop.wait()
-            if watcher is not None:
-                watcher.cancel()
+            # All at once: each has seconds for what it is at, and a supervisor's patience is ten.
+            await asyncio.gather(*(each.shutdown() for each in (worker, *others)))
         if isinstance(tools.sandboxes, Providers):
             await tools.sandboxes.close()
     finally:
         ledger.close()
+
+
+@asynccontextmanager
+async def _beside(client: Client, kind: Kind, tools: Toolbox) -> AsyncIterator[list[Worker]]:
+    """What an agents worker does beside its queue: it holds machines, and watches over runs."""
+    if kind == "effects":
+        yield []
+        return
+    watching = asyncio.create_task(watch(client, tools.ledger))
+    try:
+        async with machines.serving(client, tools) as others:
+            yield others
+    finally:
+        watching.cancel()
 
 
 def main(settings: Settings, kind: Kind) -> None:

@@ -18,14 +18,18 @@ FIRST_RETRY = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=1)
 
 
-async def step(what: Step[In, Out], arg: In, *, summary: str) -> Out:
-    """Run an activity under its step's timeouts, retries and queue. `summary` is for the Temporal UI."""
+async def step(what: Step[In, Out], arg: In, *, summary: str, queue: str = "", timeout: timedelta | None = None) -> Out:
+    """Run an activity under its step's timeouts, retries and queue. `summary` is for the Temporal UI.
+
+    `queue`: of the worker that holds the machine, for a machine's calls. `timeout`: instead of the step's.
+    """
     result: Out = await workflow.execute_activity(
         what.name,
         arg,
         result_type=what.gives,
-        task_queue=what.queue,
-        start_to_close_timeout=what.timeout,
+        task_queue=queue or what.queue,
+        schedule_to_start_timeout=what.start_within,
+        start_to_close_timeout=timeout or what.timeout,
         heartbeat_timeout=what.heartbeat,
         retry_policy=RetryPolicy(
             initial_interval=FIRST_RETRY, maximum_interval=LONGEST_PAUSE, maximum_attempts=what.attempts

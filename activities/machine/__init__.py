@@ -1,0 +1,1 @@
+"""Machines that a run uses for many steps: opened, called, and gone with their run."""
