@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.faults import POINTS, STEPS
+from activities.faults import MACHINE_POINTS, POINTS, STEPS
 from contracts.changelog import ChangelogRequest
 from tests.chaos.conftest import Workers
 from tests.support.platform import Platform
@@ -13,11 +13,12 @@ from tests.workflows.test_changelog import branches, small_repository
 
 pytestmark = pytest.mark.chaos
 
-# A point that only a push to a URL passes; tests/activities kills there.
-BY_URL = {"git.after_push"}
+# Points that no changelog passes: only a push to a URL does (tests/activities kills there), or a machine
+# (tests/machines).
+ELSEWHERE = {"git.after_push", *MACHINE_POINTS}
 
 
-@pytest.mark.parametrize("point", [point for point in POINTS if point not in BY_URL])
+@pytest.mark.parametrize("point", [point for point in POINTS if point not in ELSEWHERE])
 async def test_killed_there_the_run_ends_with_one_effect(
     installation: Platform, workers: Workers, tmp_path: Path, point: str
 ) -> None:
@@ -45,4 +46,5 @@ def test_every_step_of_a_run_is_among_the_points() -> None:
     from contracts import steps
 
     named = {each.name for each in vars(steps).values() if isinstance(each, steps.Step)}
-    assert named - set(STEPS) == {"run.note", "text.propose", "changelog.rewrite"}
+    like_read_or_write = {"machine.list", "machine.search", "machine.diff", "machine.checkpoint"}
+    assert named - set(STEPS) == {"run.note", "text.propose", "changelog.rewrite"} | like_read_or_write

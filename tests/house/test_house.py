@@ -62,6 +62,16 @@ def test_every_step_has_exactly_one_activity() -> None:
     assert named == {name for name in defined if not name.startswith("memo.")}
 
 
+def test_every_step_goes_to_the_queue_that_its_activity_is_polled_on() -> None:
+    """A call on a queue without its activity would wait for ever."""
+    wrong = {
+        step.name: (step.queue, discovery.queue_of(step.name))
+        for step in vars(steps).values()
+        if isinstance(step, steps.Step) and step.queue != discovery.queue_of(step.name)
+    }
+    assert wrong == {}
+
+
 def test_every_error_says_when_it_arises() -> None:
     """The docstring is the explanation that docs and pages show."""
     classes = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, Exception)]

@@ -11,6 +11,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from tests.machines.own.workflows.scripted import Scripted
 from workers import discovery
 from workers.worker import PASSED_THROUGH
 
@@ -21,7 +22,7 @@ HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 async def test_a_recorded_history_replays(path: Path) -> None:
     restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
     replayer = Replayer(
-        workflows=discovery.workflow_classes(),
+        workflows=[*discovery.workflow_classes(), Scripted],
         data_converter=pydantic_data_converter,
         workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
     )
@@ -38,4 +39,5 @@ def test_there_are_histories_of_every_way_a_run_ends() -> None:
         "changelog_changes_requested",
         "changelog_rejected",
         "changelog_nothing_to_do",
+        "machine_lost_twice",
     }

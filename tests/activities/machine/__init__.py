@@ -1,0 +1,1 @@
+"""Pieces that hold machines, each by itself."""
