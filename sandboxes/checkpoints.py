@@ -52,7 +52,7 @@ class Tracker:
 
     def save(self, folder: int, store: Store) -> str:
         """The reference of a checkpoint. Unchanged work has the same one."""
-        start, packer = time.time_ns(), _Packer(store)
+        start, packer = time.time_ns(), Packer(store)
         now = scan(folder)
         entries, fresh = {}, {}
         for path in sorted(path for path, seen in now.items() if self.base.get(path) != seen):
@@ -67,8 +67,7 @@ class Tracker:
         packer.close(entries)
         self.stored = fresh
         removed = sorted(self.base.keys() - now.keys())
-        manifest = {"version": VERSION, "base": self.label, "removed": removed, "entries": entries}
-        return store.put(json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode())
+        return store.put(written(self.label, removed, entries))
 
     def _known(self, path: str, seen: Seen) -> Entry | None:
         before = self.stored.get(path)
@@ -76,9 +75,10 @@ class Tracker:
 
     def load(self, folder: int, store: Store, ref: str) -> None:
         """Bring a sandbox that is at the checkpoint's base to the checkpoint. Raises BadInput."""
-        manifest = json.loads(store.get(ref))
-        self._check(manifest, folder, ref)
-        packs = _Packs(store)
+        manifest = opened(store.get(ref), ref, self.label)
+        if scan(folder) != self.base:
+            raise changed(ref)
+        packs = Packs(store)
         for path in sorted(manifest["removed"], reverse=True):
             _remove(folder, path)
         entries: dict[str, Entry] = manifest["entries"]
@@ -91,21 +91,33 @@ class Tracker:
         now = scan(folder)
         self.stored = {path: (now[path], entry) for path, entry in entries.items() if path in now}
 
-    def _check(self, manifest: dict[str, Any], folder: int, ref: str) -> None:
-        if manifest.get("version") != VERSION:
-            raise BadInput(f"{ref!r} is no checkpoint that this release can read.", subject=ref)
-        if manifest["base"] != self.label:
-            raise BadInput(
-                f"The checkpoint was made over {manifest['base']!r}, and this sandbox holds {self.label!r}.",
-                subject=ref,
-                way_out="Make a sandbox with the same base, then restore.",
-            )
-        if scan(folder) != self.base:
-            raise BadInput(
-                "The sandbox was changed already, so a checkpoint would be mixed with that.",
-                subject=ref,
-                way_out="Restore into a new sandbox.",
-            )
+
+def written(label: str, removed: list[str], entries: dict[str, Entry]) -> bytes:
+    """The manifest: the same bytes for the same work over the same base."""
+    manifest = {"version": VERSION, "base": label, "removed": removed, "entries": entries}
+    return json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
+
+
+def opened(data: bytes, ref: str, label: str) -> dict[str, Any]:
+    """A manifest for a sandbox that holds the base `label`. Raises BadInput."""
+    manifest: dict[str, Any] = json.loads(data)
+    if manifest.get("version") != VERSION:
+        raise BadInput(f"{ref!r} is no checkpoint that this release can read.", subject=ref)
+    if manifest["base"] != label:
+        raise BadInput(
+            f"The checkpoint was made over {manifest['base']!r}, and this sandbox holds {label!r}.",
+            subject=ref,
+            way_out="Make a sandbox with the same base, then restore.",
+        )
+    return manifest
+
+
+def changed(ref: str) -> BadInput:
+    return BadInput(
+        "The sandbox was changed already, so a checkpoint would be mixed with that.",
+        subject=ref,
+        way_out="Restore into a new sandbox.",
+    )
 
 
 def scan(folder: int) -> dict[str, Seen]:
@@ -140,7 +152,7 @@ def _listed(folder: int, path: str) -> Iterator[tuple[str, os.stat_result]]:
             os.close(descriptor)
 
 
-class _Packer:
+class Packer:
     """Collects bodies into packs. What a file's entry says of its place is filled in when its pack is stored."""
 
     def __init__(self, store: Store) -> None:
@@ -171,7 +183,7 @@ class _Packer:
         assert all(place[0] for entry in entries.values() for place in entry.get("pieces", ()))
 
 
-class _Packs:
+class Packs:
     """Packs by reference; the last one is kept, since files lie in them in order."""
 
     def __init__(self, store: Store) -> None:
@@ -188,7 +200,7 @@ class _Packs:
         return self._data[offset : offset + length]
 
 
-def _entry(folder: int, path: str, seen: Seen, packer: _Packer) -> Entry | None:
+def _entry(folder: int, path: str, seen: Seen, packer: Packer) -> Entry | None:
     """None: it is something else by now."""
     if seen.kind == "folder":
         return {"kind": "folder", "mode": seen.mode}
@@ -204,7 +216,7 @@ def _entry(folder: int, path: str, seen: Seen, packer: _Packer) -> Entry | None:
         return {"kind": "file", "mode": seen.mode, "pieces": pieces}
 
 
-def _put(folder: int, path: str, entry: Entry, base: Seen | None, packs: _Packs) -> None:
+def _put(folder: int, path: str, entry: Entry, base: Seen | None, packs: Packs) -> None:
     if base and base.kind != entry["kind"]:
         _remove(folder, path)
     if entry["kind"] == "file":
