@@ -13,7 +13,7 @@ from typing import Literal
 import psutil
 
 from contracts.errors import CountersignError
-from sandboxes import Bubblewrap
+from sandboxes import Bubblewrap, hosted
 from workers import devserver, keys, packages
 from workers.devserver.state import ServerFolder
 from workers.processes import describe, holder, is_free, next_free
@@ -75,6 +75,12 @@ async def ssh_keygen(_: Settings) -> list[Finding]:
 async def sandbox(_: Settings) -> list[Finding]:
     """A sandbox is built for real, not looked up. There is no weaker fallback, so what fails is needed."""
     return [Finding(each.name, "ok" if each.ok else "missing", each.says, each.fix) for each in Bubblewrap.probe()]
+
+
+async def hosted_sandboxes(_: Settings) -> list[Finding]:
+    """Never needed, and nothing is sent to find out."""
+    found = hosted.findings(os.environ)
+    return [Finding(each.name, "ok" if each.ok else "optional", each.says, each.fix) for each in found]
 
 
 async def temporal(settings: Settings) -> list[Finding]:
@@ -220,6 +226,7 @@ CHECKS: tuple[Check, ...] = (
     python,
     git,
     sandbox,
+    hosted_sandboxes,
     temporal,
     go,
     ports,
