@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from contracts.errors import CountersignError, SandboxBusy, SandboxFailed, SandboxUnavailable
+from contracts.errors import CountersignError, DiskFull, SandboxBusy, SandboxFailed, SandboxUnavailable
 from sandboxes.hosted.options import KEY, URL
 
 LONGEST = 300
+FULL = ("No space left on device", "no space left on device", "Disk quota exceeded", "disk quota exceeded")
 CONSOLE = "the organisation's limits are in Daytona's dashboard"
 
 
@@ -33,6 +34,8 @@ def named(subject: str, key: str) -> Iterator[None]:
 def translated(error: Any, subject: str, words: str) -> CountersignError:
     """By HTTP status; without one, by what the SDK says it waited for."""
     status = error.status_code
+    if any(each in words for each in FULL):
+        return DiskFull(f"The sandbox has no room: {words}", subject=subject, way_out="Raise the policy's disk_bytes.")
     if status is None:
         return _without_status(error, subject, words)
     if status == 401:

@@ -42,7 +42,9 @@ def given(policy: SandboxPolicy) -> Given:
 def refuse(policy: SandboxPolicy, mounts: Sequence[Mount]) -> None:
     """Raises SandboxUnavailable that names what a hosted sandbox can't hold."""
     if policy.provider != "daytona":
-        raise _refusal('a policy that says `provider="daytona"`: nothing else may send data to a third party')
+        raise SandboxUnavailable(
+            'Only a policy that says provider="daytona" may send data to a third party.', subject=policy.provider
+        )
     if policy.network == "allow":
         raise _refusal('egress through the worker\'s broker (`network="allow"`)', "Use a local sandbox.")
     if mounts:
@@ -64,4 +66,4 @@ def _lacking(policy: SandboxPolicy) -> dict[str, str]:
 
 
 def _refusal(need: str, way_out: str = "") -> SandboxUnavailable:
-    return SandboxUnavailable(f"A hosted sandbox needs or lacks this: {need}.", subject=need, way_out=way_out)
+    return SandboxUnavailable(f"A hosted sandbox can't give what is needed: {need}.", subject=need, way_out=way_out)

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from contracts.errors import CountersignError, SandboxBusy, SandboxFailed, SandboxUnavailable
+from contracts.errors import CountersignError, DiskFull, SandboxBusy, SandboxFailed, SandboxUnavailable
 from sandboxes.hosted import Daytona, Options
 from sandboxes.hosted.machine import HostedSandbox
 from tests.sandboxes.hosted.conftest import POLICY
@@ -121,6 +121,19 @@ async def test_a_command_whose_end_is_not_known_gives_the_sandbox_up(far: Hosted
         await far.exec(["sh", "-c", "echo x; sleep 60"], on_stdout=lambda _: {}["none"])
     with pytest.raises(SandboxFailed, match="isn't known"):
         await far.exec(["true"])
+
+
+async def test_a_full_disk(far: HostedSandbox, standin: StandIn) -> None:
+    standin.faults.append(Fault("/files/bulk-upload", status=400, message="write: no space left on device"))
+    with pytest.raises(DiskFull, match="disk_bytes"):
+        await far.write("x", b"x")
+    room = (
+        "for size in 800 200 100 50 20 10 5 2 1; do fallocate -l ${size}M $size; done; head -c 9000000 /dev/zero > zero"
+    )
+    filled = await far.exec(["sh", "-c", room])
+    assert b"No space left" in filled.stderr
+    with pytest.raises(DiskFull):
+        await far.write("x", b"x" * 10_000_000)
 
 
 async def test_a_slow_answer_ends_by_our_clock(options: Options, standin: StandIn) -> None:
