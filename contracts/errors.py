@@ -105,6 +105,16 @@ class SandboxFailed(CountersignError):
     retryable = True
 
 
+class SandboxBusy(SandboxFailed):
+    """The hosted sandboxes' provider asks for patience. `retry_after` is in seconds, when it said so."""
+
+    status = 503
+
+    def __init__(self, what: str, *, subject: str = "", way_out: str = "", retry_after: float | None = None) -> None:
+        super().__init__(what, subject=subject, way_out=way_out)
+        self.retry_after = retry_after
+
+
 class CommandNotFound(BadInput):
     """The program is not in the sandbox."""
 

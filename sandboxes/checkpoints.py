@@ -86,7 +86,7 @@ class Tracker:
 
     def save(self, folder: int, store: Store) -> str:
         """The reference of a checkpoint. Unchanged work has the same one."""
-        start, packer = time.time_ns(), _Packer(store)
+        start, packer = time.time_ns(), Packer(store)
         now, gone = self.difference(folder)
         fresh: dict[str, Stored] = {}
         for path in sorted(now):
@@ -96,8 +96,7 @@ class Tracker:
         entries = {path: kept.entry for path, kept in fresh.items()}
         packer.close(entries)
         self.stored = fresh
-        manifest = {"version": VERSION, "base": self.label, "removed": sorted(gone), "entries": entries}
-        return store.put(json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode())
+        return store.put(written(self.label, sorted(gone), entries))
 
     def _known(self, folder: int, path: str, seen: Seen) -> Stored | None:
         """What is kept already, if it is the same still."""
@@ -108,9 +107,10 @@ class Tracker:
 
     def load(self, folder: int, store: Store, ref: str) -> None:
         """Bring a sandbox that is at the checkpoint's base to the checkpoint. Raises BadInput."""
-        manifest = json.loads(store.get(ref))
-        self._check(manifest, folder, ref)
-        packs = _Packs(store)
+        manifest = opened(store.get(ref), ref, self.label)
+        if any(self.difference(folder)):
+            raise changed(ref)
+        packs = Packs(store)
         for path in sorted(manifest["removed"], reverse=True):
             _remove(folder, path)
         entries: dict[str, Entry] = manifest["entries"]
@@ -123,21 +123,33 @@ class Tracker:
         now, _ = self.difference(folder)
         self.stored = {path: Stored(now[path], entry) for path, entry in entries.items() if path in now}
 
-    def _check(self, manifest: dict[str, Any], folder: int, ref: str) -> None:
-        if manifest.get("version") != VERSION:
-            raise BadInput(f"{ref!r} is no checkpoint that this release can read.", subject=ref)
-        if manifest["base"] != self.label:
-            raise BadInput(
-                f"The checkpoint was made over {manifest['base']!r}, and this sandbox holds {self.label!r}.",
-                subject=ref,
-                way_out="Make a sandbox with the same base, then restore.",
-            )
-        if any(self.difference(folder)):
-            raise BadInput(
-                "The sandbox was changed already, so a checkpoint would be mixed with that.",
-                subject=ref,
-                way_out="Restore into a new sandbox.",
-            )
+
+def written(label: str, removed: list[str], entries: dict[str, Entry]) -> bytes:
+    """The manifest: the same bytes for the same work over the same base."""
+    manifest = {"version": VERSION, "base": label, "removed": removed, "entries": entries}
+    return json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
+
+
+def opened(data: bytes, ref: str, label: str) -> dict[str, Any]:
+    """A manifest for a sandbox that holds the base `label`. Raises BadInput."""
+    manifest: dict[str, Any] = json.loads(data)
+    if manifest.get("version") != VERSION:
+        raise BadInput(f"{ref!r} is no checkpoint that this release can read.", subject=ref)
+    if manifest["base"] != label:
+        raise BadInput(
+            f"The checkpoint was made over {manifest['base']!r}, and this sandbox holds {label!r}.",
+            subject=ref,
+            way_out="Make a sandbox with the same base, then restore.",
+        )
+    return manifest
+
+
+def changed(ref: str) -> BadInput:
+    return BadInput(
+        "The sandbox was changed already, so a checkpoint would be mixed with that.",
+        subject=ref,
+        way_out="Restore into a new sandbox.",
+    )
 
 
 def scan(folder: int) -> dict[str, Seen]:
@@ -180,7 +192,7 @@ def _listed(folder: int, path: str) -> Iterator[tuple[str, os.stat_result]]:
             os.close(descriptor)
 
 
-class _Packer:
+class Packer:
     """Collects bodies into packs. What a file's entry says of its place is filled in when its pack is stored."""
 
     def __init__(self, store: Store) -> None:
@@ -211,7 +223,7 @@ class _Packer:
         assert all(place[0] for entry in entries.values() for place in entry.get("pieces", ()))
 
 
-class _Packs:
+class Packs:
     """Packs by reference; the last one is kept, since files lie in them in order."""
 
     def __init__(self, store: Store) -> None:
@@ -228,7 +240,7 @@ class _Packs:
         return self._data[offset : offset + length]
 
 
-def _stored(folder: int, path: str, seen: Seen, packer: _Packer) -> Stored | None:
+def _stored(folder: int, path: str, seen: Seen, packer: Packer) -> Stored | None:
     """None: it is gone, or something else by now."""
     hashed = hashlib.sha256()
 
@@ -265,7 +277,7 @@ def _entry(folder: int, path: str, seen: Seen, take: Callable[[bytes], Any]) -> 
         return {"kind": "file", "mode": seen.mode, "pieces": pieces}
 
 
-def _put(folder: int, path: str, entry: Entry, base: str, packs: _Packs) -> None:
+def _put(folder: int, path: str, entry: Entry, base: str, packs: Packs) -> None:
     if base and base != entry["kind"]:
         _remove(folder, path)
     if entry["kind"] == "file":

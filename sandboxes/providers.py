@@ -14,6 +14,7 @@ from sandboxes.bubblewrap import Bubblewrap
 from sandboxes.docker import Docker, Gvisor
 from sandboxes.docker.provider import TRIAL
 from sandboxes.egress import Egress
+from sandboxes.hosted import Daytona, Options
 from sandboxes.probe import Finding
 from sandboxes.protocol import Mount, Sandbox, Tree
 
@@ -29,8 +30,9 @@ class Providers:
 
     name = "any"
 
-    def __init__(self, folder: Path, egress: Egress | None = None) -> None:
+    def __init__(self, folder: Path, egress: Egress | None = None, hosted: Daytona | None = None) -> None:
         self.folder = folder
+        self.hosted = hosted
         self.local: dict[str, Bubblewrap | Docker] = {
             "bubblewrap": Bubblewrap(folder, egress),
             "docker": Docker(folder / "docker"),
@@ -41,8 +43,16 @@ class Providers:
         self, policy: SandboxPolicy, *, owner: str = "", mounts: Sequence[Mount] = (), tree: Tree | None = None
     ) -> Sandbox:
         """A new sandbox by the policy's provider. Raises SandboxUnavailable when that one doesn't work here."""
+        if policy.provider == "daytona":
+            return await self._third_party().create(policy, owner=owner, mounts=mounts, tree=tree)
         provider = await asyncio.to_thread(self.of, policy)
         return await provider.create(policy, owner=owner, mounts=mounts, tree=tree)
+
+    def _third_party(self) -> Daytona:
+        if self.hosted is None:
+            Options().check()  # says which setting switches it on
+            raise AssertionError("a provider without settings is always refused")
+        return self.hosted
 
     def of(self, policy: SandboxPolicy) -> Bubblewrap | Docker:
         """The provider for a policy, tried out. Raises SandboxUnavailable with the reasons and ways out."""
@@ -87,11 +97,24 @@ class Providers:
         """What is alive, of every provider: what each says, and its name as `provider`."""
         return [one | {"provider": name} for name, each in self.local.items() for one in each.alive()]
 
+    async def reap_everywhere(self) -> list[str]:
+        """`reap`, and at a third party what this host's dead workers left there."""
+        gone = await asyncio.to_thread(self.reap)
+        return [*gone, *(await self.hosted.reap())] if self.hosted else gone
+
+    async def alive_everywhere(self) -> list[dict[str, Any]]:
+        """`alive`, and what is alive at a third party."""
+        found = await asyncio.to_thread(self.alive)
+        there = await self.hosted.alive() if self.hosted else []
+        return [*found, *(one | {"provider": "daytona"} for one in there)]
+
     async def close(self) -> None:
         """Destroy what was made ahead and nobody took."""
         for provider in self.local.values():
             if isinstance(provider, Docker):
                 await provider.close()
+        if self.hosted:
+            await self.hosted.close()
 
     @staticmethod
     async def probe() -> list[Finding]:
@@ -99,13 +122,14 @@ class Providers:
         return await probe()
 
 
-def choose(folder: Path, egress: Egress | None = None) -> Providers:
+def choose(folder: Path, egress: Egress | None = None, hosted: Daytona | None = None) -> Providers:
     """The providers of this host, one of them tried out, and what a killed worker left of all of them removed.
 
     `egress`: by which sandboxes reach the hosts that a policy lists. Without it, a policy that lists some is refused.
+    `hosted`: a third party's, where an operator switched it on.
     Raises SandboxUnavailable with the commands that fix it.
     """
-    chosen = Providers(folder, egress)
+    chosen = Providers(folder, egress, hosted)
     chosen.check()
     with contextlib.suppress(CountersignError):  # an engine that doesn't answer: `check` of that one will tell
         chosen.reap()

@@ -26,16 +26,19 @@ GREP = (
     "--null",
     "--exclude-dir=.git",
 )
-# The repository is not touched: its index is copied, and new objects go to the command's own /tmp.
+# The repository is not touched: its index is copied, and new objects go to a temporary folder.
 DIFF = """
 objects=$(git rev-parse --path-format=absolute --git-path objects) || exit 128
 git rev-parse --quiet --verify --end-of-options "$1^{tree}" >/dev/null || exit 129
 index=$(git rev-parse --path-format=absolute --git-path index)
 cd "$(git rev-parse --show-toplevel)" || exit 128
-[ ! -f "$index" ] || cp -- "$index" /tmp/index
-mkdir /tmp/objects
-export GIT_INDEX_FILE=/tmp/index GIT_OBJECT_DIRECTORY=/tmp/objects GIT_ALTERNATE_OBJECT_DIRECTORIES="$objects"
-git add --all && exec git diff --cached --no-color --no-ext-diff --no-textconv --end-of-options "$1"
+aside=$(mktemp -d) || exit 128
+trap 'rm -rf -- "$aside"' EXIT
+[ ! -f "$index" ] || cp -- "$index" "$aside/index"
+mkdir "$aside/objects"
+export GIT_INDEX_FILE="$aside/index" GIT_OBJECT_DIRECTORY="$aside/objects"
+export GIT_ALTERNATE_OBJECT_DIRECTORIES="$objects"
+git add --all && git diff --cached --no-color --no-ext-diff --no-textconv --end-of-options "$1"
 """
 NOT_A_REPOSITORY, NO_SUCH_BASE = 128, 129
 

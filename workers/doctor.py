@@ -14,6 +14,7 @@ import psutil
 
 from contracts.errors import CountersignError
 from sandboxes import Finding as ProviderFinding
+from sandboxes import hosted
 from sandboxes.providers import probe
 from workers import devserver, keys, packages
 from workers.devserver.state import ServerFolder
@@ -80,6 +81,12 @@ async def sandbox(_: Settings) -> list[Finding]:
 
 def _sandbox_state(found: ProviderFinding) -> State:
     return "ok" if found.ok else "optional" if found.optional else "missing"
+
+
+async def hosted_sandboxes(_: Settings) -> list[Finding]:
+    """Never needed, and nothing is sent to find out."""
+    found = hosted.findings(os.environ)
+    return [Finding(each.name, "ok" if each.ok else "optional", each.says, each.fix) for each in found]
 
 
 async def temporal(settings: Settings) -> list[Finding]:
@@ -245,6 +252,7 @@ CHECKS: tuple[Check, ...] = (
     python,
     git,
     sandbox,
+    hosted_sandboxes,
     temporal,
     go,
     ports,

@@ -16,7 +16,7 @@ from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from activities.faults import step_fault
-from contracts.errors import CountersignError, LedgerUnavailable, ModelBusy
+from contracts.errors import CountersignError, LedgerUnavailable, ModelBusy, SandboxBusy
 from contracts.records import Entry, RunRecord
 from ledger import Ledger
 
@@ -158,7 +158,7 @@ def translated(error: Exception) -> ApplicationError:
     if isinstance(error, ApplicationError):
         return error
     if isinstance(error, CountersignError):
-        pause = error.retry_after if isinstance(error, ModelBusy) else None
+        pause = error.retry_after if isinstance(error, ModelBusy | SandboxBusy) else None
         return ApplicationError(
             str(error),
             error.problem(),

@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 class Reaps(Protocol):
     """A provider that can remove what a killed worker left on this host."""
 
-    def reap(self) -> list[str]: ...
+    async def reap_everywhere(self) -> list[str]: ...
 
 
 def leases(state: Path, memory_bytes: int) -> Leases:
@@ -136,7 +136,7 @@ async def reap(tools: Toolbox) -> None:
     """Remove what a neighbour on this host left when it was killed. The living hold locks, and are left alone."""
     while isinstance(tools.sandboxes, Reaps):
         try:
-            gone = await asyncio.to_thread(tools.sandboxes.reap)
+            gone = await tools.sandboxes.reap_everywhere()
         except (CountersignError, OSError) as error:
             log.warning("Sandboxes are reaped again in a moment, after: %s", error)
         else:

@@ -24,6 +24,7 @@ from sandboxes import Providers, choose
 from workers import discovery, egress, machines
 from workers.client import connect
 from workers.common import OPTIONS, interceptors
+from workers.hosted import hosted_sandboxes
 from workers.installation import open_ledger
 from workers.settings import Settings
 from workers.watcher import watch
@@ -42,7 +43,11 @@ def toolbox(settings: Settings, ledger: Ledger, *, models: bool) -> Toolbox:
     return Toolbox(
         ledger=ledger,
         artifacts=FolderArtifacts(settings.artifacts),
-        sandboxes=choose(settings.state / "sandboxes", egress.egress(settings, kind, ledger)),
+        sandboxes=choose(
+            settings.state / "sandboxes",
+            egress.egress(settings, kind, ledger),
+            hosted_sandboxes(settings, ledger) if models else None,
+        ),
         models=models_from_environment(os.environ) if models else None,
         identity=Identity(
             author_name=settings.author_name,

@@ -1,5 +1,6 @@
 """`countersign sandboxes`: what is alive on this host, and the removal of what a killed worker left."""
 
+import asyncio
 import json
 from typing import Annotated, Any
 
@@ -9,13 +10,30 @@ from rich.text import Text
 
 from sandboxes import Providers
 from workers.cli.common import out
+from workers.hosted import hosted_sandboxes
 from workers.settings import Settings
 
 app = typer.Typer(add_completion=False)
 
 
 def provider() -> Providers:
-    return Providers(Settings().state / "sandboxes")
+    return Providers(Settings().state / "sandboxes", hosted=hosted_sandboxes(Settings()))
+
+
+async def everything() -> list[dict[str, Any]]:
+    here = provider()
+    try:
+        return await here.alive_everywhere()
+    finally:
+        await here.close()
+
+
+async def removed() -> list[str]:
+    here = provider()
+    try:
+        return await here.reap_everywhere()
+    finally:
+        await here.close()
 
 
 @app.callback(invoke_without_command=True)
@@ -25,7 +43,7 @@ def alive(
     """List what is alive: whose it is, its age, what it uses."""
     if context.invoked_subcommand:
         return
-    found = provider().alive()
+    found = asyncio.run(everything())
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     elif found:
@@ -37,7 +55,7 @@ def alive(
 @app.command()
 def reap() -> None:
     """Remove what a killed worker left: processes, containers, cgroups, disks, folders. The living are left alone."""
-    gone = provider().reap()
+    gone = asyncio.run(removed())
     for name in gone:
         out.print(name)
     out.print(f"{len(gone)} removed." if gone else "Nothing was left behind.")
