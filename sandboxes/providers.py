@@ -35,8 +35,8 @@ class Providers:
         self.hosted = hosted
         self.local: dict[str, Bubblewrap | Docker] = {
             "bubblewrap": Bubblewrap(folder, egress),
-            "docker": Docker(folder / "docker"),
-            "gvisor": Gvisor(folder / "gvisor"),
+            "docker": Docker(folder / "docker", egress),
+            "gvisor": Gvisor(folder / "gvisor", egress),
         }
 
     async def create(

@@ -28,7 +28,8 @@ READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-tri
 # gVisor's kernel is threads of the host: some of its own, and several for each process inside. Without them it ends.
 KERNEL_THREADS, THREADS_EACH = 256, 10
 # An engine's default network: out by the host's address, and away from what listens on the host's loopback.
-NETWORKS = {"none": "none", "open": "bridge"}
+# With a list it is nobody's network, but for the broker's listener.
+NETWORKS = {"none": "none", "allow": "none", "open": "bridge"}
 
 
 @dataclass(frozen=True)

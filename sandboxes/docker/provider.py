@@ -19,6 +19,7 @@ from sandboxes import arguments, disks, process, reaper, room
 from sandboxes.docker import arrival, gaps, hardening, leftovers
 from sandboxes.docker.engine import IMAGE, Engine, Facts
 from sandboxes.docker.sandbox import DockerSandbox
+from sandboxes.egress import Broker, Egress, required
 from sandboxes.etc import UID
 from sandboxes.pool import Pool
 from sandboxes.process import User
@@ -48,8 +49,9 @@ class Docker:
     runtime = hardening.Runtime("runc")
     gaps = gaps.DOCKER
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, egress: Egress | None = None) -> None:
         self.folder = folder.absolute()
+        self._egress = egress
         self.engine = Engine()
         self.pool = Pool(lambda policy: self._new(policy, "", ()))
         self._host: Host | None = None
@@ -87,13 +89,11 @@ class Docker:
         return self.engine.image(policy.image or IMAGE)
 
     def _refuse(self, policy: SandboxPolicy, mounts: tuple[Mount, ...]) -> None:
-        # A broker's listener belongs into each container's network namespace before its command is told: see
-        # `Waiting.pid` and `DockerSandbox._taken`.
-        if policy.network == "allow":
+        if policy.network == "allow" and self.runtime.own_kernel:
             raise SandboxUnavailable(
-                f"{self.name} can't reach hosts through the worker's broker yet.",
+                f"{self.name} has a network stack of its own, where the worker's broker can't listen.",
                 subject=self.name,
-                way_out='Use provider="bubblewrap", or network="none".',
+                way_out='Use another provider, or network="none".',
             )
         for mount in mounts:
             if mount.writable and mount.source.stat().st_uid == 0:
@@ -150,6 +150,7 @@ class Docker:
         with room.disk_errors(self.folder):
             box, lock = reaper.make(self.folder, owner)
         try:
+            broker = self._broker(policy, box, owner)
             user = room.user(mounts) or (User(UID, UID) if os.geteuid() == 0 else User(os.geteuid(), os.getegid()))
             with room.disk_errors(self.folder):
                 work = reaper.make_work(box, box.name, user, host.disks, policy.disk_bytes)
@@ -167,7 +168,13 @@ class Docker:
             reaper.remove(box, None)
             os.close(lock)
             raise
-        return {"box": box, "lock": lock, "policy": policy, "engine": self.engine, "settings": settings, "work": work}
+        made = {"box": box, "lock": lock, "policy": policy, "engine": self.engine, "settings": settings, "work": work}
+        return made | {"broker": broker}
+
+    def _broker(self, policy: SandboxPolicy, box: Path, owner: str) -> Broker | None:
+        if policy.network != "allow":
+            return None
+        return required(self._egress).broker(policy, sandbox=box.name, owner=owner)
 
     def check(self) -> Host:
         """Once: ask the engine, make the folder, remove orphans. Raises SandboxUnavailable."""

@@ -21,11 +21,13 @@ from sandboxes import arguments, process, reaper
 from sandboxes.docker import launcher
 from sandboxes.docker.container import Waiting
 from sandboxes.docker.engine import Engine
+from sandboxes.egress import Broker, inside
 from sandboxes.local import KILLED, LocalSandbox
 
 # Who makes a sandbox for one command destroys it at once, and is spared a container that nobody uses.
 PAUSE_SECONDS = 0.1
 # The image says where its programs are. Git is told that a folder of another owner is fine to work in.
+GIT = (("safe.directory", "*"),)
 ENVIRONMENT = {name: value for name, value in arguments.ENVIRONMENT.items() if name != "PATH"} | {
     "GIT_CONFIG_COUNT": "1",
     "GIT_CONFIG_KEY_0": "safe.directory",
@@ -37,13 +39,22 @@ class DockerSandbox(LocalSandbox):
     """One sandbox. Made by `Docker.create`."""
 
     def __init__(
-        self, box: Path, lock: int, policy: SandboxPolicy, *, engine: Engine, settings: Mapping[str, Any], work: Path
+        self,
+        box: Path,
+        lock: int,
+        policy: SandboxPolicy,
+        *,
+        engine: Engine,
+        settings: Mapping[str, Any],
+        work: Path,
+        broker: Broker | None = None,
     ) -> None:
         super().__init__(box.name, policy, work)
         self._box = box
         self._lock = lock
         self._engine = engine
         self._settings = settings
+        self._broker = broker
         self._turn = asyncio.Lock()
         self._next: asyncio.Task[Waiting] | None = None
         self._soon: asyncio.TimerHandle | None = None
@@ -64,6 +75,8 @@ class DockerSandbox(LocalSandbox):
     def give_to(self, owner: str) -> None:
         """From now on it is somebody's: as `countersign sandboxes` tells."""
         reaper.write_owner(self._box, owner)
+        if self._broker:
+            self._broker.owner = owner
 
     def _prepare_soon(self) -> None:
         self._soon = asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._prepare)
@@ -98,13 +111,14 @@ class DockerSandbox(LocalSandbox):
         seconds: float,
         output: process.Output,
     ) -> int:
-        merged = ENVIRONMENT | self.policy.environment | arguments.named(self.policy) | dict(env)
+        way_out = inside.environment(self.policy, git=GIT)
+        merged = ENVIRONMENT | way_out | self.policy.environment | arguments.named(self.policy) | dict(env)
         command = launcher.command(argv, cwd=cwd, env=merged)
         async with self._turn:
             self._check_alive()
             try:
                 waiting = await self._taken()
-                code = await self._within(seconds, waiting, waiting.run(command, stdin, output))
+                code = await self._within(seconds, waiting, self._reaching(waiting, command, stdin, output))
                 self._check_alive()
                 return code
             except CountersignError:
@@ -112,6 +126,15 @@ class DockerSandbox(LocalSandbox):
                 raise
             finally:
                 self._prepare_soon()
+
+    async def _reaching(
+        self, waiting: Waiting, command: launcher.Command, stdin: bytes | None, output: process.Output
+    ) -> int:
+        """Run it, with the broker's listener in its container's network for as long as it runs."""
+        if self._broker is None:
+            return await waiting.run(command, stdin, output)
+        async with self._broker.reachable_from(await waiting.pid()):
+            return await waiting.run(command, stdin, output)
 
     async def _within(self, seconds: float, waiting: Waiting, running: Coroutine[Any, Any, int]) -> int:
         """However it ends, nothing of the command is left. What ended by itself is cleared away afterwards."""
@@ -146,8 +169,12 @@ class DockerSandbox(LocalSandbox):
         await asyncio.gather(*self._chores, return_exceptions=True)
         await asyncio.gather(*(self._removed(waiting) for waiting in list(self._live)))
         await asyncio.to_thread(reaper.remove, self._box, None)
-        os.close(self._lock)
-        asyncio.get_running_loop().run_in_executor(None, os.close, self._work)
+        if self._lock >= 0:
+            lock, self._lock = self._lock, -1
+            os.close(lock)
+            asyncio.get_running_loop().run_in_executor(None, os.close, self._work)
+        if self._broker:
+            await self._broker.close()
 
 
 def _heard(task: "asyncio.Task[Any]") -> None:

@@ -57,7 +57,7 @@ class Broker:
         on_request: OnRequest,
     ) -> None:
         self.policy, self.budget = policy, budget
-        self._sandbox, self._owner, self._secrets = sandbox, owner, secrets
+        self.owner, self._sandbox, self._secrets = owner, sandbox, secrets
         self._rules, self._plain = Rules(policy), headers.plain_places(policy.allow)
         self._upstream, self._entrance, self._on_request = upstream, entrance, on_request
         self._count = 0
@@ -160,7 +160,7 @@ class Broker:
         asked, entry, tally = at_work.asked, at_work.entry, at_work.tally
         return Request(
             sandbox=self._sandbox,
-            owner=self._owner,
+            owner=self.owner,
             number=at_work.number,
             over=over,
             started_at=at_work.started_at,

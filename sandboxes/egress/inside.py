@@ -4,7 +4,7 @@ A host of the list is asked for as `http://host/…` through the proxy, and the 
 write `https://host/` that way, and pip and npm where their index is. A tunnel is asked for as ever.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from contracts.policy import SandboxPolicy
@@ -17,14 +17,14 @@ LOCAL = "localhost,127.0.0.1,::1"
 BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
-def environment(policy: SandboxPolicy) -> dict[str, str]:
-    """Empty without a list. What the policy sets itself wins."""
+def environment(policy: SandboxPolicy, git: Sequence[tuple[str, str]] = ()) -> dict[str, str]:
+    """Empty without a list. What the policy sets itself wins. `git`: settings of git's that are given beside ours."""
     if policy.network != "allow":
         return {}
     proxies = {name: BROKER for each in ("http_proxy", "https_proxy") for name in (each, each.upper())}
     found = proxies | {"no_proxy": LOCAL, "NO_PROXY": LOCAL}
     plain = plain_places(policy.allow)
-    return found | _git(plain) | _pip(plain) | _npm(plain) | (_certificates() if has_tunnel(policy) else {})
+    return found | _git(plain, git) | _pip(plain) | _npm(plain) | (_certificates() if has_tunnel(policy) else {})
 
 
 def has_tunnel(policy: SandboxPolicy) -> bool:
@@ -32,9 +32,10 @@ def has_tunnel(policy: SandboxPolicy) -> bool:
     return any(entry.tunnel for entry in policy.allow)
 
 
-def _git(plain: list[str]) -> dict[str, str]:
+def _git(plain: list[str], more: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Settings that come before all files, and hold where the files aren't read."""
-    settings = [(f"url.http://{place}/.insteadOf", f"https://{place}/") for place in plain]
+    settings = list(more)
+    settings += [(f"url.http://{place}/.insteadOf", f"https://{place}/") for place in plain]
     settings += [(f"url.http://{each}/.insteadOf", f"https://{each}:443/") for each in plain if ":" not in each]
     settings += [("protocol.http.allow", "always")] if plain else []
     return {"GIT_CONFIG_COUNT": str(len(settings)), **dict(_numbered(settings))}
