@@ -11,6 +11,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import PurePosixPath
 
 from contracts.errors import AccessRefused, BadInput, CountersignError, DiskFull, NotFound, SandboxUnavailable
@@ -24,14 +25,19 @@ class _How(ctypes.Structure):
     _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
 
 
+@cache
+def libc() -> ctypes.CDLL:
+    """The C library. Loading it makes a class, which takes longer than a call."""
+    return ctypes.CDLL(None, use_errno=True)
+
+
 def open_beneath(folder: int, path: str, flags: int) -> int:
     """A descriptor of `path` below the open folder. Raises OSError; EXDEV or ELOOP: it leads out."""
-    libc = ctypes.CDLL(None, use_errno=True)
     how = _How(flags | os.O_CLOEXEC, 0, BENEATH | NO_MAGICLINKS)
     size = ctypes.c_size_t(ctypes.sizeof(how))
     for _ in range(RACES):
         number = ctypes.c_long(OPENAT2)
-        got: int = libc.syscall(number, ctypes.c_int(folder), os.fsencode(path), ctypes.byref(how), size)
+        got: int = libc().syscall(number, ctypes.c_int(folder), os.fsencode(path), ctypes.byref(how), size)
         if got >= 0:
             return got
         if ctypes.get_errno() not in (errno.EAGAIN, errno.EINTR):

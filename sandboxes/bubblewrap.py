@@ -108,7 +108,6 @@ class Bubblewrap:
         room.find(self.folder, policy)
         room.check_mounts(mounts)
         arguments.named(policy)
-        arguments.options(policy, work=self.folder, etc=self.folder, mounts=mounts, tmpfs_size=False)  # or BadInput
         with room.disk_errors(self.folder):
             box, lock = reaper.make(self.folder, owner)
         try:

@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from sandboxes import beneath
+
 # linux/loop.h: _IO-less numbers, struct loop_config of 304 bytes, lo_flags at 8 + 52.
 LOOP_CTL_GET_FREE, LOOP_CONFIGURE = 0x4C82, 0x4C0A
 LOOP_CONFIG_BYTES, FLAGS_AT, AUTOCLEAR, BLOCK = 304, 60, 4, 4096
@@ -71,7 +73,7 @@ class Disks:
             self._maker = self._maker or ThreadPoolExecutor(1, thread_name_prefix="sandbox-disk")
             if size not in self._ahead:
                 with contextlib.suppress(RuntimeError):  # the interpreter is ending
-                    self._ahead[size] = self._maker.submit(self._device, size)
+                    self._ahead[size] = self._maker.submit(self._warm_device, size)
 
     def _device(self, size: int) -> int:
         """A loop device with a fresh image that has no name any more."""
@@ -81,6 +83,14 @@ class Disks:
             return _attach(image)
         finally:
             image.unlink(missing_ok=True)
+
+    def _warm_device(self, size: int) -> int:
+        """One whose data the kernel has read already, so that mounting it waits for no other thread of the kernel."""
+        device = self._device(size)
+        with self._template(size).open("rb") as template:
+            for start, end in _filled(template.fileno()):
+                os.pread(device, end - start, start)
+        return device
 
     def _template(self, size: int) -> Path:
         template = self.folder / f"{size}.ext4"
@@ -192,8 +202,7 @@ def _mount(device: Path, target: Path) -> None:
 
 def call(name: str, *arguments: object) -> None:
     """A function of the C library that gives 0. Raises OSError."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if getattr(libc, name)(*arguments) != 0:
+    if getattr(beneath.libc(), name)(*arguments) != 0:
         raise OSError(ctypes.get_errno(), f"{name}: {os.strerror(ctypes.get_errno())}")
 
 
@@ -206,17 +215,23 @@ def bind(source: Path, target: Path) -> None:
 def _copy_sparse(source: Path, target: Path) -> None:
     """What holds data is copied, holes stay holes: 200 kB of a template of 4 GB."""
     with source.open("rb") as whence, target.open("xb") as where:
-        size, place = os.fstat(whence.fileno()).st_size, 0
-        where.truncate(size)
-        while place < size:
-            try:
-                data = os.lseek(whence.fileno(), place, os.SEEK_DATA)
-            except OSError as error:
-                if error.errno == errno.ENXIO:  # no data beyond
-                    return
-                raise
-            place = os.lseek(whence.fileno(), data, os.SEEK_HOLE)
-            _copy_range(whence.fileno(), where.fileno(), data, place)
+        where.truncate(os.fstat(whence.fileno()).st_size)
+        for start, end in _filled(whence.fileno()):
+            _copy_range(whence.fileno(), where.fileno(), start, end)
+
+
+def _filled(file: int) -> Iterator[tuple[int, int]]:
+    """Where a sparse file holds data: starts and ends."""
+    size, place = os.fstat(file).st_size, 0
+    while place < size:
+        try:
+            data = os.lseek(file, place, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # no data beyond
+                return
+            raise
+        place = os.lseek(file, data, os.SEEK_HOLE)
+        yield data, place
 
 
 def _copy_range(source: int, target: int, start: int, end: int) -> None:
