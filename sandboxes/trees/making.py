@@ -1,6 +1,6 @@
 """Checking a commit out, by git inside a sandbox: what a repository holds may be hostile.
 
-The repository that is made is an ordinary one on a branch of its own, whose objects are borrowed from `OBJECTS`.
+The repository that is made is an ordinary one at that commit, on no branch, with objects borrowed from `OBJECTS`.
 Nothing in its configuration runs anything, and the same commit gives the same files wherever it is made.
 """
 
@@ -13,7 +13,6 @@ from contracts.policy import SandboxPolicy
 from sandboxes.protocol import Result, Sandbox
 
 OBJECTS = "/objects"
-BRANCH = "work"
 # Every file is of this time, 2000-01-01, so that git's index is younger than all of them: a file as old as the index
 # would have to be read again to know whether it changed.
 ARRIVED = 946_684_800
@@ -28,20 +27,20 @@ ENVIRONMENT = {
 EMPTY = """
 set -e
 mkdir -p "$1" && cd "$1"
-git init --quiet --template= --initial-branch="$2" --object-format="$3" .
+git init --quiet --template= --object-format="$2" .
 mkdir -p .git/objects/info .git/info
-echo "$4" > .git/objects/info/alternates
+echo "$3" > .git/objects/info/alternates
 git config core.checkStat minimal
 git config core.trustctime false
 git config gc.auto 0
 git config maintenance.auto false
-[ ! -f "$4/shallow" ] || cp "$4/shallow" .git/shallow
-git cat-file -e "$5^{commit}" || exit 9
+[ ! -f "$3/shallow" ] || cp "$3/shallow" .git/shallow
+git cat-file -e "$4^{commit}" || exit 9
 """
 FILL = """
 set -e
 cd "$1"
-git update-ref -m arrived "refs/heads/$2" "$3"
+git update-ref --no-deref -m arrived HEAD "$2"
 git reset --quiet --hard
 """
 AGE = """
@@ -69,12 +68,12 @@ async def check_out(
     DiskFull, TookTooLong.
     """
     kind = "sha1" if len(commit) == 40 else "sha256"
-    begun = await _run(sandbox, EMPTY, folder, BRANCH, kind, OBJECTS, commit)
+    begun = await _run(sandbox, EMPTY, folder, kind, OBJECTS, commit)
     if begun.exit_code == NO_SUCH_COMMIT:
         raise UnknownRange(f"{repository!r} has no commit {commit!r}.", subject=commit)
     _check(begun, repository)
     await _refuse_giants(sandbox, folder, commit, repository, limit)
-    _check(await _run(sandbox, FILL, folder, BRANCH, commit), repository)
+    _check(await _run(sandbox, FILL, folder, commit), repository)
     if aged:
         _check(await _run(sandbox, AGE, folder, str(ARRIVED)), repository)
 
