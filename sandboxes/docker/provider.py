@@ -63,11 +63,11 @@ class Docker:
         """A new sandbox, or one made ahead. Raises SandboxUnavailable, DiskFull, BadInput (a mount that isn't
         there), SandboxFailed."""
         arguments.named(policy)
+        image = await self.engine.call(self._usable, policy, tuple(mounts))
+        await self._try(image)
         if policy.warm and not mounts and not tree and (ahead := await self.pool.take(policy)):
             ahead.give_to(owner)
             return ahead
-        image = await self.engine.call(self._usable, policy, tuple(mounts))
-        await self._try(image)
         box = await self._new(policy, owner, (*mounts, *arrival.mounts(tree)))
         return await self._with(box, tree) if tree else box
 

@@ -14,6 +14,7 @@ import pytest
 from contracts.errors import SandboxUnavailable
 from contracts.policy import SandboxPolicy
 from sandboxes import Docker, Mount
+from sandboxes.docker.gaps import Gap
 
 ROOT = Path(__file__).parents[2]
 WARM = SandboxPolicy(warm=2, memory_bytes=128 << 20, disk_bytes=8 << 20)
@@ -74,6 +75,15 @@ async def test_what_cannot_be_made_is_told_to_who_asks(docker: Docker) -> None:
         with pytest.raises(SandboxUnavailable, match="no-such-image"):
             await docker.create(WARM.model_copy(update={"image": "no-such-image:1"}))
     await docker.pool.settled()
+    assert docker.pool.size == 0
+
+
+async def test_what_is_refused_is_not_made_ahead(docker: Docker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker, "gaps", (Gap("syscalls", "for this test", ()),))
+    for _ in range(2):
+        with pytest.raises(SandboxUnavailable, match="syscalls"):
+            await docker.create(WARM.model_copy(update={"needs": ("syscalls",)}))
+        await docker.pool.settled()
     assert docker.pool.size == 0
 
 
