@@ -208,9 +208,13 @@ class ContextOverflow(CountersignError):
 
 
 class BudgetSpent(CountersignError):
-    """The call's worst case does not fit the budget that is left."""
+    """The call's worst case does not fit the budget that is left: its own, its run's, its workflow's or its team's."""
 
     status = 402
+
+
+class CallSuperseded(Conflict):
+    """A newer attempt of the same model call has taken over, or the same attempt is being made elsewhere."""
 
 
 # The ledger

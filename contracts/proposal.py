@@ -37,6 +37,16 @@ class Check(Contract):
     says: str
 
 
+class Tried(Contract):
+    """One draft that was tried: at which tier and why there, what it cost and what became of it."""
+
+    tier: str
+    why: str
+    model: str = ""
+    usd: Decimal | None = Decimal("0")
+    outcome: str = Field(default="", description="in words: passed its checks, what failed, why it was not asked")
+
+
 class Cost(Contract):
     """What the run has cost so far. `usd` is None where a price is unknown: unknown is never zero."""
 
@@ -45,6 +55,7 @@ class Cost(Contract):
     output_tokens: int = 0
     model_calls: int = 0
     model: str | None = None
+    tried: tuple[Tried, ...] = ()
 
 
 class Cell(Contract):
