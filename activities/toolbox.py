@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from activities.models import Models
+from activities.models import Tiers
 from contracts.base import Contract
 from ledger import ArtifactStore, Ledger
 from sandboxes.protocol import SandboxProvider
@@ -25,6 +25,6 @@ class Toolbox:
     ledger: Ledger
     artifacts: ArtifactStore
     sandboxes: SandboxProvider
-    models: Models | None
+    models: Tiers | None
     identity: Identity
     state: Path

@@ -59,9 +59,9 @@ class ChangelogRewriting:
     """Lets a model rewrite the words, if there is one and the budget holds its worst case."""
 
     def __init__(self, toolbox: Toolbox) -> None:
-        self._models = toolbox.models
+        self._models = toolbox.models.small if toolbox.models else None
         self._artifacts = toolbox.artifacts
-        self._journal = Journal(toolbox.models, toolbox.ledger, toolbox.artifacts) if toolbox.models else None
+        self._journal = Journal(self._models, toolbox.ledger, toolbox.artifacts) if self._models else None
 
     @activity.defn(name=CHANGELOG_REWRITE.name)
     async def rewrite(self, request: RewriteRequest) -> Drafted:
