@@ -213,10 +213,6 @@ class BudgetSpent(CountersignError):
     status = 402
 
 
-class CallSuperseded(Conflict):
-    """A newer attempt of the same model call has taken over, or the same attempt is being made elsewhere."""
-
-
 # The ledger
 
 
