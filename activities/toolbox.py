@@ -1,6 +1,8 @@
 """What activities are given when the worker starts: nothing is reached through globals."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 from activities.models import Tiers
@@ -28,3 +30,4 @@ class Toolbox:
     models: Tiers | None
     identity: Identity
     state: Path
+    team_usd: Mapping[str, Decimal] = field(default_factory=dict)  # what teams may spend on models in a month

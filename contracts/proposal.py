@@ -37,6 +37,9 @@ class Check(Contract):
     says: str
 
 
+PASSED = "It passed its checks."
+
+
 class Tried(Contract):
     """One draft that was tried: at which tier and why there, what it cost and what became of it."""
 

@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     committer_name: str = "Countersign"
     committer_email: str = "countersign@localhost"
     workflows: str = Field(default="", description="folder with workflows/ and activities/ of your own")
+    team_budgets: str = Field(
+        default="", description="what teams may spend on models in a month, US dollars: platform=200, *=50"
+    )
     demo: bool = Field(default=False, description="the state folder is a demo's: its key signs nothing else")
 
     @property

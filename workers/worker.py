@@ -17,6 +17,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.models import models_from_environment
 from activities.toolbox import Identity, Toolbox
+from contracts.budgets import team_budgets
 from contracts.steps import AGENTS, EFFECTS
 from ledger import FolderArtifacts, Ledger
 from sandboxes import Providers, choose
@@ -49,6 +50,7 @@ def toolbox(settings: Settings, ledger: Ledger, *, models: bool) -> Toolbox:
             committer_email=settings.committer_email,
         ),
         state=settings.state,
+        team_usd=team_budgets(settings.team_budgets),
     )
 
 
