@@ -15,6 +15,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
+from activities.faults import fault
 from activities.models.protocol import Models, Progress
 from activities.models.tiers import Tiers
 from contracts.budgets import Draw, Reserved, Spender
@@ -116,15 +117,22 @@ class Journal:
             )
         call = Call(purpose, models, tier, models.worst_case_usd(request))
         afford(call)
+        fault("model.before_reserve")
         reserved = await self._reserve(call)
         if reserved.reply:
             return await asyncio.to_thread(self._artifacts.get_model, ModelReply, reserved.reply)
         call.ticket = reserved.ticket
+        fault("model.after_reserve")
         return await self._made(call, request, on_progress)
 
     async def _made(self, call: Call, request: ModelRequest, on_progress: Progress | None) -> ModelReply:
+        def heard(characters: int) -> None:
+            fault("model.in_call")
+            if on_progress is not None:
+                on_progress(characters)
+
         try:
-            reply = await call.models.call(request, on_progress=on_progress)
+            reply = await call.models.call(request, on_progress=heard)
         except CountersignError as error:
             await asyncio.to_thread(self._failed, call, error)
             raise
@@ -132,8 +140,10 @@ class Journal:
             # Cancelled, or a bug: the request is on its way, and the provider may have charged for it.
             await asyncio.shield(asyncio.to_thread(self._left, call))
             raise
+        fault("model.after_reply")
         reply = reply.model_copy(update={"tier": call.tier})
         await asyncio.shield(asyncio.to_thread(self._settled, call, reply))
+        fault("model.after_settle")
         return reply
 
     async def _reserve(self, call: Call) -> Reserved:
@@ -174,6 +184,7 @@ class Journal:
 
     def _settled(self, call: Call, reply: ModelReply) -> None:
         reference = self._artifacts.put_model(reply)
+        fault("model.after_artifact")
         known: dict[str, JsonValue] = {
             "reply": reference,
             "provider": reply.provider,
