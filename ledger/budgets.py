@@ -49,16 +49,17 @@ class Budgets(Entries):
 
         BudgetSpent where an account can't pay for it even with nothing in flight.
         """
-        with self.store.write() as connection:
+        with self.store.turn("budgets"), self.store.write() as connection:
             self.store.lock(connection, BUDGETS_LOCK)
             self._charge_expired(connection)
             earlier = _tickets(connection, tickets.c.call == draw.call)
             if reply := next((row["reply"] for row in earlier if row["reply"]), ""):
                 return Reserved(reply=reply)
             assumed = sum((self._end(connection, row, Paid("assumed")) for row in _open(earlier)), 0)
-            short = _short(self._balances(connection, draw), draw)
+            balances = self._balances(connection, draw)
+            short = _short(balances, draw)
             if short is None:
-                ticket = self._hold(connection, draw)
+                ticket = self._hold(connection, draw, balances)
                 self.note(connection, *entry)
                 return Reserved(ticket=ticket, assumed=dollars(assumed))
         # Raised only here: what was found out about earlier attempts stays found out.
@@ -93,7 +94,7 @@ class Budgets(Entries):
             ]
 
     def _close(self, ticket: str, paid: Paid, entry: Sequence[Entry]) -> None:
-        with self.store.write() as connection:
+        with self.store.turn("budgets"), self.store.write() as connection:
             self.store.lock(connection, BUDGETS_LOCK)
             found = _tickets(connection, tickets.c.ticket == ticket)
             if not found:
@@ -118,7 +119,7 @@ class Budgets(Entries):
             found = {row["name"]: row for row in connection.execute(query).mappings()}
         return found
 
-    def _hold(self, connection: Connection, draw: Draw) -> str:
+    def _hold(self, connection: Connection, draw: Draw, balances: Mapping[str, RowMapping]) -> str:
         now, worst = self.clock(), nano(draw.usd)
         ticket = uuid.uuid4().hex
         row = {
@@ -135,10 +136,14 @@ class Budgets(Entries):
             "expires_at": now + timedelta(seconds=draw.seconds),
         }
         connection.execute(sa.insert(tickets), [row])
+        names = [limit.account for limit in draw.limits]
+        held = {"reserved": accounts.c.reserved + worst, "changed_at": now}
+        connection.execute(sa.update(accounts).where(accounts.c.name.in_(names)).values(held))
         for limit in draw.limits:
             most = None if limit.usd is None else nano(limit.usd, ROUND_FLOOR)
-            values = {"reserved": accounts.c.reserved + worst, "usd": most, "changed_at": now}
-            connection.execute(sa.update(accounts).where(accounts.c.name == limit.account).values(values))
+            if balances[limit.account]["usd"] != most:
+                changed = sa.update(accounts).where(accounts.c.name == limit.account)
+                connection.execute(changed.values(usd=most))
         return ticket
 
     def _end(self, connection: Connection, row: RowMapping, paid: Paid) -> int:

@@ -7,11 +7,13 @@ entry with the reply. What a killed process leaves behind is settled by the next
 import asyncio
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Literal
+from functools import partial
+from typing import Literal, TypeVar
 
 from pydantic import JsonValue
 
@@ -19,17 +21,26 @@ from activities.faults import fault
 from activities.models.protocol import Models, Progress
 from activities.models.tiers import Tiers
 from contracts.budgets import Draw, Reserved, Spender
-from contracts.errors import BudgetSpent, ContextOverflow, CountersignError, ModelBusy, ModelMisconfigured
+from contracts.errors import (
+    BudgetSpent,
+    ContextOverflow,
+    CountersignError,
+    LedgerUnavailable,
+    ModelBusy,
+    ModelMisconfigured,
+)
 from contracts.models import ModelReply, ModelRequest
 from contracts.policy import Tier
 from contracts.records import Entry
 from ledger import ArtifactStore, Ledger
 
+Result = TypeVar("Result")
 Outcome = Literal["ok", "failed", "cancelled", "intent"]
 UNPAID = (ModelMisconfigured, ContextOverflow)
 LONGEST_CALL = 600.0  # seconds: no client waits half as long, so a ticket that old has no owner any more
 PATIENCE = 30.0  # seconds to wait for money that only calls in flight hold
-PAUSE = 0.2
+PAUSE, LONGEST_PAUSE = 0.2, 3.0
+SETTLING = 120.0  # seconds that a reply which is paid for waits for a database that is away
 
 
 @dataclass(frozen=True)
@@ -100,6 +111,8 @@ class Journal:
         self._artifacts = artifacts
         self._team_usd = team_usd or {}
         self._patience = patience
+        # One transaction after the other, and off the threads that everybody else shares.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="budgets")
 
     async def call(
         self, request: ModelRequest, purpose: Purpose, *, tier: Tier = "small", on_progress: Progress | None = None
@@ -134,17 +147,36 @@ class Journal:
         try:
             reply = await call.models.call(request, on_progress=heard)
         except CountersignError as error:
-            await asyncio.to_thread(self._failed, call, error)
+            await self._surely(partial(self._failed, call, error))
             raise
         except BaseException:
             # Cancelled, or a bug: the request is on its way, and the provider may have charged for it.
-            await asyncio.shield(asyncio.to_thread(self._left, call))
+            await asyncio.shield(self._surely(partial(self._left, call)))
             raise
         fault("model.after_reply")
         reply = reply.model_copy(update={"tier": call.tier})
-        await asyncio.shield(asyncio.to_thread(self._settled, call, reply))
+        await asyncio.shield(self._settle(call, reply))
         fault("model.after_settle")
         return reply
+
+    async def _settle(self, call: Call, reply: ModelReply) -> None:
+        reference = await asyncio.to_thread(self._artifacts.put_model, reply)
+        fault("model.after_artifact")
+        await self._surely(partial(self._settled, call, reply, reference))
+
+    async def _surely(self, write: Callable[[], None]) -> None:
+        """Write what is known of a call, waiting for a database that is away: it may be paid for."""
+        until = time.monotonic() + SETTLING
+        while True:
+            try:
+                return await self._in_turn(write)
+            except LedgerUnavailable:
+                if time.monotonic() > until:
+                    raise  # the ticket stays open, and the next attempt charges its worst case
+                await asyncio.sleep(PAUSE)
+
+    async def _in_turn(self, write: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, write)
 
     async def _reserve(self, call: Call) -> Reserved:
         """Hold the worst case back; where only calls in flight are in the way, wait for them."""
@@ -158,9 +190,9 @@ class Journal:
             seconds=LONGEST_CALL,
         )
         intent = call.entry("intent", f"is asked to {call.purpose.says}", {})
-        until = time.monotonic() + self._patience
+        until, pause = time.monotonic() + self._patience, PAUSE
         while True:
-            reserved = await asyncio.to_thread(self._ledger.reserve, draw, intent)
+            reserved = await self._in_turn(partial(self._ledger.reserve, draw, intent))
             if not reserved.held:
                 return reserved
             if time.monotonic() > until:
@@ -169,7 +201,8 @@ class Journal:
                     subject=call.models.model,
                     way_out="Try again when they have ended, or raise the limit.",
                 )
-            await asyncio.sleep(PAUSE * random.uniform(0.5, 1.5))  # noqa: S311 - so that not all come back at once
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - so that not all come back at once
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     def _failed(self, call: Call, error: CountersignError) -> None:
         unpaid = isinstance(error, UNPAID) or (isinstance(error, ModelBusy) and not error.maybe_paid)
@@ -182,9 +215,7 @@ class Journal:
         says = f"was asked to {call.purpose.says}, and nobody waited for the reply"
         self._ledger.assume(call.ticket, call.entry("cancelled", says, {"usd": None}))
 
-    def _settled(self, call: Call, reply: ModelReply) -> None:
-        reference = self._artifacts.put_model(reply)
-        fault("model.after_artifact")
+    def _settled(self, call: Call, reply: ModelReply, reference: str) -> None:
         known: dict[str, JsonValue] = {
             "reply": reference,
             "provider": reply.provider,
