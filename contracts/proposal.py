@@ -49,6 +49,13 @@ class Tried(Contract):
     usd: Decimal | None = Decimal("0")
     outcome: str = Field(default="", description="in words: passed its checks, what failed, why it was not asked")
 
+    @property
+    def says(self) -> str:
+        """For people: which tier, why that one, what became of it, what it cost."""
+        whom = f"The {self.tier} tier" + (f" ({self.model})" if self.model else "")
+        paid = "" if self.usd == 0 else "At an unknown price." if self.usd is None else f"For ${self.usd:.4f}."
+        return " ".join(filter(None, (f"{whom}.", self.why, self.outcome, paid)))
+
 
 class Cost(Contract):
     """What the run has cost so far. `usd` is None where a price is unknown: unknown is never zero."""

@@ -1,6 +1,7 @@
 """Requests and replies: a conversation that grows, tool calls that are wrong, answers of a type."""
 
 import json
+from decimal import Decimal
 
 import pytest
 from pydantic import BaseModel, Field
@@ -19,6 +20,7 @@ from contracts.models import (
     Usage,
 )
 from contracts.policy import Budget, Policy, Route
+from contracts.proposal import Tried
 from contracts.schemas import closed_schema, is_closed
 
 
@@ -134,3 +136,10 @@ def test_a_route_goes_from_cheap_to_dear() -> None:
     assert Route().tiers == ("small", "large")
     assert Route(first="baseline", last="small").tiers == ("baseline", "small")
     assert Route(first="large", last="small").tiers == ("large",)
+
+
+def test_what_was_tried_is_said() -> None:
+    one = Tried(tier="small", model="m", why="It is cheap.", usd=Decimal("0.0025"), outcome="It failed: x")
+    assert one.says == "The small tier (m). It is cheap. It failed: x For $0.0025."
+    assert Tried(tier="baseline", why="It is kept.").says == "The baseline tier. It is kept."
+    assert "unknown price" in one.model_copy(update={"usd": None}).says
