@@ -44,11 +44,21 @@ POINTS = (
     *MACHINE_POINTS,
 )
 
+# Around the steps of a paid model call (activities/models/journal.py); tests/ledger kills at each of them.
+MODEL_POINTS = (
+    "model.before_reserve",
+    "model.after_reserve",
+    "model.in_call",
+    "model.after_reply",
+    "model.after_artifact",
+    "model.after_settle",
+)
+
 
 def fault(point: str) -> None:
-    """Die here by SIGKILL if this point was asked for. KeyError for a point that isn't in POINTS."""
-    if point not in POINTS:
-        raise KeyError(f"{point!r} is not one of the fault points: {', '.join(POINTS)}")
+    """Die here by SIGKILL if this point was asked for. KeyError for a point that isn't one of the tuples' above."""
+    if point not in POINTS and point not in MODEL_POINTS:
+        raise KeyError(f"{point!r} is not one of the fault points: {', '.join((*POINTS, *MODEL_POINTS))}")
     asked = os.environ.get("COUNTERSIGN_FAULT", "")
     if asked.startswith("@"):
         return _told_by(Path(asked[1:]), point)

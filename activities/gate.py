@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
+from activities.learning import verdict
 from activities.toolbox import Toolbox
 from contracts.decision import CLOSES, Ruling
 from contracts.proposal import Proposal
@@ -76,6 +77,8 @@ class GateActivities:
                 facts={"state": request.state, **self._learnt(request)},
             )
         )
+        if learnt := verdict(self.ledger, request, info.workflow_type or ""):
+            self.ledger.learn(learnt)
         if request.state == "expired" and request.digest:
             self.ledger.set_proposal_state(request.digest, "expired", at=now)
         self.ledger.update_run(request.run, state=request.state, says=request.says, finished_at=now)

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 from activities.machine.leases import Leases
-from activities.models import Models
+from activities.models import Tiers
 from activities.repositories import Repositories
 from contracts.base import Contract
 from ledger import ArtifactStore, Ledger
@@ -29,13 +30,13 @@ class Toolbox:
     ledger: Ledger
     artifacts: ArtifactStore
     sandboxes: SandboxProvider
-    models: Models | None
+    models: Tiers | None
     identity: Identity
     state: Path
     leases: Leases | None = None  # the machines of this process, where it holds any
-
     # Which credential, by name, goes to which git host and port: to read with here, to write with there.
     git_credentials: Mapping[tuple[str, int], Credential] = field(default_factory=dict)
+    team_usd: Mapping[str, Decimal] = field(default_factory=dict)  # what teams may spend on models in a month
 
     @property
     def repositories(self) -> Repositories:

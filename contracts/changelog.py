@@ -5,7 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from contracts.base import Contract
-from contracts.policy import SandboxPolicy
+from contracts.budgets import Spender
+from contracts.policy import Route, SandboxPolicy
 from contracts.proposal import Check, Cost, blocking
 
 Section = Literal["Breaking", "Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
@@ -169,9 +170,11 @@ class RewriteRequest(Contract):
     draft: str
     words: tuple[str, ...] = ()
     problems: tuple[str, ...] = Field(default=(), description="what the checks said of the attempt before")
-    budget_usd: str = "0"
+    budget_usd: str = Field(default="0", description="from releases that know no spender")
     attempt: int = 1
     spent: Cost = Cost()
+    spender: Spender | None = None
+    route: Route = Route()
 
 
 class ProposeRequest(Contract):

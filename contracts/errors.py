@@ -243,7 +243,7 @@ class ContextOverflow(CountersignError):
 
 
 class BudgetSpent(CountersignError):
-    """The call's worst case does not fit the budget that is left."""
+    """The call's worst case does not fit the budget that is left: its own, its run's, its workflow's or its team's."""
 
     status = 402
 

@@ -10,9 +10,35 @@ from contracts.base import Contract
 
 
 class Budget(Contract):
-    """What one run may spend on models, in US dollars. Zero means: the baseline only."""
+    """What may be spent on models, in US dollars: `usd` by one run with its children. Zero means: the baseline only.
+
+    None means no limit of that kind. What a team may spend in a month is set by whoever runs the platform
+    (COUNTERSIGN_TEAM_BUDGETS), not by a workflow. docs/budgets.md.
+    """
 
     usd: Decimal = Field(default=Decimal("0"), ge=0)
+    call_usd: Decimal | None = Field(default=None, ge=0, description="the worst case of any one call")
+    month_usd: Decimal | None = Field(default=None, ge=0, description="all runs of the workflow in a calendar month")
+
+
+Tier = Literal["baseline", "small", "large"]
+TIERS: tuple[Tier, ...] = ("baseline", "small", "large")
+
+
+class Route(Contract):
+    """Which tiers may make the draft: `first` is tried first, and nothing above `last` is asked.
+
+    Tiers are names for what a draft may cost; the settings say which model each is. A draft that passes its
+    checks at one tier stays there. One that fails them, or a tier whose drafts people turned down, goes up one.
+    """
+
+    first: Tier = "small"
+    last: Tier = "large"
+
+    @property
+    def tiers(self) -> tuple[Tier, ...]:
+        """From the cheapest to the dearest."""
+        return TIERS[TIERS.index(self.first) : TIERS.index(self.last) + 1] or (self.first,)
 
 
 class Gate(Contract):
@@ -117,6 +143,7 @@ class Policy(Contract):
     team: str = "platform"
     schedule: Schedule | None = None
     budget: Budget = Budget()
+    route: Route = Route()
     gate: Gate = Gate()
     sandbox: SandboxPolicy = SandboxPolicy()
     retention: timedelta = timedelta(days=365)

@@ -37,6 +37,26 @@ class Check(Contract):
     says: str
 
 
+PASSED = "It passed its checks."
+
+
+class Tried(Contract):
+    """One draft that was tried: at which tier and why there, what it cost and what became of it."""
+
+    tier: str
+    why: str
+    model: str = ""
+    usd: Decimal | None = Decimal("0")
+    outcome: str = Field(default="", description="in words: passed its checks, what failed, why it was not asked")
+
+    @property
+    def says(self) -> str:
+        """For people: which tier, why that one, what became of it, what it cost."""
+        whom = f"The {self.tier} tier" + (f" ({self.model})" if self.model else "")
+        paid = "" if self.usd == 0 else "At an unknown price." if self.usd is None else f"For ${self.usd:.4f}."
+        return " ".join(filter(None, (f"{whom}.", self.why, self.outcome, paid)))
+
+
 class Cost(Contract):
     """What the run has cost so far. `usd` is None where a price is unknown: unknown is never zero."""
 
@@ -45,6 +65,7 @@ class Cost(Contract):
     output_tokens: int = 0
     model_calls: int = 0
     model: str | None = None
+    tried: tuple[Tried, ...] = ()
 
 
 class Cell(Contract):

@@ -85,7 +85,8 @@ class Entries(Part):
 
     def note(self, connection: Connection, *noted: Entry) -> None:
         """Append inside a transaction that also changes something else: both happen or neither."""
-        self.insert_rows(connection, [row_of(entry, self.clock()) for entry in noted])
+        if noted:
+            self.insert_rows(connection, [row_of(entry, self.clock()) for entry in noted])
 
     def insert_rows(self, connection: Connection, rows: Sequence[Row]) -> None:
         """The hot path: the statement goes to the driver as it is, which halves its cost."""

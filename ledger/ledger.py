@@ -8,7 +8,9 @@ from typing import Self
 
 import sqlalchemy as sa
 
+from ledger.acceptance import Acceptances
 from ledger.artifacts import ArtifactStore
+from ledger.budgets import Budgets
 from ledger.decisions import Decisions
 from ledger.effects import Effects
 from ledger.entries import INSERT, Row
@@ -25,8 +27,8 @@ from ledger.writer import Writer
 SEAL_SECONDS = 5.0
 
 
-class Ledger(Runs, Decisions, Effects, Sessions, Seals):
-    """Entries, seals, runs, proposals, decisions, effects, people and sessions. Safe to share by threads."""
+class Ledger(Runs, Decisions, Effects, Budgets, Acceptances, Sessions, Seals):
+    """Entries, seals, runs, proposals, decisions, effects, budgets, people and sessions. Safe to share by threads."""
 
     def __init__(self, store: Store, artifacts: ArtifactStore, clock: Callable[[], datetime]) -> None:
         self.store, self.artifacts, self.clock = store, artifacts, clock

@@ -12,8 +12,8 @@ from sqlalchemy.engine import Connection
 from contracts.errors import StateUnusable
 from ledger.store import Store
 
-HEAD = "0001"  # the newest revision in ledger/migrations/versions
-KNOWN = frozenset({"0001"})
+HEAD = "0002"  # the newest revision in ledger/migrations/versions
+KNOWN = frozenset({"0001", "0002"})
 MIGRATION_LOCK = 1
 SCRIPTS = Path(__file__).parent / "migrations"
 

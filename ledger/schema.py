@@ -203,3 +203,47 @@ tokens = sa.Table(
     sa.Column("expires_at", Moment, nullable=False),
     sa.Column("ended_at", Moment),
 )
+
+# Money is in nano-dollars. What an account may pay in all is said by each call, and kept here to be shown.
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("name", Words, primary_key=True),
+    sa.Column("spent", sa.BigInteger, nullable=False),
+    sa.Column("reserved", sa.BigInteger, nullable=False),
+    sa.Column("usd", sa.BigInteger),
+    sa.Column("changed_at", Moment, nullable=False),
+)
+
+tickets = sa.Table(
+    "tickets",
+    metadata,
+    sa.Column("ticket", sa.String(32), primary_key=True),
+    sa.Column("call", Words, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("run", Words, nullable=False),
+    sa.Column("accounts", sa.JSON, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("worst", sa.BigInteger, nullable=False),
+    sa.Column("charged", sa.BigInteger, nullable=False),
+    sa.Column("reply", sa.String(71), nullable=False),
+    sa.Column("made_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+    sa.Column("ended_at", Moment),
+    sa.Index("tickets_call", "call"),
+    sa.Index("tickets_open", "state", "expires_at"),
+)
+
+# What became of the draft of a run, by the tier that made it: one row a run, written when it is closed.
+acceptance = sa.Table(
+    "acceptance",
+    metadata,
+    sa.Column("run", Words, primary_key=True),
+    sa.Column("workflow", Words, nullable=False),
+    sa.Column("tier", sa.String(10), nullable=False),
+    sa.Column("model", Words, nullable=False),
+    sa.Column("outcome", sa.String(10), nullable=False),
+    sa.Column("share", sa.Float, nullable=False),
+    sa.Column("decided_at", Moment, nullable=False),
+    sa.Index("acceptance_tier", "workflow", "tier", "decided_at"),
+)

@@ -4,10 +4,12 @@ SQLite runs in WAL mode. Write transactions take the write lock when they begin,
 reads first and writes later cannot fail in its middle. Errors of the driver are translated here, once.
 """
 
+import fcntl
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -58,6 +60,20 @@ class Store:
         """A write transaction: all of it or, when the block raises, nothing."""
         with self.translated(), self._writing.begin() as connection:
             yield connection
+
+    @contextmanager
+    def turn(self, name: str) -> Iterator[None]:
+        """One process or thread after the other, in the order in which they came, for short transactions of many.
+
+        SQLite lets those who wait for its write lock poll, and under load some of them wait for ever. The kernel
+        queues them, and lets the next one go on when one dies. PostgreSQL has its own queue (`lock`).
+        """
+        if not self.is_sqlite:
+            yield
+            return
+        with Path(f"{self.url.database}.{name}").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def lock(self, connection: Connection, name: int) -> None:
         """Wait until no other transaction holds `name`. SQLite has one writer anyway."""

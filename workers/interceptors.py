@@ -16,6 +16,7 @@ from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from activities.faults import step_fault
+from activities.models.backoff import pause
 from contracts.errors import CountersignError, LedgerUnavailable, ModelBusy, SandboxBusy
 from contracts.records import Entry, RunRecord
 from ledger import Ledger
@@ -158,13 +159,13 @@ def translated(error: Exception) -> ApplicationError:
     if isinstance(error, ApplicationError):
         return error
     if isinstance(error, CountersignError):
-        pause = error.retry_after if isinstance(error, ModelBusy | SandboxBusy) else None
+        busy = pause(error.retry_after, activity.info().attempt) if isinstance(error, ModelBusy | SandboxBusy) else None
         return ApplicationError(
             str(error),
             error.problem(),
             type=error.name,
             non_retryable=not error.retryable,
-            next_retry_delay=timedelta(seconds=pause) if pause else None,
+            next_retry_delay=timedelta(seconds=busy) if busy else None,
         )
     if isinstance(error, FailureError):
         return ApplicationError(str(error), type=type(error).__name__)

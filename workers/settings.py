@@ -69,6 +69,9 @@ class Settings(BaseSettings):
         default=0, ge=0, description="what this host's machines may take in all; 0: three quarters of its memory"
     )
     workflows: str = Field(default="", description="folder with workflows/ and activities/ of your own")
+    team_budgets: str = Field(
+        default="", description="what teams may spend on models in a month, US dollars: platform=200, *=50"
+    )
     demo: bool = Field(default=False, description="the state folder is a demo's: its key signs nothing else")
 
     @property

@@ -18,6 +18,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.models import models_from_environment
 from activities.toolbox import Identity, Toolbox
+from contracts.budgets import team_budgets
 from contracts.steps import AGENTS, EFFECTS
 from ledger import FolderArtifacts, Ledger
 from sandboxes import Providers, choose
@@ -58,6 +59,7 @@ def toolbox(settings: Settings, ledger: Ledger, *, models: bool) -> Toolbox:
         state=settings.state,
         git_credentials=egress.git_places(settings, kind),
         leases=machines.leases(settings.state, settings.machines_memory_bytes) if models else None,
+        team_usd=team_budgets(settings.team_budgets),
     )
 
 

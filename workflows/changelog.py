@@ -11,6 +11,7 @@ from workflows.steps import show, step
 
 with workflow.unsafe.imports_passed_through():
     # Types only, see workflows/steps.py.
+    from contracts.budgets import Spender
     from contracts.changelog import (
         ChangelogRequest,
         ComposeRequest,
@@ -103,9 +104,12 @@ class Changelog:
                 draft=baseline.draft,
                 words=self.words,
                 problems=problems,
-                budget_usd=str(self.policy.budget.usd),
                 attempt=attempt,
                 spent=cost,
+                spender=Spender.of(
+                    self.policy, run=workflow.info().workflow_id, workflow=workflow.info().workflow_type
+                ),
+                route=self.policy.route,
             )
             try:
                 candidate = await step(

@@ -5,6 +5,7 @@ import re
 from activities.changelog.render import commit_url, plain
 from activities.changelog.structure import markup_of
 from activities.diff import unified
+from activities.models.injection import findings
 from contracts.changelog import Change, ChangelogDraft, History, Line
 from contracts.proposal import (
     Cell,
@@ -32,6 +33,8 @@ def panels(history: History, draft: ChangelogDraft, before: ChangelogDraft | Non
         ),
         _claims(history, draft),
     ]
+    if told := _speaking(history):
+        shown.append(told)
     if before is not None:
         shown.append(_compare(before, draft))
     if draft.left_out:
@@ -46,6 +49,28 @@ def readable(history: History, text: str) -> str:
         return text
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
     return f"{fence}{markup}\n{text}{fence}\n"
+
+
+def _speaking(history: History) -> TablePanel | None:
+    """Commits whose text seems to be meant for a machine. For the reviewer's eyes: nothing else looks at it."""
+    found = [(change, finding) for change in history.changes for finding in findings(text_of(change))]
+    if not found:
+        return None
+    rows = tuple(
+        (
+            Cell(text=change.sha[:9], href=commit_url(history.web_url, change.sha) or None),
+            Cell(text=finding.what),
+            Cell(text=plain(finding.quote, 200)),
+        )
+        for change, finding in found[:MAX_ROWS]
+    )
+    note = f"{len(found) - MAX_ROWS:,} more are not shown." if len(found) > MAX_ROWS else ""
+    title = "Commits that seem to tell a machine what to do"
+    return TablePanel(title=title, columns=("Commit", "It seems to want", "Its words"), rows=rows, note=note)
+
+
+def text_of(change: Change) -> str:
+    return "\n".join([change.subject, change.body, *(f"{subject}\n{body}" for subject, body in change.merged)])
 
 
 def _claims(history: History, draft: ChangelogDraft) -> ClaimsPanel:

@@ -2,5 +2,6 @@
 
 from activities.models.environment import models_from_environment
 from activities.models.protocol import Models, Progress
+from activities.models.tiers import Tiers
 
-__all__ = ["Models", "Progress", "models_from_environment"]
+__all__ = ["Models", "Progress", "Tiers", "models_from_environment"]

@@ -1,6 +1,5 @@
 """Providers' errors, translated once into ours. What comes out says what to do and holds no key."""
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,10 +15,21 @@ from contracts.errors import (
     ModelReplyUnusable,
 )
 
-BUSY_STATUS = {408, 409, 425, 429, 500, 502, 503, 504, 529}
-BUSY_KINDS = {"overloaded_error", "rate_limit_error", "api_error", "timeout_error", "server_error"}
-KEY_KINDS = {"authentication_error", "permission_error", "invalid_api_key"}
+BUSY_STATUS = {408, 409, 424, 425, 429, 500, 502, 503, 504, 529}
+BUSY_KINDS = {
+    *("overloaded_error", "rate_limit_error", "api_error", "timeout_error", "server_error", "rate_limit_exceeded"),
+    *("throttlingexception", "modelnotreadyexception", "modeltimeoutexception", "modelerrorexception"),
+    *("internalserverexception", "serviceunavailableexception", "modelstreamerrorexception"),
+}
+KEY_KINDS = {
+    *("authentication_error", "permission_error", "invalid_api_key"),
+    *("accessdeniedexception", "unrecognizedclientexception", "invalidsignatureexception", "expiredtokenexception"),
+}
 UNPAID_KINDS = {"insufficient_quota", "billing_error", "billing_hard_limit_reached"}
+UNKNOWN_KINDS = {"not_found_error", "model_not_found", "resourcenotfoundexception"}
+UNKNOWN_MODEL = ("model identifier is invalid", "on-demand throughput isn", "inference profile")
+FILTERED_KINDS = {"content_filter", "content_policy_violation"}
+FILTERED = ("blocked by content filtering policy", "content management policy")
 TOO_LONG = (
     "prompt is too long",
     "context_length_exceeded",
@@ -27,11 +37,22 @@ TOO_LONG = (
     "context window",
     "request_too_large",
     "exceeds the available context size",
+    "input is too long",
+    "too many input tokens",
+    "exceed context limit",
 )
 
 # The clients moved from one HTTP library to another and wrap its errors only while connecting, so a broken
 # stream is known by its class's ancestry, whichever library it comes from.
-CONNECTION_CLASSES = {"APIConnectionError", "TransportError", "ConnectionError", "TimeoutError"}
+CONNECTION_CLASSES = {
+    *("APIConnectionError", "TransportError", "ConnectionError", "TimeoutError"),
+    *("HTTPClientError", "ProtocolError", "ReadTimeoutError", "ParserError"),  # of botocore and urllib3
+}
+# What botocore raises before anything is sent, when AWS's settings are missing or wrong.
+UNSET_CLASSES = {
+    *("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "NoRegionError", "ProfileNotFound"),
+    *("SSOError", "TokenRetrievalError", "NoAuthTokenError", "InvalidRegionError"),
+}
 
 
 @dataclass(frozen=True)
@@ -48,8 +69,10 @@ def translate(error: Exception, service: Service, *, began: bool) -> Countersign
     """Our error for a client's. `began`: some of the reply had arrived, so it may be charged."""
     if isinstance(error, CountersignError):
         return error
-    if is_connection(error):
+    if has_ancestor(error, CONNECTION_CLASSES):
         return cut(service, began)
+    if has_ancestor(error, UNSET_CLASSES):
+        return unset(service, error)
     said = read(error)
     if any(mark in said.message.lower() or mark in said.kinds for mark in TOO_LONG) or said.status == 413:
         return overflow(service, said)
@@ -57,30 +80,51 @@ def translate(error: Exception, service: Service, *, began: bool) -> Countersign
         return unpaid(service)
     if said.kinds & KEY_KINDS or said.status in (401, 403):
         return bad_key(service, said)
-    if said.status == 404 or "not_found_error" in said.kinds:
-        return no_model(service)
+    if said.status == 404 or said.kinds & UNKNOWN_KINDS or any(mark in said.message for mark in UNKNOWN_MODEL):
+        return no_model(service, said)
     if said.status in BUSY_STATUS or said.kinds & BUSY_KINDS:
         return busy(service, said, began)
     if 400 <= said.status < 500:
         return not_accepted(service, said)
-    return unusable(service, said.message or type(error).__name__)
+    return unusable(service, said.message or f"{type(error).__name__}: {error}")
 
 
-def is_connection(error: Exception) -> bool:
-    return any(ancestor.__name__ in CONNECTION_CLASSES for ancestor in type(error).__mro__)
+def has_ancestor(error: Exception, names: set[str]) -> bool:
+    return any(ancestor.__name__ in names for ancestor in type(error).__mro__)
+
+
+def is_filtered(error: Exception) -> bool:
+    """Whether a content filter spoke by an error. That is a result, like a refusal."""
+    if isinstance(error, CountersignError):
+        return False
+    said = read(error)
+    return bool(said.kinds & FILTERED_KINDS) or any(mark in said.message.lower() for mark in FILTERED)
 
 
 def read(error: Exception) -> Said:
+    response = getattr(error, "response", None)
+    if isinstance(response, Mapping):
+        return read_aws(response)
     body = getattr(error, "body", None)
     inner = body.get("error", body) if isinstance(body, Mapping) else {}
     inner = inner if isinstance(inner, Mapping) else {}
     kinds = (inner.get("type"), inner.get("code"), getattr(error, "code", None))
-    response = getattr(error, "response", None)
     return Said(
         status=int(getattr(error, "status_code", 0) or 0),
-        kinds=frozenset(str(kind) for kind in kinds if kind),
+        kinds=frozenset(str(kind).lower() for kind in kinds if kind),
         message=str(inner.get("message") or (body if isinstance(body, str) else "")),
         headers=getattr(response, "headers", {}) or {},
+    )
+
+
+def read_aws(response: Mapping[str, Any]) -> Said:
+    """What botocore makes of an error: of an HTTP reply, or of an event in the middle of a stream."""
+    inner, about = response.get("Error", {}), response.get("ResponseMetadata", {})
+    return Said(
+        status=int(about.get("HTTPStatusCode", 0) or 0),
+        kinds=frozenset({str(inner.get("Code", "")).lower()}),
+        message=str(inner.get("Message", "")),
+        headers=about.get("HTTPHeaders", {}),
     )
 
 
@@ -100,11 +144,13 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def busy(service: Service, said: Said, began: bool) -> ModelBusy:
-    what = "is rate-limiting this key" if said.status == 429 else "is overloaded or failing"
+    limited = said.status == 429 or said.kinds & {"throttlingexception", "rate_limit_error", "rate_limit_exceeded"}
+    what = "is rate-limiting this key" if limited else "is overloaded or failing"
     pause = retry_after(said.headers)
     when = f" It asks to wait {pause:g} s." if pause is not None else ""
+    shown = f" (HTTP {said.status})" if said.status else ""
     return ModelBusy(
-        f"{service.provider} {what} (HTTP {said.status}).{when}",
+        f"{service.provider} {what}{shown}.{when}",
         subject=service.model,
         way_out="The step tries again by itself.",
         retry_after=pause,
@@ -131,11 +177,20 @@ def bad_key(service: Service, said: Said) -> ModelMisconfigured:
     )
 
 
-def no_model(service: Service) -> ModelMisconfigured:
+def unset(service: Service, error: Exception) -> ModelMisconfigured:
     return ModelMisconfigured(
-        f"{service.provider} at {service.place} has no model {service.model!r}.",
-        subject="COUNTERSIGN_MODEL",
-        way_out=f"Set COUNTERSIGN_MODEL to a model that the key may use, or correct {service.url_setting}.",
+        f"{service.provider} can't be asked: {service.quote(str(error))}",
+        subject=service.key_setting,
+        way_out=f"Set {service.key_setting}, or AWS_PROFILE, and AWS_REGION.",
+    )
+
+
+def no_model(service: Service, said: Said) -> ModelMisconfigured:
+    told = f": {service.quote(said.message)}" if said.status == 400 else ""
+    return ModelMisconfigured(
+        f"{service.provider} at {service.place} has no model {service.model!r}{told}.",
+        subject=service.model_setting,
+        way_out=f"Set {service.model_setting} to a model that the key may use, or correct {service.url_setting}.",
     )
 
 
@@ -150,8 +205,8 @@ def unpaid(service: Service) -> ModelMisconfigured:
 def not_accepted(service: Service, said: Said) -> ModelMisconfigured:
     return ModelMisconfigured(
         f"{service.provider} does not accept the request (HTTP {said.status}): {service.quote(said.message)}",
-        subject="COUNTERSIGN_MODEL",
-        way_out=f"Set COUNTERSIGN_MODEL to a model that can do this; {service.model!r} may not.",
+        subject=service.model_setting,
+        way_out=f"Set {service.model_setting} to a model that can do this; {service.model!r} may not.",
     )
 
 
@@ -159,7 +214,7 @@ def overflow(service: Service, said: Said) -> ContextOverflow:
     return ContextOverflow(
         f"The prompt is too long for {service.model!r}: {service.quote(said.message)}",
         subject=service.model,
-        way_out="Use a shorter range, or set COUNTERSIGN_MODEL to a model with a larger context window.",
+        way_out=f"Use a shorter range, or set {service.model_setting} to a model with a larger context window.",
     )
 
 
@@ -167,15 +222,3 @@ def unusable(service: Service, why: str) -> ModelReplyUnusable:
     return ModelReplyUnusable(
         f"The reply of {service.model!r} cannot be used: {service.quote(why)}", subject=service.model
     )
-
-
-def json_object(text: str) -> dict[str, Any] | None:
-    """The one JSON object in a reply, or None. A fence around it is taken off; nothing else is repaired."""
-    bare = text.strip()
-    if bare.startswith("```"):
-        bare = bare.partition("\n")[2].rpartition("```")[0]
-    try:
-        value = json.loads(bare)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None

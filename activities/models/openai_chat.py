@@ -1,77 +1,38 @@
 """OpenAI's Chat Completions through its own client, streamed; also for every server that speaks them."""
 
-import asyncio
+import hashlib
 import json
-import time
-from collections.abc import AsyncIterable, Callable
-from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any, Literal
+from collections.abc import AsyncIterable, Iterator
+from typing import Any, ClassVar
 
 import openai
 
-from activities.models.bound import prompt_bytes
-from activities.models.errors import json_object, translate, unusable
-from activities.models.prices import Tariff, price, worst_case
+from activities.models.client import ModelClient
+from activities.models.gathered import Gathered, arguments_of
+from activities.models.prices import Tariff
 from activities.models.protocol import Progress
 from activities.models.service import Service
-from contracts.errors import ModelBusy
-from contracts.models import ModelReply, ModelRequest
+from activities.models.wire import EMPTY, is_own
+from contracts.models import Message, ModelRequest, Stop, Text, Thought, Tool, ToolCall, ToolResult
+from contracts.schemas import is_closed
 
 DEFAULT_URL = "https://api.openai.com/v1"
 DEFAULT_MODEL = "gpt-5-mini"
+DEFAULT_LARGE = "gpt-5.5"
 TARIFF = Tariff(provider="openai", flavor="chat")
 
-Stop = Literal["end", "length", "refusal", "tool"]
-STOPS: dict[str, Stop] = {"length": "length", "content_filter": "refusal", "tool_calls": "tool"}
+# Where compatible servers put a model's reasoning; those that want it back want it under the same name.
+REASONING = ("reasoning_content", "reasoning")
 
 
-@dataclass
-class Gathered:
-    """A streamed reply as far as it has come. `stop` None: the stream has not ended properly."""
-
-    model: str = ""
-    began: bool = False
-    text: list[str] = field(default_factory=list)
-    refusal: list[str] = field(default_factory=list)
-    usage: dict[str, Any] = field(default_factory=dict)
-    tier: str | None = None
-    stop: str | None = None
-    characters: int = 0
-
-    def add(self, chunk: Any) -> None:
-        """Take in one chunk. The last one has the usage and no choices."""
-        self.began = True
-        self.model = chunk.model or self.model
-        self.tier = getattr(chunk, "service_tier", None) or self.tier
-        if chunk.usage is not None:
-            self.usage = chunk.usage.model_dump(exclude_none=True)
-        for choice in chunk.choices or ():
-            self.say(choice.delta)
-            self.stop = choice.finish_reason or self.stop
-
-    def say(self, delta: Any) -> None:
-        if delta is None:
-            return
-        for said, kept in ((delta.content, self.text), (getattr(delta, "refusal", None), self.refusal)):
-            if said:
-                kept.append(said)
-                self.characters += len(said)
-
-    def body(self) -> dict[str, Any]:
-        tier = {"service_tier": self.tier} if self.tier else {}
-        return {"model": self.model, "usage": self.usage, **tier}
-
-
-class OpenAIChat:
+class OpenAIChat(ModelClient):
     """A model of OpenAI, or of a compatible server at a base URL."""
 
     provider = "openai"
+    stops: ClassVar[dict[str, Stop]] = {"length": "length", "content_filter": "content_filter", "tool_calls": "tool"}
 
     def __init__(self, service: Service) -> None:
-        self.service = service
-        self.model = service.model
-        self.allow_unpriced = service.allow_unpriced
+        super().__init__(service)
         self.structured = True  # until the server says that it cannot
         wait = service.timeouts
         self.client = openai.AsyncOpenAI(
@@ -81,18 +42,9 @@ class OpenAIChat:
             timeout=openai.Timeout(wait.silence, connect=wait.connect),
         )
 
-    def __repr__(self) -> str:
-        return f"OpenAIChat(model={self.model!r}, at={self.service.place!r})"
-
-    async def call(self, request: ModelRequest, *, on_progress: Progress | None = None) -> ModelReply:
-        started = time.monotonic()
-        reply = Gathered()
-        try:
-            async with asyncio.timeout(self.service.timeouts.whole):
-                await self.stream(request, reply, on_progress)
-        except Exception as error:
-            raise translate(error, self.service, began=reply.began) from None
-        return self.finished(request, reply, time.monotonic() - started)
+    @property
+    def official(self) -> bool:
+        return self.service.base_url == DEFAULT_URL
 
     async def stream(self, request: ModelRequest, reply: Gathered, on_progress: Progress | None) -> None:
         try:
@@ -107,45 +59,25 @@ class OpenAIChat:
             await gather(stream, reply, on_progress)
 
     def parameters(self, request: ModelRequest) -> dict[str, Any]:
-        official = self.service.base_url == DEFAULT_URL
         body: dict[str, Any] = {
             "model": self.model,
             # Compatible servers know the older name; OpenAI's reasoning models know only the newer one.
-            "max_completion_tokens" if official else "max_tokens": request.max_output_tokens,
-            "messages": conversation(request, spell_out=not self.structured),
+            "max_completion_tokens" if self.official else "max_tokens": request.max_output_tokens,
+            "messages": list(conversation(request, self.model, spell_out=not self.structured)),
             "stream": True,
             "stream_options": {"include_usage": True},
         }
+        if self.official:
+            # Requests of one prefix are served where that prefix is cached.
+            body["prompt_cache_key"] = prefix_of(request)
         if request.temperature is not None:
             body["temperature"] = request.temperature
+        if request.tools:
+            body["tools"] = [tool(each) for each in request.tools]
+            body["tool_choice"] = choice(request)
         if request.schema_ is not None and self.structured:
             body["response_format"] = response_format(request)
         return body
-
-    def finished(self, request: ModelRequest, reply: Gathered, seconds: float) -> ModelReply:
-        if reply.stop is None:
-            raise ended_early(self.service, reply)
-        priced = price(reply.body(), self.service.tariff)
-        text, declined = "".join(reply.text), "".join(reply.refusal)
-        return ModelReply(
-            provider=self.provider,
-            model=reply.model or self.model,
-            text=declined or text,
-            data=json_object(text) if request.schema_ is not None and not declined else None,
-            stop="refusal" if declined else STOPS.get(reply.stop, "end"),
-            usage=priced.usage,
-            usd=priced.usd,
-            price_list=priced.price_list,
-            seconds=seconds,
-        )
-
-    def worst_case_usd(self, request: ModelRequest) -> Decimal | None:
-        return worst_case(
-            self.model,
-            self.service.tariff,
-            prompt_bytes=prompt_bytes(request),
-            max_output=request.max_output_tokens,
-        )
 
 
 def lacks_structure(error: openai.BadRequestError) -> bool:
@@ -153,33 +85,107 @@ def lacks_structure(error: openai.BadRequestError) -> bool:
     return any(word in said for word in ("response_format", "json_schema", "structured output"))
 
 
-def ended_early(service: Service, reply: Gathered) -> Exception:
-    """A stream that closed in good order, but before the reply said why it stops."""
-    if not reply.began:
-        return unusable(service, "the stream was empty")
-    return ModelBusy(
-        f"{service.provider} ended the stream in the middle of a reply.", subject=service.model, maybe_paid=True
-    )
-
-
-async def gather(stream: AsyncIterable[Any], reply: Gathered, on_progress: Callable[[int], None] | None) -> None:
+async def gather(stream: AsyncIterable[Any], reply: Gathered, on_progress: Progress | None) -> None:
     async for chunk in stream:
-        reply.add(chunk)
+        add(reply, chunk)
         if on_progress is not None:
             on_progress(reply.characters)
 
 
-def conversation(request: ModelRequest, *, spell_out: bool) -> list[dict[str, str]]:
+def add(reply: Gathered, chunk: Any) -> None:
+    """Take in one chunk. The last one has the usage and no choices."""
+    reply.began = True
+    reply.model = chunk.model or reply.model
+    if tier := getattr(chunk, "service_tier", None):
+        reply.served["service_tier"] = tier
+    if chunk.usage is not None:
+        reply.count(chunk.usage.model_dump(exclude_none=True))
+    for choice in chunk.choices or ():
+        if choice.delta is not None:
+            grow(reply, choice.delta)
+        reply.stop = choice.finish_reason or reply.stop
+
+
+def grow(reply: Gathered, delta: Any) -> None:
+    for name in REASONING:
+        if isinstance(thought := getattr(delta, name, None), str) and thought:
+            reply.think("thought", None, **{name: thought})
+    if delta.content:
+        reply.say(delta.content)
+    if refusal := getattr(delta, "refusal", None):
+        reply.decline(refusal)
+    for call in delta.tool_calls or ():
+        function = call.function
+        place = f"call {call.index}"
+        reply.call(place, id=call.id or "")
+        if function is not None:
+            reply.call(place, name=function.name or "", arguments=function.arguments or "")
+
+
+def conversation(request: ModelRequest, model: str, *, spell_out: bool) -> Iterator[dict[str, Any]]:
     """The messages, what stays the same first: these servers cache a repeated prefix by themselves."""
     system = request.system
     if spell_out and request.schema_ is not None:
         system += (
             f"\n\nAnswer with one JSON object of this JSON Schema and nothing else:\n{json.dumps(request.schema_)}"
         )
-    turns = [{"role": message.role, "content": message.text} for message in request.messages]
-    return [{"role": "system", "content": system}, *turns]
+    if system:
+        yield {"role": "system", "content": system}
+    for turn in request.messages:
+        yield from answered(turn) if turn.role == "user" else [asked(turn, model)]
+
+
+def answered(turn: Message) -> Iterator[dict[str, Any]]:
+    """A user's turn: each result in a message of its own, then the words."""
+    results = [part for part in turn.content() if isinstance(part, ToolResult)]
+    for result in results:
+        # There is no flag for errors here, so the words say it.
+        text = f"Error: {result.text}" if result.failed else result.text
+        yield {"role": "tool", "tool_call_id": result.call, "content": text or EMPTY}
+    if turn.said or not results:
+        yield {"role": "user", "content": turn.said or EMPTY}
+
+
+def asked(turn: Message, model: str) -> dict[str, Any]:
+    """An assistant's turn, with its calls and with the reasoning that the server gave it."""
+    shown: dict[str, Any] = {"role": "assistant"}
+    calls = [part for part in turn.content() if isinstance(part, ToolCall)]
+    text = "".join(part.text for part in turn.content() if isinstance(part, Text))
+    shown["content"] = text or (None if calls else EMPTY)
+    for part in turn.content():
+        if isinstance(part, Thought) and is_own(part, "openai", model):
+            shown |= part.block
+    if calls:
+        shown["tool_calls"] = [call_of(part) for part in calls]
+    return shown
+
+
+def call_of(call: ToolCall) -> dict[str, Any]:
+    arguments = json.dumps(arguments_of(call), ensure_ascii=False)
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
+
+
+def tool(each: Tool) -> dict[str, Any]:
+    function = {"name": each.name, "description": each.description, "parameters": each.schema_}
+    return {"type": "function", "function": function}
+
+
+def choice(request: ModelRequest) -> str | dict[str, Any]:
+    asked = request.tool_choice
+    if asked.mode == "one":
+        return {"type": "function", "function": {"name": asked.name}}
+    return {"auto": "auto", "any": "required", "none": "none"}[asked.mode]
 
 
 def response_format(request: ModelRequest) -> dict[str, Any]:
-    schema = {"name": request.schema_name, "schema": request.schema_, "strict": True}
-    return {"type": "json_schema", "json_schema": schema}
+    strict = is_closed(request.schema_)
+    return {
+        "type": "json_schema",
+        "json_schema": {"name": request.schema_name, "schema": request.schema_, "strict": strict},
+    }
+
+
+def prefix_of(request: ModelRequest) -> str:
+    """A name for what stays the same from call to call."""
+    fixed = json.dumps([request.system, [each.model_dump() for each in request.tools]], sort_keys=True)
+    return hashlib.sha256(fixed.encode()).hexdigest()[:32]

@@ -28,6 +28,7 @@ class Service:
     key_setting: str
     url_setting: str
     tariff: Tariff
+    model_setting: str = "COUNTERSIGN_MODEL"
     timeouts: Timeouts = Timeouts()
     allow_unpriced: bool = False
 

@@ -119,14 +119,20 @@ def recorded_list() -> Path | None:
     folder = user_cache_path("countersign") / "bench" / f"genai-prices-{RECORDED_WITH}"
     if (folder / "genai_prices").is_dir():
         return folder
-    installers = (
-        ["uv", "pip", "install", "-q", "--python", sys.executable],
-        [sys.executable, "-m", "pip", "install", "-q"],
-    )
-    for installer in installers:
+    for installer in installers():
         if shutil.which(installer[0]) and install(installer, folder):
             return folder
     return None
+
+
+def installers() -> list[list[str]]:
+    """Whatever can install a package here: uv, the one that set up this checkout, or some Python's pip."""
+    own = ROOT / ".tools" / "uv" / "bin" / "uv"
+    uvs = [[uv, "pip", "install", "-q", "--python", sys.executable] for uv in ("uv", str(own))]
+    pips = [
+        [python, "-m", "pip", "install", "-q"] for python in (sys.executable, "python3", str(own.parent / "python"))
+    ]
+    return uvs + pips
 
 
 def install(installer: list[str], folder: Path) -> bool:

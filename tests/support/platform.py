@@ -15,7 +15,7 @@ import pytest_asyncio
 from pydantic import BaseModel
 from temporalio.client import Client
 
-from activities.models import Models
+from activities.models import Tiers
 from activities.toolbox import Toolbox
 from contracts.decision import RejectReason, SignedDecision, Verdict
 from contracts.proposal import Proposal
@@ -111,7 +111,7 @@ class Installation:
     def __init__(self, server: DevServer, state: Path) -> None:
         self.settings = settings_for(server, state)
 
-    async def open(self, stack: AsyncExitStack, *, models: Models | None = None) -> Platform:
+    async def open(self, stack: AsyncExitStack, *, models: Tiers | None = None) -> Platform:
         ledger = open_ledger(self.settings, seals=True)
         stack.callback(ledger.close)
         keys.enrol_local_person(self.settings, ledger)

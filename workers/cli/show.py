@@ -38,6 +38,7 @@ def header(proposal: Proposal) -> RenderableType:
         f"On approval   {escape(proposal.button())}",
         f"Drafted by    {drafted(proposal)}",
         f"Cost          {cost(proposal)}",
+        *(f"Tried         {escape(one.says)}" for one in proposal.cost.tried),
         f"Digest        {proposal.digest}",
     ]
     checks = [

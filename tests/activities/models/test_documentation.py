@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from activities.changelog import checks
-from activities.models import environment
+from activities.models import bedrock, environment
 
 PAGE = (Path(__file__).parents[3] / "docs" / "models.md").read_text()
 
@@ -18,7 +18,8 @@ def rows(title: str) -> set[str]:
 
 
 def test_every_setting_is_in_the_table() -> None:
-    used = set(re.findall(r'"((?:ANTHROPIC|OPENAI|COUNTERSIGN)_[A-Z_]+)"', inspect.getsource(environment)))
+    source = inspect.getsource(environment) + inspect.getsource(bedrock)
+    used = set(re.findall(r'"((?:ANTHROPIC|OPENAI|COUNTERSIGN|AWS)_[A-Z_]+)"', source))
     assert used == rows("Settings")
 
 

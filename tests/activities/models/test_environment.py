@@ -10,8 +10,8 @@ from contracts.errors import ModelMisconfigured
 
 
 def named(**environ: str) -> tuple[str, str] | None:
-    models = models_from_environment(environ)
-    return None if models is None else (models.provider, models.model)
+    tiers = models_from_environment(environ)
+    return None if tiers is None else (tiers.small.provider, tiers.small.model)
 
 
 def test_no_key_means_no_model() -> None:
@@ -57,7 +57,7 @@ def test_secrets_in_a_base_url_are_not_shown() -> None:
 
 
 def test_the_baseline_loads_no_providers_client() -> None:
-    loaded = "sorted({'openai', 'anthropic'} & set(sys.modules))"
+    loaded = "sorted({'openai', 'anthropic', 'boto3'} & set(sys.modules))"
     code = f"import sys, activities.models as m; m.models_from_environment({{}}); print({loaded})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,15 +1,18 @@
-"""The real clients against the model server, in both protocols: what a caller of `Models` relies on."""
+"""The real clients against the model server, in all three protocols: what a caller of `Models` relies on."""
 
 import asyncio
 import logging
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
-from activities.models import Models, models_from_environment
+from activities.models import Models, bedrock, models_from_environment
+from activities.models.bedrock import Bedrock
+from activities.models.service import Timeouts
 from contracts.errors import ContextOverflow, CountersignError, ModelBusy, ModelMisconfigured, ModelReplyUnusable
 from contracts.models import Message, ModelRequest, Usage
+from tests.activities.models.protocols import PROTOCOLS, connect, settings
 from tests.support.model_server import KEY, ModelServer, RealModelCalled, Scripted, error
 
 SCHEMA = {
@@ -22,21 +25,20 @@ PLAIN = ModelRequest(system="Be brief.", messages=(Message(role="user", text="He
 ASKED = PLAIN.model_copy(update={"schema_": SCHEMA, "schema_name": "sky"})
 
 
-def settings(server: ModelServer, protocol: str, **more: str) -> dict[str, str]:
-    if protocol == "anthropic":
-        own = {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": server.anthropic_url}
-        return own | {"COUNTERSIGN_PRICES_OF": "anthropic", "COUNTERSIGN_MODEL": "claude-haiku-4-5"} | more
-    own = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": server.openai_url}
-    return own | {"COUNTERSIGN_PRICES_OF": "openai", "COUNTERSIGN_MODEL": "gpt-4.1-mini"} | more
+URLS = {
+    "anthropic": "ANTHROPIC_BASE_URL",
+    "openai": "OPENAI_BASE_URL",
+    "bedrock": "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
+}
+# The setting of the key, and the one that an error about it names.
+KEYS = {
+    "anthropic": ("ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY"),
+    "openai": ("OPENAI_API_KEY", "OPENAI_API_KEY"),
+    "bedrock": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+}
 
 
-def connect(server: ModelServer, protocol: str, **more: str) -> Models:
-    models = models_from_environment(settings(server, protocol, **more))
-    assert models is not None
-    return models
-
-
-@pytest.fixture(params=["anthropic", "openai"])
+@pytest.fixture(params=PROTOCOLS)
 def protocol(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -53,7 +55,7 @@ async def test_text_usage_and_price_come_back(models: Models, model_server: Mode
     assert reply.usage == Usage(input=1000, cached_read=400, output=50)
     # Per million tokens, from the providers' price pages: claude-haiku-4-5 1, 0.10 cached, 5 out;
     # gpt-4.1-mini 0.40, 0.10 cached, 1.60 out.
-    expected = {"anthropic": "0.00129", "openai": "0.00052"}[models.provider]
+    expected = {"anthropic": "0.00129", "bedrock": "0.00129", "openai": "0.00052"}[models.provider]
     assert reply.usd == Decimal(expected)
     assert reply.price_list.startswith("genai-prices ")
     assert reply.seconds > 0
@@ -93,7 +95,7 @@ async def test_progress_is_reported_while_the_reply_streams(models: Models, mode
     [
         (Scripted(text="Half a sen", stop="length"), "length"),
         (Scripted(text="I will not.", stop="refusal"), "refusal"),
-        (Scripted(text="", stop="content_filter"), "refusal"),
+        (Scripted(text="", stop="content_filter"), "content_filter"),
     ],
 )
 async def test_truncation_and_refusal_are_results_with_a_cost(
@@ -101,7 +103,9 @@ async def test_truncation_and_refusal_are_results_with_a_cost(
 ) -> None:
     model_server.script(reply)
     got = await models.call(ASKED)
-    assert (got.stop, got.data) == (stop, None)
+    # Anthropic has one word for both.
+    expected = "refusal" if stop == "content_filter" and models.provider == "anthropic" else stop
+    assert (got.stop, got.data) == (expected, None)
     assert got.usd
 
 
@@ -153,18 +157,46 @@ async def test_a_broken_stream_is_worth_a_retry_and_may_be_charged(
 
 async def test_a_server_that_is_not_there(model_server: ModelServer, protocol: str, unused_port: int) -> None:
     address = f"http://127.0.0.1:{unused_port}"
-    models = connect(model_server, protocol, ANTHROPIC_BASE_URL=address, OPENAI_BASE_URL=address)
-    with pytest.raises(ModelBusy, match=f"{protocol.upper()}_BASE_URL") as caught:
+    setting = URLS[protocol]
+    models = connect(model_server, protocol, **{setting: address})
+    with pytest.raises(ModelBusy, match=setting) as caught:
         await models.call(PLAIN)
     assert not caught.value.maybe_paid
 
 
-async def test_a_silent_stream_is_noticed(models: Models, model_server: ModelServer) -> None:
-    impatient = client_of(models).with_options(timeout=0.3)
-    models.client = impatient  # type: ignore[attr-defined]
+async def test_a_silent_stream_is_noticed(model_server: ModelServer, protocol: str) -> None:
+    models = patient(model_server, protocol, Timeouts(silence=0.3))
     model_server.script(Scripted(pause=2))
-    with pytest.raises(ModelBusy):
+    with pytest.raises(ModelBusy) as caught:
         await asyncio.wait_for(models.call(PLAIN), 1.5)
+    assert not caught.value.maybe_paid, "not a word had come"
+
+
+async def test_a_call_has_an_end(model_server: ModelServer, protocol: str) -> None:
+    models = patient(model_server, protocol, Timeouts(whole=0.5))
+    model_server.script(Scripted(text="x" * 1000, pause=0.1))
+    with pytest.raises(ModelBusy) as caught:
+        await asyncio.wait_for(models.call(PLAIN), 2)
+    assert caught.value.maybe_paid
+    await dropped(model_server)
+
+
+def patient(server: ModelServer, protocol: str, timeouts: Timeouts) -> Models:
+    """The same client with other limits."""
+    made = connect(server, protocol)
+    service = replace(vars(made)["service"], timeouts=timeouts)
+    if isinstance(made, Bedrock):
+        return bedrock.connect(service, settings(server, protocol))
+    return type(made)(service)  # type: ignore[call-arg]
+
+
+async def dropped(server: ModelServer) -> None:
+    """The server has seen the client go."""
+    for _ in range(100):
+        if server.requests[0].dropped:
+            return
+        await asyncio.sleep(0.02)
+    pytest.fail("the server never saw the client go")
 
 
 async def test_cancelling_reaches_the_server(models: Models, model_server: ModelServer) -> None:
@@ -175,19 +207,15 @@ async def test_cancelling_reaches_the_server(models: Models, model_server: Model
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    for _ in range(100):
-        if model_server.requests[0].dropped:
-            break
-        await asyncio.sleep(0.02)
-    assert model_server.requests[0].dropped
+    await dropped(model_server)
 
 
 async def test_a_bad_key_names_its_setting(model_server: ModelServer, protocol: str) -> None:
-    setting = f"{protocol.upper()}_API_KEY"
+    setting, named = KEYS[protocol]
     models = connect(model_server, protocol, **{setting: "sk-wrong"})
-    with pytest.raises(ModelMisconfigured, match=f"Set {setting}") as caught:
+    with pytest.raises(ModelMisconfigured, match=f"Set {named}") as caught:
         await models.call(PLAIN)
-    assert caught.value.subject == setting
+    assert caught.value.subject == named
     assert not caught.value.retryable
 
 
@@ -250,8 +278,8 @@ async def test_a_second_turn_reuses_the_first_as_a_cached_prefix(model_server: M
     model_server.script(Scripted())
     await connect(model_server, "anthropic").call(PLAIN.model_copy(update={"messages": turns}))
     first, second, third = model_server.requests[0].body["messages"]
-    assert first["content"][0]["cache_control"] == {"type": "ephemeral"}
-    assert (second["role"], third["content"]) == ("assistant", "Again.")
+    assert first["content"][0]["cache_control"] == third["content"][0]["cache_control"] == {"type": "ephemeral"}
+    assert second == {"role": "assistant", "content": [{"type": "text", "text": "Hi."}]}
 
 
 async def test_openai_request(model_server: ModelServer) -> None:
@@ -281,8 +309,9 @@ async def test_a_server_of_ones_own_needs_no_key_and_has_no_price(model_server: 
     model_server.key = "none"
     try:
         own = {"OPENAI_BASE_URL": model_server.openai_url, "COUNTERSIGN_MODEL": "gpt-4.1-mini"}
-        models = models_from_environment(own)
-        assert models is not None
+        tiers = models_from_environment(own)
+        assert tiers is not None
+        models = tiers.small
         model_server.script(Scripted())
         reply = await models.call(PLAIN)
     finally:
@@ -311,7 +340,7 @@ async def test_the_worst_case_bounds_what_is_paid(models: Models, model_server: 
     model_server.script(
         Scripted(
             input_tokens=0,
-            cached_write=len(prompt.encode()) if models.provider == "anthropic" else 0,
+            cached_write=len(prompt.encode()) if models.provider != "openai" else 0,
             output_tokens=request.max_output_tokens,
         )
     )
@@ -324,7 +353,8 @@ async def test_the_worst_case_bounds_what_is_paid(models: Models, model_server: 
 async def test_no_key_anywhere(model_server: ModelServer, protocol: str, caplog: pytest.LogCaptureFixture) -> None:
     """A sentinel for a key, the server echoing it in its errors, and everything that can be seen after."""
     sentinel = "sk-sentinel-4242424242424242"
-    models = connect(model_server, protocol, **{f"{protocol.upper()}_API_KEY": sentinel})
+    own = {KEYS[protocol][0]: sentinel, KEYS[protocol][1]: sentinel}
+    models = connect(model_server, protocol, **own)
     caplog.set_level(logging.DEBUG)
     seen = [repr(models), str(vars(models)["service"])]
     seen += [await failure(models)]
@@ -354,11 +384,18 @@ async def failure(models: Models) -> str:
 
 
 async def test_real_calls_are_impossible() -> None:
-    models = models_from_environment({"ANTHROPIC_API_KEY": "sk-test"})
-    assert models is not None
-    with pytest.raises((RealModelCalled, ModelBusy, ModelReplyUnusable)) as caught:
-        await models.call(PLAIN)
-    assert "api.anthropic.com" in str(caught.value)
+    aws = {
+        "AWS_BEARER_TOKEN_BEDROCK": "a-token",
+        "AWS_ACCESS_KEY_ID": "a-key",
+        "AWS_SECRET_ACCESS_KEY": "a-secret",
+        "AWS_REGION": "eu-west-1",
+    }
+    for environ, host in (({"ANTHROPIC_API_KEY": "sk-test"}, "api.anthropic.com"), (aws, "bedrock-runtime.eu-west-1")):
+        tiers = models_from_environment(environ)
+        assert tiers is not None
+        with pytest.raises((RealModelCalled, ModelBusy, ModelReplyUnusable)) as caught:
+            await tiers.small.call(PLAIN)
+        assert host in str(caught.value)
 
 
 @pytest.fixture
@@ -367,7 +404,3 @@ def unused_port() -> int:
 
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
-
-
-def client_of(models: Models) -> Any:
-    return vars(models)["client"]

@@ -59,7 +59,7 @@ def repository(tmp_path: Path) -> Path:
 
 def rewriting(asked: Asked, extra: str = "") -> Scripted:
     """An answer as a good model gives it: each line of the prompt in other words, on the same commits."""
-    content = asked.body["messages"][0]["content"]
+    content = asked.body["messages"][0]["content"][0]["text"]
     fenced = content.split(">>>\n", 1)[1].split("\n<<<END")[0]
     rows = [json.loads(row) for row in fenced.splitlines()]
     lines = [

@@ -1,4 +1,4 @@
-"""A local server that speaks Anthropic's and OpenAI's protocols to the real clients, scripted by each test.
+"""A local server that speaks Anthropic's, OpenAI's and Bedrock's protocols to the real clients, scripted by each test.
 
 `pytest_plugins = ["tests.support.model_server"]` gives the fixtures `model_server` and `no_real_models`.
 """
@@ -8,12 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.model_server.guard import RealModelCalled, no_real_models
-from tests.support.model_server.script import Asked, Scripted, error
+from tests.support.model_server.script import Asked, Called, Scripted, error
 from tests.support.model_server.server import KEY, ModelServer
 
 __all__ = [
     "KEY",
     "Asked",
+    "Called",
     "ModelServer",
     "RealModelCalled",
     "Scripted",

@@ -4,10 +4,12 @@ import ipaddress
 import os
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from botocore.httpsession import URLLib3Session
 
-SETTINGS = ("ANTHROPIC_", "OPENAI_", "COUNTERSIGN_MODEL", "COUNTERSIGN_PRICES_OF", "COUNTERSIGN_ALLOW_UNPRICED")
+SETTINGS = ("ANTHROPIC_", "OPENAI_", "AWS_", "COUNTERSIGN_MODEL", "COUNTERSIGN_PRICES_OF", "COUNTERSIGN_ALLOW_UNPRICED")
 
 
 class RealModelCalled(AssertionError):
@@ -32,6 +34,7 @@ def no_real_models() -> Iterator[None]:
         for library in libraries():
             for transport in (library.HTTPTransport, library.AsyncHTTPTransport):
                 patch.setattr(transport, *guarded(transport))
+        patch.setattr(URLLib3Session, "send", guarded_send(URLLib3Session.send))
         yield
 
 
@@ -52,7 +55,22 @@ def guarded(transport: Any) -> tuple[str, Any]:
 
     def handle(self: Any, request: Any) -> Any:
         if not is_local(request.url.host):
-            raise RealModelCalled(f"A test tried to reach {request.url.host}. Use the fixture model_server.")
+            raise refusal(request.url.host)
         return real(self, request)
 
     return name, handle
+
+
+def guarded_send(real: Any) -> Any:
+    """The same for botocore, which has an HTTP client of its own."""
+
+    def send(self: Any, request: Any) -> Any:
+        if not is_local(host := urlsplit(request.url).hostname or ""):
+            raise refusal(host)
+        return real(self, request)
+
+    return send
+
+
+def refusal(host: str) -> RealModelCalled:
+    return RealModelCalled(f"A test tried to reach {host}. Use the fixture model_server.")

@@ -1,4 +1,4 @@
-"""A real HTTP server on this host that speaks both protocols and answers what a test scripted."""
+"""A real HTTP server on this host that speaks all three protocols and answers what a test scripted."""
 
 import asyncio
 import socket
@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from tests.support.model_server import anthropic_wire, openai_wire
+from tests.support.model_server import anthropic_wire, bedrock_wire, openai_wire
 from tests.support.model_server.script import Asked, Scripted
 
 KEY = "sk-scripted-key-0123456789"
@@ -56,25 +56,34 @@ class ModelServer:
         return f"http://127.0.0.1:{self.socket.getsockname()[1]}"
 
     @property
+    def bedrock_url(self) -> str:
+        return self.anthropic_url
+
+    @property
     def openai_url(self) -> str:
         return f"{self.anthropic_url}/v1"
 
     def app(self) -> Starlette:
-        paths = {"/v1/messages": anthropic_wire, "/v1/chat/completions": openai_wire}
+        paths = {
+            "/v1/messages": anthropic_wire,
+            "/v1/chat/completions": openai_wire,
+            "/model/{model:path}/converse-stream": bedrock_wire,
+        }
         return Starlette(routes=[Route(path, self.endpoint(wire), methods=["POST"]) for path, wire in paths.items()])
 
     def endpoint(self, wire: ModuleType):  # type: ignore[no-untyped-def]
         async def answer(request: Request) -> Response:
-            asked = Asked(request.url.path, dict(request.headers), await request.json())
+            asked = Asked(request.url.path, dict(request.headers), await request.json() | request.path_params)
             self.requests.append(asked)
             reply = self.reply_to(asked, wire)
             if reply.status != 200:
                 asked.done = True
-                return JSONResponse(wire.error_body(reply), reply.status, {**reply.headers, **LABEL})
-            if not asked.body.get("stream"):
+                headers = {**reply.headers, **wire.error_headers(reply), **LABEL}
+                return JSONResponse(wire.error_body(reply), reply.status, headers)
+            if wire is not bedrock_wire and not asked.body.get("stream"):
                 asked.done = True
                 return JSONResponse(wire.message(reply, asked.body), headers=LABEL)
-            return StreamingResponse(self.streamed(reply, asked, wire), media_type="text/event-stream", headers=LABEL)
+            return StreamingResponse(self.streamed(reply, asked, wire), media_type=wire.MEDIA, headers=LABEL)
 
         return answer
 
@@ -85,14 +94,17 @@ class ModelServer:
             return Scripted(status=401, error="authentication_error", says=said)
         if self.models is not None and asked.body["model"] not in self.models:
             return Scripted(status=404, error="not_found_error", says=f"model: {asked.body['model']}")
+        if why := wire.refused(asked.body):
+            return Scripted(status=400, error="invalid_request_error", says=why)
         if not self.queue:
             self.surprises.append(asked)
             return Scripted(status=418, error="nothing_scripted", says="The test scripted no reply for this request")
         reply = self.queue.popleft()
         return reply(asked) if callable(reply) else reply
 
-    async def streamed(self, reply: Scripted, asked: Asked, wire: ModuleType) -> AsyncIterator[str]:
+    async def streamed(self, reply: Scripted, asked: Asked, wire: ModuleType) -> AsyncIterator[str | bytes]:
         try:
+            await asyncio.sleep(reply.silence)
             for number, event in enumerate(wire.events(reply, asked.body)):
                 if number == reply.cut_after:
                     raise ConnectionAbortedError("scripted: the connection is cut here")
