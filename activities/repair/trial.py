@@ -1,0 +1,43 @@
+"""What the search asks of whatever runs the tests: a function with asserts, or a repository."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from activities.repair.ideas import Idea
+from activities.repair.tries import Outcome
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """How the tests went before any edit. `lines`: for each test by name, (file, line) that it executed."""
+
+    outcome: Outcome
+    lines: Mapping[str, frozenset[tuple[str, int]]] = field(default_factory=dict)
+    output: str = ""
+
+    @property
+    def failing(self) -> list[str]:
+        return [case.name for case in self.outcome.cases if case.state not in ("pass", "skip")]
+
+    @property
+    def passing(self) -> list[str]:
+        return [case.name for case in self.outcome.cases if case.state == "pass"]
+
+
+class Trial(Protocol):
+    """Runs ideas against the tests inside a sandbox."""
+
+    async def baseline(self) -> Baseline: ...
+
+    async def attempt(self, ideas: Sequence[Idea], *, stop_after: int = 0, timeout: float) -> list[Outcome | None]:
+        """An outcome for each idea, in order; None for one that was not tried any more."""
+        ...
+
+    async def prove(self, idea: Idea) -> tuple[Outcome | None, Mapping[str, frozenset[tuple[str, int]]]]:
+        """The same in a process of its own with all of its time, and the lines that each test executed."""
+        ...
+
+    async def compare(self, ideas: Sequence[Idea], examples: Sequence[tuple[str, str]]) -> list[Outcome | None]:
+        """Answers to fresh inputs for the unchanged source first, then for each idea."""
+        ...
