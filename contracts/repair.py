@@ -15,7 +15,7 @@ class RepairLimits(Contract):
     try_seconds: float = Field(default=10, gt=0, description="for one try; less where the tests proved to be quick")
     memory_bytes: int = Field(default=512 << 20, ge=1 << 26, description="for one try")
     workers: int = Field(default=2, ge=1, le=64, description="tries at the same time")
-    settle_tries: int = Field(default=400, ge=0, description="how many more, once one passes, to have a choice")
+    settle_tries: int = Field(default=150, ge=0, description="how many more, once one passes, to have a choice")
     candidates: int = Field(default=5, ge=1, description="how many to propose at most")
     files: int = Field(default=4, ge=1, description="how many files to edit at most, one in each try")
 

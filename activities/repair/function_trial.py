@@ -1,15 +1,15 @@
 """Tries on a single function with its asserts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from activities.repair.ideas import Idea
-from activities.repair.trial import Baseline
+from activities.repair.trial import Baseline, Lines
 from activities.repair.tries import Candidate, Door, Outcome, TryLimits
 from contracts.errors import BadInput
 from contracts.repair import FunctionUnderRepair, RepairLimits
 from sandboxes.protocol import Sandbox
 
-SHORTEST, SLOWER = 0.08, 20  # seconds of a try at least; as many times longer than the unchanged function took
+SHORTEST, SLOWER = 0.03, 20  # seconds of a try at least; as many times longer than the unchanged function took
 FRESH, SEED = 60, "chosen by agreement"
 
 
@@ -39,7 +39,8 @@ class FunctionTrial:
         outcome = outcomes.get(0)
         if outcome is None or (not outcome.cases and outcome.end == "done"):
             raise BadInput("The tests have no assert that is reached.", subject=self.subject.entry_point)
-        quick = max(SHORTEST, outcome.seconds * SLOWER / 4) if outcome.end == "done" else SHORTEST * 2
+        traced = 4  # times slower
+        quick = max(SHORTEST, outcome.seconds * SLOWER / traced) if outcome.end == "done" else SHORTEST * 2
         self.cpu = min(self.cpu, self.limits.try_seconds, quick)
         return Baseline(outcome, self._lines(outcome), outcome.says)
 
@@ -57,12 +58,13 @@ class FunctionTrial:
         outcomes = await self.door.run(self.job("try"), candidates, limits, timeout=max(timeout, 1))
         return [outcomes.get(at) for at in range(len(ideas))]
 
-    async def prove(self, idea: Idea) -> tuple[Outcome | None, Mapping[str, frozenset[tuple[str, int]]]]:
-        limits = self.try_limits(max(self.limits.try_seconds, self.cpu), chunk=1)
-        candidate = Candidate(0, idea.source.path, idea.changes)
-        outcomes = await self.door.run(self.job("try", trace=True), [candidate], limits, timeout=limits.wall + 5)
-        outcome = outcomes.get(0)
-        return outcome, self._lines(outcome) if outcome else {}
+    async def prove(self, ideas: Sequence[Idea]) -> list[tuple[Outcome | None, Lines]]:
+        limits = self.try_limits(min(self.limits.try_seconds, 2.0), chunk=1)
+        candidates = [Candidate(at, idea.source.path, idea.changes) for at, idea in enumerate(ideas)]
+        timeout = limits.wall * len(ideas) + 5
+        outcomes = await self.door.run(self.job("try", trace=True), candidates, limits, timeout=timeout)
+        found = [outcomes.get(at) for at in range(len(ideas))]
+        return [(outcome, self._lines(outcome) if outcome else {}) for outcome in found]
 
     async def compare(self, ideas: Sequence[Idea], examples: Sequence[tuple[str, str]]) -> list[Outcome | None]:
         candidates = [Candidate(0, self.subject.path, ())]

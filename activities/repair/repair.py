@@ -18,7 +18,7 @@ from contracts.errors import BadInput
 from contracts.repair import FunctionUnderRepair, RepairCandidate, RepairRequest, RepairResult
 from sandboxes.protocol import Sandbox
 
-FINALISTS = 40  # passing candidates that are compared with each other
+FINALISTS = 30  # passing candidates that are compared with each other
 Log = Callable[[Idea, Outcome | None], None]
 
 
@@ -133,15 +133,15 @@ class Job:
     ) -> tuple[list[RepairCandidate], list[RepairCandidate]]:
         good: list[RepairCandidate] = []
         refused: list[RepairCandidate] = []
-        for each in finalists:
-            outcome, lines = await self.trial.prove(each.idea)
+        tried = finalists[: 2 * self.request.limits.candidates]
+        proofs = await self.trial.prove([each.idea for each in tried])
+        for each, (outcome, lines) in zip(tried, proofs, strict=True):
             if outcome is None or not outcome.passed:
                 continue
             reason = plausible.refusal(each, self.baseline, unchanged, lines)
             (refused if reason else good).append(self._candidate(each, outcome, reason))
-            if len(good) >= self.request.limits.candidates or len(refused) >= self.request.limits.candidates:
-                break
-        return good, refused
+        most = self.request.limits.candidates
+        return good[:most], refused[:most]
 
     def _candidate(self, finalist: Finalist, outcome: Outcome, reason: str) -> RepairCandidate:
         idea, source = finalist.idea, finalist.ground.source

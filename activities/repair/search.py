@@ -109,15 +109,16 @@ class Search:
 
     async def _all(self, ideas: Iterator[tuple[Idea, Ground]]) -> None:
         """Try them in batches; once one passes, only as many more as the limits say."""
-        settle = self.limits.settle_tries
+        settle, batch = self.limits.settle_tries, self.batch // 4
         while not self.ended:
             room = self.limits.tries - self.tried
-            size = min(self.batch, room, settle if self.passing else self.batch)
+            size = min(batch, room, settle if self.passing else batch)
             some = [pair for _, pair in zip(range(size), ideas, strict=False)]
             if not some:
                 self.ended = "out of tries" if room <= 0 else ""
                 return
             await self._batch(some)
+            batch = min(batch * 2, self.batch)
             settle -= len(some) if self.passing else 0
             if self.left <= 0 and not self.passing:
                 self.ended = "out of time"

@@ -8,12 +8,15 @@ from activities.repair.ideas import Idea
 from activities.repair.tries import Outcome
 
 
+Lines = Mapping[str, frozenset[tuple[str, int]]]  # by test, (file, line) that it executed
+
+
 @dataclass(frozen=True)
 class Baseline:
-    """How the tests went before any edit. `lines`: for each test by name, (file, line) that it executed."""
+    """How the tests went before any edit."""
 
     outcome: Outcome
-    lines: Mapping[str, frozenset[tuple[str, int]]] = field(default_factory=dict)
+    lines: Lines = field(default_factory=dict)
     output: str = ""
 
     @property
@@ -34,8 +37,8 @@ class Trial(Protocol):
         """An outcome for each idea, in order; None for one that was not tried any more."""
         ...
 
-    async def prove(self, idea: Idea) -> tuple[Outcome | None, Mapping[str, frozenset[tuple[str, int]]]]:
-        """The same in a process of its own with all of its time, and the lines that each test executed."""
+    async def prove(self, ideas: Sequence[Idea]) -> list[tuple[Outcome | None, Lines]]:
+        """The same, each in a process of its own with all of its time, and the lines that each test executed."""
         ...
 
     async def compare(self, ideas: Sequence[Idea], examples: Sequence[tuple[str, str]]) -> list[Outcome | None]:

@@ -141,7 +141,7 @@ async def differing(box: Sandbox, row: Row, result: RepairResult) -> str:
     if 0 not in outcomes or 1 not in outcomes:
         return ""
     pairs = list(zip(outcomes[0].answers, outcomes[1].answers, strict=False))
-    judged = [(right, given) for right, given in pairs if not right.startswith("!") and given != "!time"]
+    judged = [(right, given) for right, given in pairs if not right.startswith("!") and given not in ("!time", "!late")]
     odd = [pair for pair in judged if pair[0] != pair[1]]
     return f"DIFFERS on {len(odd)} of {len(judged)}: {odd[0]}" if odd else ""
 
