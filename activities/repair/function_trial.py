@@ -10,7 +10,7 @@ from contracts.repair import FunctionUnderRepair, RepairLimits
 from sandboxes.protocol import Sandbox
 
 SHORTEST, SLOWER = 0.03, 20  # seconds of a try at least; as many times longer than the unchanged function took
-FRESH, SEED = 60, "chosen by agreement"
+FRESH, SEED = 120, "chosen by agreement"
 
 
 class FunctionTrial:
@@ -27,9 +27,9 @@ class FunctionTrial:
         fixed = {"source": subject.source, "tests": subject.tests, "entry": subject.entry_point}
         return {"shape": "function", "op": op, **fixed, **more}
 
-    def try_limits(self, cpu: float, *, chunk: int = 16, stop_after: int = 0) -> TryLimits:
+    def try_limits(self, cpu: float, *, chunk: int = 16) -> TryLimits:
         limits = self.limits
-        return TryLimits(cpu, cpu * 4 + 1, limits.memory_bytes, limits.workers, chunk, stop_after=stop_after)
+        return TryLimits(cpu, cpu * 4 + 1, limits.memory_bytes, limits.workers, chunk)
 
     async def baseline(self) -> Baseline:
         """Raises BadInput when the tests cannot be run or have no assert."""
@@ -52,9 +52,9 @@ class FunctionTrial:
             if isinstance(lines, list)
         }
 
-    async def attempt(self, ideas: Sequence[Idea], *, stop_after: int = 0, timeout: float) -> list[Outcome | None]:
+    async def attempt(self, ideas: Sequence[Idea], *, patience: float = 1, timeout: float) -> list[Outcome | None]:
         candidates = [Candidate(at, idea.source.path, idea.changes) for at, idea in enumerate(ideas)]
-        limits = self.try_limits(self.cpu, stop_after=stop_after)
+        limits = self.try_limits(min(self.cpu * patience, self.limits.try_seconds))
         outcomes = await self.door.run(self.job("try"), candidates, limits, timeout=max(timeout, 1))
         return [outcomes.get(at) for at in range(len(ideas))]
 

@@ -40,6 +40,7 @@ class Ground:
     name: str
     function: Function
     suspicion: Callable[[int], float]
+    symptoms: frozenset[str] = frozenset()
 
     @property
     def span(self) -> tuple[int, int]:
@@ -53,7 +54,7 @@ class Ground:
 
 
 def score(ground: Ground, edit: Edit) -> float:
-    return logit(edit.kind, edit.likely) + math.log(max(ground.suspicion(edit.line), UNSEEN))
+    return logit(edit.kind, edit.likely, ground.symptoms) + math.log(max(ground.suspicion(edit.line), UNSEEN))
 
 
 def singles(ground: Ground, ticket: Ingredients, seen: set[int]) -> Iterator[Idea]:

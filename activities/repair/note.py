@@ -16,7 +16,12 @@ ENDS = {
 
 
 def note(
-    ended: str, suspects: Sequence[Suspect], candidates: Sequence[RepairCandidate], *, tries: int, failing: Sequence[str]
+    ended: str,
+    suspects: Sequence[Suspect],
+    candidates: Sequence[RepairCandidate],
+    *,
+    tries: int,
+    failing: Sequence[str],
 ) -> str:
     """Plain text, a few lines. Names in it come from the repository: show it as quoted data."""
     lines = [ENDS[ended], f"{tries} small edits were tried against {len(failing)} failing tests."]

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from activities.repair.ideas import Ground, Idea
-from activities.repair.source import apply
+from activities.repair.source import Source, apply
 from activities.repair.trial import Baseline
 from activities.repair.tries import Outcome
 
 Lines = Mapping[str, frozenset[tuple[str, int]]]
-EXAMPLE = 3.0  # nats that each example of the ticket is worth
+EXAMPLE, SHARED = 3.0, 2.0  # nats that an example of the ticket is worth, and weight of the agreement's logarithm
+WRITTEN = 0.02  # nats that each character costs
+DOUBT = 0.7  # how far priors are believed when votes are counted: 1 as they are, 0 one candidate one vote
 
 
 @dataclass
@@ -35,19 +37,19 @@ class Finalist:
     @property
     def plain(self) -> float:
         """Prior and simplicity: nats."""
-        return self.idea.score - 0.004 * self.size
+        return self.idea.score - WRITTEN * self.size
 
     @property
     def worth(self) -> float:
         """Plain worth, with what agreement and examples add."""
-        return self.plain + 2.0 * math.log(max(self.agreement, 1e-3)) + EXAMPLE * sum(self.examples)
+        return self.plain + SHARED * math.log(max(self.agreement, 1e-3)) + EXAMPLE * sum(self.examples)
 
 
 def agree(finalists: Sequence[Finalist]) -> None:
     """Sets the agreement of each: the share of all plain worth that answers fresh inputs as it does."""
     weights: dict[tuple[str, ...], float] = defaultdict(float)
     for each in finalists:
-        weights[each.answers] += math.exp(each.plain)
+        weights[each.answers] += math.exp(DOUBT * each.plain)
     total = sum(weights.values()) or 1.0
     for each in finalists:
         each.agreement = weights[each.answers] / total
@@ -75,8 +77,6 @@ def refusal(finalist: Finalist, before: Baseline, unchanged: Sequence[str], line
 
 
 def _fewer(node: ast.AST, edited: str, name: str, kinds: tuple[type[ast.AST], ...]) -> bool:
-    from activities.repair.source import Source
-
     after = next((each for known, each in Source(edited).functions if known == name), None)
     if after is None:
         return True
@@ -89,7 +89,8 @@ def _dead(finalist: Finalist, before: Baseline, lines: Lines) -> int:
     source, path = finalist.ground.source, finalist.ground.source.path
     after_text = apply(source.text, finalist.idea.changes).splitlines()
     was = {line for name in before.passing for file, line in before.lines.get(name, ()) if file == path}
-    now = {after_text[line - 1].strip() for run in lines.values() for file, line in run if file == path and line <= len(after_text)}
+    executed = {line for run in lines.values() for file, line in run if file == path and line <= len(after_text)}
+    now = {after_text[line - 1].strip() for line in executed}
     kept = {text.strip() for text in after_text}
     gone = [line for line in sorted(was) if line <= len(source.lines)]
     return next((line for line in gone if (text := source.lines[line - 1].strip()) in kept and text not in now), 0)

@@ -6,7 +6,29 @@ from collections import Counter
 from collections.abc import Mapping
 
 WORD = re.compile(r"[A-Za-z][a-z]+|[A-Z]{2,}(?![a-z])|\d{2,}")
-COMMON = frozenset("the and for not self return with this that from def none true false are was has have but".split())
+COMMON = frozenset(
+    [
+        "the",
+        "and",
+        "for",
+        "not",
+        "self",
+        "return",
+        "with",
+        "this",
+        "that",
+        "from",
+        "def",
+        "none",
+        "true",
+        "false",
+        "are",
+        "was",
+        "has",
+        "have",
+        "but",
+    ]
+)
 K1, B = 1.2, 0.75  # as usual (Robertson and Zaragoza 2009)
 NAMED = 3.0  # a document whose very name the text mentions
 

@@ -1,7 +1,9 @@
 """The whole of it: baseline, suspects, search, choice. The seam for a workflow's activity."""
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from activities.repair import plausible, suspects
 from activities.repair.examples import examples
@@ -10,14 +12,17 @@ from activities.repair.ideas import Ground, Idea
 from activities.repair.ingredients import Ingredients
 from activities.repair.note import note
 from activities.repair.plausible import Finalist
+from activities.repair.repository_trial import RepositoryTrial
 from activities.repair.search import Progress, Search
 from activities.repair.source import Source, apply, unified
+from activities.repair.tracebacks import frames
 from activities.repair.trial import Baseline, Trial
 from activities.repair.tries import Outcome
 from contracts.errors import BadInput
 from contracts.repair import FunctionUnderRepair, RepairCandidate, RepairRequest, RepairResult
 from sandboxes.protocol import Sandbox
 
+RAISED = re.compile(r"\b([A-Z]\w+Error)\b")
 FINALISTS = 30  # passing candidates that are compared with each other
 Log = Callable[[Idea, Outcome | None], None]
 
@@ -52,7 +57,12 @@ async def _prepared(sandbox: Sandbox, request: RepairRequest, progress: Progress
         baseline = await trial.baseline()
         asked = examples(request.ticket, subject.entry_point)
         return Job(request, trial, baseline, {subject.path: source}, subject.tests, asked)
-    raise BadInput("Not this shape yet.")
+    tests = RepositoryTrial(sandbox, subject, request.limits)
+    baseline = await tests.baseline()
+    printed = [frame.file for frame in frames(f"{request.output}\n{baseline.output}")]
+    sources = await tests.sources(baseline.lines, printed)
+    batch = 128
+    return Job(request, tests, baseline, sources, await tests.tests(), batch=batch)
 
 
 class Job:
@@ -91,7 +101,7 @@ class Job:
         good, refused = await self._chosen(search)
         ended = "fixed" if good else "refused" if refused else search.ended
         return RepairResult(
-            ended=ended,  # type: ignore[arg-type]
+            ended=ended,
             candidates=tuple(good),
             refused=tuple(refused),
             suspects=located,
@@ -103,6 +113,7 @@ class Job:
     def _grounds(self, found: suspects.Suspicion) -> list[Ground]:
         """Suspected functions, in the files that the limits allow; every function where nothing is known."""
         grounds: list[Ground] = []
+        symptoms = self._symptoms()
         files: list[str] = []
         rows = suspects.functions(found, self.sources)
         rows = rows or [(path, name, 1.0) for path, source in self.sources.items() for name, _ in source.functions]
@@ -112,8 +123,16 @@ class Job:
             files.append(path)
             source = self.sources[path]
             node = dict(source.functions)[name]
-            grounds.append(Ground(source, name, node, lambda line, path=path: found.of(path, line)))  # type: ignore[misc]
+            suspicion = partial(found.of, path)
+            grounds.append(Ground(source, name, node, suspicion, symptoms))
         return grounds
+
+    def _symptoms(self) -> frozenset[str]:
+        """What failing tests raised, by name, and "time" where one did not end."""
+        cases = [case for case in self.baseline.outcome.cases if case.state not in ("pass", "skip")]
+        raised = {match for case in cases for match in RAISED.findall(case.seen)}
+        late = {"time"} if "time" in {self.baseline.outcome.end, *(case.state for case in cases)} else set()
+        return frozenset(raised | late)
 
     async def _chosen(self, search: Search) -> tuple[list[RepairCandidate], list[RepairCandidate]]:
         """Proved candidates, the most plausible first, and refused ones."""

@@ -21,10 +21,15 @@ CALLS = {
 ANNOTATIONS = {"int": "number", "float": "number", "str": "string", "bool": "bool", "List": "list", "list": "list"}
 ANNOTATIONS |= {"Dict": "dict", "dict": "dict", "Set": "set", "set": "set", "Tuple": "tuple", "tuple": "tuple"}
 LITERALS = {ast.List: "list", ast.ListComp: "list", ast.Dict: "dict", ast.DictComp: "dict", ast.Set: "set"}
-LITERALS |= {ast.SetComp: "set", ast.Tuple: "tuple", ast.JoinedStr: "string", ast.Compare: "bool", ast.Lambda: "function"}
+LITERALS |= {
+    ast.SetComp: "set",
+    ast.Tuple: "tuple",
+    ast.JoinedStr: "string",
+    ast.Compare: "bool",
+    ast.Lambda: "function",
+}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)
 
 
 class Scope:
@@ -47,8 +52,8 @@ class Scope:
         for node in own(function):
             if isinstance(node, ast.Lambda):
                 self._inner(node, [argument.arg for argument in _arguments(node.args)])
-            elif isinstance(node, COMPREHENSIONS):
-                for part in node.generators:  # type: ignore[attr-defined]
+            elif isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+                for part in node.generators:
                     self._inner(node, [each.id for each in ast.walk(part.target) if isinstance(each, ast.Name)])
             elif isinstance(node, ast.FunctionDef):
                 self.kinds[node.name] = "function"
@@ -67,9 +72,7 @@ class Scope:
                     yield from self._bound(target, node.value)
             elif isinstance(node, ast.AnnAssign | ast.AugAssign | ast.NamedExpr) and isinstance(node.target, ast.Name):
                 yield node.target.id, self.kind(node.value) if node.value else ""
-            elif isinstance(node, ast.For):
-                yield from self._looped(node.target, node.iter)
-            elif isinstance(node, ast.comprehension):
+            elif isinstance(node, ast.For | ast.comprehension):
                 yield from self._looped(node.target, node.iter)
             elif isinstance(node, ast.withitem | ast.ExceptHandler):
                 yield from _named(node)

@@ -6,18 +6,19 @@ a failing test sees may be half of a repair; one that changes nothing that any t
 
 import heapq
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from activities.repair.ideas import Ground, Idea, pair, singles
 from activities.repair.ingredients import Ingredients
-from activities.repair.source import Source
+from activities.repair.source import Change, Edit, Source
 from activities.repair.trial import Baseline, Trial
 from activities.repair.tries import Outcome
 from contracts.repair import RepairLimits
 
 CLIMBED = 8  # edits that helped, each built upon
 PARTNERS = 120  # edits that changed something, paired with each other
+LATE = 3  # tries more that one which ran out of time counts as, once there is a choice
 SLOW = 60  # tries that ran out of time and are given more at the end
 
 Progress = Callable[[str], None]
@@ -70,7 +71,7 @@ class Search:
 
     async def run(self) -> None:
         """Until something passes and enough more was tried for a choice, or the limits or the ideas end."""
-        for stage in (self._singles, self._climb, self._pairs):
+        for stage in (self._singles, self._patiently, self._climb, self._pairs):
             await stage()
             if self.passing or self.ended:
                 return
@@ -78,6 +79,12 @@ class Search:
 
     async def _singles(self) -> None:
         await self._all(self._ranked(self.grounds))
+
+    async def _patiently(self) -> None:
+        """Those that ran out of time, once more with ten times as much."""
+        some, self.slow = self.slow[:SLOW], []
+        if some:
+            await self._batch(some, patience=10)
 
     def _ranked(self, grounds: Sequence[Ground]) -> Iterator[tuple[Idea, Ground]]:
         """Ideas of all grounds, the best first."""
@@ -109,7 +116,7 @@ class Search:
 
     async def _all(self, ideas: Iterator[tuple[Idea, Ground]]) -> None:
         """Try them in batches; once one passes, only as many more as the limits say."""
-        settle, batch = self.limits.settle_tries, self.batch // 4
+        settle, batch = self.limits.settle_tries, self.batch // 8
         while not self.ended:
             room = self.limits.tries - self.tried
             size = min(batch, room, settle if self.passing else batch)
@@ -117,16 +124,18 @@ class Search:
             if not some:
                 self.ended = "out of tries" if room <= 0 else ""
                 return
+            slow = len(self.slow)
             await self._batch(some)
             batch = min(batch * 2, self.batch)
-            settle -= len(some) if self.passing else 0
+            settle -= len(some) + LATE * (len(self.slow) - slow) if self.passing else 0
             if self.left <= 0 and not self.passing:
                 self.ended = "out of time"
             if self.passing and (settle <= 0 or self.left <= 0):
                 return
 
-    async def _batch(self, some: list[tuple[Idea, Ground]]) -> None:
-        outcomes = await self.trial.attempt([idea for idea, _ in some], timeout=max(self.left, 1))
+    async def _batch(self, some: list[tuple[Idea, Ground]], patience: float = 1) -> None:
+        ideas = [idea for idea, _ in some]
+        outcomes = await self.trial.attempt(ideas, patience=patience, timeout=max(self.left, 1))
         for (idea, ground), outcome in zip(some, outcomes, strict=True):
             self.tried += 1
             self.log(idea, outcome)
@@ -156,20 +165,22 @@ def built_upon(ground: Ground, idea: Idea) -> Ground | None:
     """The same function after an edit, its lines as suspicious as before."""
     source = Source(idea.after, ground.source.path)
     function = next((node for name, node in source.functions if name == ground.name), None)
-    return Ground(source, ground.name, function, ground.suspicion) if function else None
+    return Ground(source, ground.name, function, ground.suspicion, ground.symptoms) if function else None
 
 
 def upon(first: Idea, second: Idea) -> Idea:
     """`second`, which is an edit of what `first` made, as an idea about the file as it was."""
-    from activities.repair.source import Change, Edit
-
     before, after = first.source.text, second.after
-    start = next((at for at, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), min(len(before), len(after)))
-    tail = 0
-    while tail < min(len(before), len(after)) - start and before[-1 - tail] == after[-1 - tail]:
-        tail += 1
+    start = _common(before, after)
+    shorter = min(len(before), len(after)) - start
+    tail = min(_common(before[::-1], after[::-1]), shorter)
     change = Change(start, len(before) - tail, after[start : len(after) - tail])
     both = (*first.edits, *second.edits)
     whole = Edit(both[0].kind, both[0].line, "; ".join(edit.says for edit in both), (change,))
     rest = tuple(Edit(edit.kind, edit.line, edit.says, ()) for edit in both[1:])
     return Idea(first.source, (whole, *rest), first.score + second.score, second.key)
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

@@ -1,5 +1,6 @@
 """Suspects: lines and functions, ranked by what failing tests executed, what was printed, what the ticket says."""
 
+import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -77,7 +78,9 @@ def _known(sources: Mapping[str, Source], frame: Frame, root: str) -> str:
 
 def _read(found: Suspicion, sources: Mapping[str, Source], text: str) -> None:
     """Lines of functions that share rare words with the ticket."""
-    documents = {f"{path}:{name}": source.of(node) for path, source in sources.items() for name, node in source.functions}
+    documents = {
+        f"{path}:{name}": source.of(node) for path, source in sources.items() for name, node in source.functions
+    }
     scores = relevance(text, documents)
     most = max(scores.values(), default=0)
     for key, score in scores.items():
@@ -91,8 +94,6 @@ def _read(found: Suspicion, sources: Mapping[str, Source], text: str) -> None:
 
 def _spread(found: Suspicion, sources: Mapping[str, Source]) -> None:
     """To all lines of a simple statement, of which only some count as executed."""
-    import ast
-
     for path, source in sources.items():
         for node in ast.walk(source.tree):
             if isinstance(node, ast.stmt) and not hasattr(node, "body") and node.end_lineno != node.lineno:
@@ -124,4 +125,5 @@ def functions(found: Suspicion, sources: Mapping[str, Source]) -> Sequence[tuple
     for file, line in found.lines:
         key = (file, sources[file].function_at(line))
         best[key] = max(best.get(key, 0), found.of(file, line))
-    return sorted(((file, name, score) for (file, name), score in best.items() if name), key=lambda row: (-row[2], row[:2]))
+    rows = [(file, name, score) for (file, name), score in best.items() if name]
+    return sorted(rows, key=lambda row: (-row[2], row[:2]))

@@ -4,8 +4,10 @@ import re
 from dataclasses import dataclass
 
 PYTHON = re.compile(r'File "([^"\n]{1,300})", line (\d{1,7})(?:, in ([\w.<>]{1,200}))?')
-PYTEST = re.compile(r"^([\w./\\-]{1,300}\.py):(\d{1,7}): ?(?:in ([\w.<>]{1,200})|(\w{1,100}(?:Error|Exception|Warning)?))?", re.M)
-ERROR = re.compile(r"^(?:E\s+)?([A-Za-z_][\w.]{0,200}(?:Error|Exception|Exit|Interrupt|StopIteration))\b:? ?(.{0,300})", re.M)
+NAMES = r"(\w{1,100}(?:Error|Exception|Warning)?)"
+PYTEST = re.compile(rf"^([\w./\\-]{{1,300}}\.py):(\d{{1,7}}): ?(?:in ([\w.<>]{{1,200}})|{NAMES})?", re.M)
+RAISED = r"[A-Za-z_][\w.]{0,200}(?:Error|Exception|Exit|Interrupt|StopIteration)"
+ERROR = re.compile(rf"^(?:E\s+)?({RAISED})\b:? ?(.{{0,300}})", re.M)
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,7 @@ def frames(output: str) -> list[Frame]:
     for words in output[: 1 << 20].splitlines():
         if match := PYTHON.search(words) or PYTEST.match(words):
             found[-1].append((match[1].replace("\\", "/"), int(match[2]), match[3] or ""))
-        elif ERROR.match(words) and found[-1] and not words.startswith("E "):
-            found.append([])
-        elif words.startswith(("____", "====")) and found[-1]:
+        elif found[-1] and (words.startswith(("____", "====")) or (words[:2] != "E " and ERROR.match(words))):
             found.append([])
     return [Frame(*place, len(trace) - at - 1) for trace in found for at, place in enumerate(trace)]
 

@@ -7,7 +7,6 @@ from typing import Protocol
 from activities.repair.ideas import Idea
 from activities.repair.tries import Outcome
 
-
 Lines = Mapping[str, frozenset[tuple[str, int]]]  # by test, (file, line) that it executed
 
 
@@ -33,8 +32,11 @@ class Trial(Protocol):
 
     async def baseline(self) -> Baseline: ...
 
-    async def attempt(self, ideas: Sequence[Idea], *, stop_after: int = 0, timeout: float) -> list[Outcome | None]:
-        """An outcome for each idea, in order; None for one that was not tried any more."""
+    async def attempt(self, ideas: Sequence[Idea], *, patience: float = 1, timeout: float) -> list[Outcome | None]:
+        """An outcome for each idea, in order; None for one that was not tried any more within `timeout` seconds.
+
+        `patience`: how many times a try's usual time it may take.
+        """
         ...
 
     async def prove(self, ideas: Sequence[Idea]) -> list[tuple[Outcome | None, Lines]]:

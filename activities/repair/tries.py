@@ -14,7 +14,7 @@ from contracts.errors import BadInput
 from sandboxes.protocol import Sandbox
 
 PACKAGE = "_countersign_harness"
-MODULES = ("fresh", "serve", "cases", "pytest_runs")
+MODULES = ("fresh", "serve", "cases", "swap", "pytest_runs")
 LARGEST = 300 << 10  # bytes of one result
 BOOT = f"""\
 import json, sys, types
@@ -66,7 +66,6 @@ class TryLimits:
     workers: int
     chunk: int = 8
     file: int = 8 << 20
-    stop_after: int = 0
 
 
 @dataclass(frozen=True)

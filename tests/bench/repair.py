@@ -47,7 +47,9 @@ def main() -> None:
         return
     if arguments.train and (train := found(arguments.train)):
         prior.PRIOR = fitted(rows_of(train))
-    rows = [row for at, row in enumerate(rows_of(path)) if not arguments.rows or at in arguments.rows][: arguments.limit]
+    rows = [row for at, row in enumerate(rows_of(path)) if not arguments.rows or at in arguments.rows][
+        : arguments.limit
+    ]
     print(json.dumps(asyncio.run(measure(rows, arguments.seconds, arguments.show))))
 
 
@@ -105,7 +107,9 @@ async def measure(rows: list[Row], seconds: float, show: bool) -> dict[str, Any]
                     if differs:
                         wrong.append(name)
                     tell(f"{at} {name} {result.seconds}s first {result.first_pass} of {result.tries} {differs}", show)
-                    tell(result.candidates[0].says + "\n" + "".join(result.candidates[0].diff.splitlines(True)[3:]), show)
+                    tell(
+                        result.candidates[0].says + "\n" + "".join(result.candidates[0].diff.splitlines(True)[3:]), show
+                    )
                 else:
                     tell(f"{at} {name} {result.seconds}s {result.tries} NOT FIXED: {result.ended}", show)
     return {

@@ -120,7 +120,9 @@ def _more(site: Site, node: ast.Call, ends: list[tuple[int, int]]) -> Iterator[E
         yield site.swap("argument added", backwards, atom=True, likely=0.4)
     if called == "range" and len(node.args) == 2:
         for step in ("2", "-1", "3"):
-            yield site.write("argument added", f"`range` steps by {step}", Change(close, close, f", {step}"), likely=0.5)
+            yield site.write(
+                "argument added", f"`range` steps by {step}", Change(close, close, f", {step}"), likely=0.5
+            )
 
 
 def reduced(site: Site) -> Iterator[Edit]:
@@ -131,6 +133,6 @@ def reduced(site: Site) -> Iterator[Edit]:
             for name in REDUCERS:
                 yield site.swap("call added", f"{name}({site.of(node.value)})", atom=True, likely=0.4)
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in REDUCERS:
-        if len(node.args) == 1 and not isinstance(node.args[0], ast.GeneratorExp):
-            for at in ("[0]", "[-1]"):
-                yield site.swap("index", f"{site.operand(node.args[0])}{at}", atom=True, likely=0.3)
+        whole = len(node.args) == 1 and not isinstance(node.args[0], ast.GeneratorExp)
+        for at in ("[0]", "[-1]") if whole else ():
+            yield site.swap("index", f"{site.operand(node.args[0])}{at}", atom=True, likely=0.3)

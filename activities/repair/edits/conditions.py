@@ -3,7 +3,6 @@
 import ast
 from collections.abc import Iterator
 
-from activities.repair.edits.operators import ORDER
 from activities.repair.edits.site import Site, short
 from activities.repair.source import Change, Edit
 
@@ -98,7 +97,7 @@ def early(site: Site) -> Iterator[Edit]:
     if site.node is not function:
         return
     body = [each for each in function.body if not _documentation(each)]
-    if not body or not site.source.alone(body[0]) and body[0].lineno == function.lineno:
+    if not body or (not site.source.alone(body[0]) and body[0].lineno == function.lineno):
         return
     at = site.source.starts[body[0].lineno - 1]
     indent = site.source.indent(body[0])
@@ -125,7 +124,12 @@ def branches(site: Site) -> Iterator[Edit]:
         return
     start = site.source.span(node)[0]
     nested = site.source.text[start : start + 4] == "elif"
-    if node.orelse and not isinstance(node.orelse[0], ast.If) and site.source.alone(node.body[0]) and site.source.alone(node.orelse[0]):
+    if (
+        node.orelse
+        and not isinstance(node.orelse[0], ast.If)
+        and site.source.alone(node.body[0])
+        and site.source.alone(node.orelse[0])
+    ):
         first, second = (site.source.whole_lines(each[0], each[-1]) for each in (node.body, node.orelse))
         text = site.source.text
         pair = (Change(*first, text[slice(*second)]), Change(*second, text[slice(*first)]))
@@ -155,21 +159,16 @@ def missing(site: Site) -> Iterator[Edit]:
     """What may not be there: a key, an element, a value. `d[k]` as `d.get(k)`; `x.a` only where x is something."""
     node = site.node
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load) and not isinstance(node.slice, ast.Slice):
-        if site.kind(node.value) in ("dict", ""):
-            for default in ("", ", 0", ", []", ", ''"):
-                text = f"{site.of(node.value)}.get({site.of(node.slice)}{default})"
-                yield site.swap("missing value", text, atom=True, likely=1.0 if site.kind(node.value) else 0.3)
+        kind = site.kind(node.value)
+        for default in ("", ", 0", ", []", ", ''") if kind in ("dict", "") else ():
+            text = f"{site.of(node.value)}.get({site.of(node.slice)}{default})"
+            yield site.swap("missing value", text, atom=True, likely=1.0 if kind else 0.3)
     divides = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div | ast.FloorDiv | ast.Mod)
-    if divides and isinstance(node.right, ast.Name | ast.Call | ast.Attribute):  # type: ignore[attr-defined]
-        divisor = site.of(node.right)  # type: ignore[attr-defined]
-        yield site.swap("missing value", f"({site.text} if {divisor} else 0)", atom=True, likely=0.5)
+    if divides and isinstance(node, ast.BinOp) and not isinstance(node.right, ast.Constant):
+        yield site.swap("missing value", f"({site.text} if {site.of(node.right)} else 0)", atom=True, likely=0.5)
     reads = isinstance(node, ast.Call | ast.Attribute | ast.Subscript)
-    if reads and isinstance(site.parent, ast.Return | ast.Assign) and getattr(site.parent, "value", None) is node:
-        held = next((each for each in ast.walk(node) if isinstance(each, ast.Name) and each.id in site.scope.kinds), None)
+    if reads and isinstance(site.parent, ast.Return | ast.Assign) and site.parent.value is node:
+        names = (each.id for each in ast.walk(node) if isinstance(each, ast.Name) and each.id in site.scope.kinds)
+        held = next(names, "")
         for default in ("None", "''", "0", "[]") if held else ():
-            assert held is not None
-            text = f"{site.text} if {held.id} is not None else {default}"
-            yield site.swap("missing value", text, likely=0.4)
-
-
-__all__ = ["ORDER", "asked", "branches", "early", "guarded", "joined", "missing"]
+            yield site.swap("missing value", f"{site.text} if {held} is not None else {default}", likely=0.4)

@@ -20,7 +20,14 @@ def number(site: Site) -> Iterator[Edit]:
         return
     old = node.value
     assert isinstance(old, int | float)
-    near = [old + 1, old - 1, *SMALL, -old, old * 2, *([old // 2] if isinstance(old, int) else [old / 2, old * 10, old / 10])]
+    near = [
+        old + 1,
+        old - 1,
+        *SMALL,
+        -old,
+        old * 2,
+        *([old // 2] if isinstance(old, int) else [old / 2, old * 10, old / 10]),
+    ]
     inside = [each.value for each in site.scope.constants if type(each.value) in (int, float)]
     weights = {repr(value): 1.0 if abs(value - old) == 1 else 0.5 for value in near}
     for value in inside:
@@ -29,7 +36,7 @@ def number(site: Site) -> Iterator[Edit]:
         weights.setdefault(word.lstrip("0") or "0", 0.3)
     weights.pop(repr(old), None)
     for text, likely in weights.items():
-        yield site.swap("number", text, atom=not text.startswith("-") , likely=likely)
+        yield site.swap("number", text, atom=not text.startswith("-"), likely=likely)
     for name in site.scope.visible(node):
         if site.scope.kinds.get(name) == "number":
             yield site.swap("number", name, atom=True, likely=0.2)
@@ -38,7 +45,11 @@ def number(site: Site) -> Iterator[Edit]:
 def text(site: Site) -> Iterator[Edit]:
     """Texts of the function and the ticket, a separator, one character less or more, a slip of the pen mended."""
     node = site.node
-    if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or isinstance(site.parent, ast.Expr | ast.JoinedStr):
+    if (
+        not isinstance(node, ast.Constant)
+        or not isinstance(node.value, str)
+        or isinstance(site.parent, ast.Expr | ast.JoinedStr)
+    ):
         return
     old = node.value
     weights: dict[str, float] = {}
@@ -103,20 +114,23 @@ def start(site: Site) -> Iterator[Edit]:
 def elements(site: Site) -> Iterator[Edit]:
     """An element of a literal dropped, two neighbours exchanged, one of the ticket added."""
     node = site.node
-    if not isinstance(node, ast.List | ast.Tuple | ast.Set) or not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
+    if not isinstance(node, ast.List | ast.Tuple | ast.Set) or not isinstance(
+        getattr(node, "ctx", ast.Load()), ast.Load
+    ):
         return
     ends = [site.source.enclosed(each) for each in node.elts]
-    if len(node.elts) > 2 or isinstance(node, ast.List) and len(node.elts) > 1:
+    if len(node.elts) > 2 or (isinstance(node, ast.List) and len(node.elts) > 1):
         for at, dropped in enumerate(node.elts):
             start, end = (ends[0][0], ends[1][0]) if at == 0 else (ends[at - 1][1], ends[at][1])
             yield site.write("element dropped", f"{short(site.of(dropped))} is left out", Change(start, end, ""))
     for first, second in zip(node.elts, node.elts[1:], strict=False) if len(node.elts) <= 6 else ():
         yield exchanged(site, "elements exchanged", first, second)
-    constant = node.elts and all(isinstance(each, ast.Constant) for each in node.elts)
-    known = {site.of(each) for each in node.elts}
-    for new in site.ticket.numbers if constant and isinstance(node.elts[0].value, int) else ():  # type: ignore[attr-defined]
-        if new not in known:
-            yield site.write("element added", f"`{new}` is added", Change(ends[-1][1], ends[-1][1], f", {new}"), likely=0.4)
+    known = [each.value if isinstance(each, ast.Constant) else None for each in node.elts]
+    whole = bool(known) and all(type(each) is int for each in known)
+    for new in site.ticket.numbers if whole else ():
+        if "." not in new and int(new) not in known:
+            change = Change(ends[-1][1], ends[-1][1], f", {int(new)}")
+            yield site.write("element added", f"`{int(new)}` is added", change, likely=0.4)
 
 
 def every(site: Site) -> Iterator[Edit]:
@@ -135,7 +149,7 @@ def every(site: Site) -> Iterator[Edit]:
     for several in groups.values():
         if len(several) > 1 and len({type(each.value) for each in several}) == 1:
             for new in _others(site, several[0]):
-                yield _all(site, several, lambda each, new=new: new)  # type: ignore[misc]
+                yield _all(site, several, lambda each, new=new: new)
 
 
 def _all(site: Site, several: list[ast.Constant], new: object) -> Edit:

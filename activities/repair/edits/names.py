@@ -122,4 +122,6 @@ def targets(site: Site) -> Iterator[Edit]:
         for second in listed[at + 1 :]:
             changes = [Change(*site.source.span(each), second) for each in uses[first]]
             changes += [Change(*site.source.span(each), first) for each in uses[second]]
-            yield site.write("names exchanged", f"`{first}` and `{second}` change places in {short(site.of(root))}", *changes)
+            yield site.write(
+                "names exchanged", f"`{first}` and `{second}` change places in {short(site.of(root))}", *changes
+            )

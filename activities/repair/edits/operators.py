@@ -7,12 +7,20 @@ from activities.repair.edits.site import Site, short
 from activities.repair.scope import NUMERIC
 from activities.repair.source import Change, Edit
 
-ORDER: dict[type[ast.cmpop], str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
+ORDER: dict[type[ast.cmpop], str] = {
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+}
 OPPOSITE: dict[type[ast.cmpop], str] = {ast.In: "not in", ast.NotIn: "in", ast.Is: "is not", ast.IsNot: "is"}
 SYMBOLS: dict[type[ast.operator], str] = {
     **{ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**"},
     **{ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^", ast.LShift: "<<", ast.RShift: ">>"},
 }
+NEAR = {"<": ("<=", ">"), "<=": ("<", ">="), ">": (">=", "<"), ">=": (">", "<="), "==": ("!=",), "!=": ("==",)}
 ARITHMETIC = ("+", "-", "*", "/", "//", "%", "**")
 BITS = ("&", "|", "^", "<<", ">>")
 ONE_WAY = (ast.Sub, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
@@ -28,7 +36,8 @@ def comparison(site: Site) -> Iterator[Edit]:
         old = ORDER.get(type(op))
         others = [OPPOSITE[type(op)]] if type(op) in OPPOSITE else [each for each in ORDER.values() if each != old]
         for new in others:
-            yield _between(site, "comparison", operands[at], operands[at + 1], new)
+            likely = 1.0 if new in NEAR.get(old or "", (new,)) else 0.3
+            yield _between(site, "comparison", operands[at], operands[at + 1], new, likely)
     if len(node.ops) == 1 and isinstance(node.ops[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE):
         for other in (ast.Add, ast.Sub):
             sign = SYMBOLS[other]
@@ -36,10 +45,10 @@ def comparison(site: Site) -> Iterator[Edit]:
                 break
             yield site.swap("off by one", f"{site.operand(operands[1])} {sign} 1", node=operands[1])
     if len(node.ops) > 1:
-        first, last = operands[0], operands[-1]
-        yield site.swap("operand dropped", site.source.text[site.source.enclosed(operands[1])[0] : site.source.span(node)[1]])
-        yield site.swap("operand dropped", site.source.text[site.source.span(first)[0] : site.source.enclosed(operands[-2])[1]])
-        del last
+        start, end = site.source.span(node)
+        second, last_but_one = site.source.enclosed(operands[1])[0], site.source.enclosed(operands[-2])[1]
+        yield site.swap("operand dropped", site.source.text[second:end])
+        yield site.swap("operand dropped", site.source.text[start:last_but_one])
 
 
 def _between(site: Site, kind: str, left: ast.expr, right: ast.expr, new: str, likely: float = 1.0) -> Edit:
@@ -96,9 +105,9 @@ def augmented(site: Site) -> Iterator[Edit]:
         for new in others:
             yield _between(site, "assignment", node.target, node.value, f"{new}=")
     elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-        if site.kind(node.value) in (*NUMERIC, "string", "list"):
-            for new in ("+=", "-=") if site.kind(node.value) in NUMERIC else ("+=",):
-                yield _between(site, "assignment", node.targets[0], node.value, new, 0.3)
+        kind = site.kind(node.value)
+        for new in ("+=", "-=") if kind in NUMERIC else ("+=",) if kind in ("string", "list") else ():
+            yield _between(site, "assignment", node.targets[0], node.value, new, 0.3)
 
 
 def boolean(site: Site) -> Iterator[Edit]:
@@ -138,11 +147,13 @@ def negation(site: Site) -> Iterator[Edit]:
 
 def sign(site: Site) -> Iterator[Edit]:
     """A minus before a number."""
-    node = site.node
-    if isinstance(node, ast.Name | ast.Call | ast.Subscript) and _loaded(node) and site.kind(node) in NUMERIC:
-        if not isinstance(site.parent, ast.UnaryOp | ast.Attribute | ast.Call | ast.Expr) or site.kind(node) == "number":
-            if not (isinstance(site.parent, ast.Call) and site.parent.func is node):
-                yield site.swap("sign", f"-{site.operand(node)}", likely=0.3)
+    node, parent = site.node, site.parent
+    if not isinstance(node, ast.Name | ast.Call | ast.Subscript) or not _loaded(node) or _callee(site):
+        return
+    kind = site.kind(node)
+    elsewhere = not isinstance(parent, ast.UnaryOp | ast.Attribute | ast.Call | ast.Expr)
+    if kind == "number" or (kind in NUMERIC and elsewhere):
+        yield site.swap("sign", f"-{site.operand(node)}", likely=0.3)
 
 
 def added(site: Site) -> Iterator[Edit]:

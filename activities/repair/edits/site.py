@@ -39,7 +39,13 @@ class Site:
         text = self.source.of(node)
         atoms = ast.Name | ast.Constant | ast.Call | ast.Subscript | ast.Attribute | ast.List | ast.Dict | ast.Tuple
         start, end = self.source.enclosed(node)
-        return text if isinstance(node, atoms) and text else self.source.text[start:end] if text[:1] == "(" else f"({text})"
+        return (
+            text
+            if isinstance(node, atoms) and text
+            else self.source.text[start:end]
+            if text[:1] == "("
+            else f"({text})"
+        )
 
     def swap(
         self,

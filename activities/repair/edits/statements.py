@@ -15,7 +15,7 @@ def _block(site: Site) -> tuple[list[ast.stmt], int]:
     for name in ("body", "orelse", "finalbody"):
         block = getattr(site.parent, name, None)
         if isinstance(block, list) and site.node in block:
-            return block, block.index(site.node)  # type: ignore[arg-type]
+            return block, block.index(site.node)
     return [], -1
 
 
@@ -47,10 +47,14 @@ def _text(node: ast.stmt) -> bool:
 def moved(site: Site) -> Iterator[Edit]:
     """A statement out of its block, into the block before it, or past its neighbour."""
     node = site.node
-    if not isinstance(node, ast.stmt) or isinstance(node, ast.FunctionDef | ast.ClassDef) or not site.source.alone(node):
+    if (
+        not isinstance(node, ast.stmt)
+        or isinstance(node, ast.FunctionDef | ast.ClassDef)
+        or not site.source.alone(node)
+    ):
         return
     block, at = _block(site)
-    if not block or hasattr(node, "body") and at == 0:
+    if not block or (hasattr(node, "body") and at == 0):
         return
     yield from _outwards(site, node, block, at)
     yield from _inwards(site, node, block, at)
@@ -81,7 +85,7 @@ def _inwards(site: Site, node: ast.stmt, block: list[ast.stmt], at: int) -> Iter
     before = block[at - 1] if at else None
     if not isinstance(before, ast.For | ast.While | ast.If | ast.With):
         return
-    inner = before.orelse if getattr(before, "orelse", None) else before.body  # type: ignore[attr-defined]
+    inner: list[ast.stmt] = getattr(before, "orelse", None) or before.body
     if not site.source.alone(inner[0]):
         return
     start, end = site.source.whole_lines(node, node)
@@ -95,7 +99,7 @@ def _line(text: str) -> str:
 
 
 def inserted(site: Site) -> Iterator[Edit]:
-    """After a statement of a loop: break, continue, a step of a counter; anywhere, a statement of the function again."""
+    """In a loop: break, continue, a step of a counter. Anywhere: a statement of the function once more."""
     node = site.node
     if not isinstance(node, ast.Assign | ast.AugAssign | ast.Expr) or _text(node) or not site.source.alone(node):
         return

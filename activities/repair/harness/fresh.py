@@ -3,13 +3,15 @@
 import copy
 import random
 import re
+from typing import Any
 
 LENGTH = 300
 DEPTH = 6
+Call = tuple[Any, ...]
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
-def described(value, depth=0):
+def described(value: Any, depth: int = 0) -> str:
     """A text that is the same for values that `==` calls equal, floats to nine digits. Cut after 300 characters."""
     if isinstance(value, bool | int | float):
         text = _number(value)
@@ -28,20 +30,20 @@ def described(value, depth=0):
     return text[:LENGTH].encode("utf-8", "replace").decode()
 
 
-def _number(value):
+def _number(value: float) -> str:
     if isinstance(value, float):
         return f"{value:.9g}"
     return f"{int(value):.9g}" if abs(value) < 10**9 else hex(value)
 
 
-def inputs(calls, count, seed):
+def inputs(calls: list[Call], count: int, seed: str) -> list[Call]:
     """Up to `count` argument tuples, none of them among `calls`, none twice."""
     rng = random.Random(seed)
     usable = [call for call in calls if call]
     if not usable:
         return []
     columns = {len(call): [other for other in usable if len(other) == len(call)] for call in usable}
-    known, made = {described(call) for call in usable}, []
+    known, made = {described(call) for call in usable}, list[Call]()
     for _ in range(count * 6):
         call = rng.choice(usable)
         pool = columns[len(call)]
@@ -57,7 +59,7 @@ def inputs(calls, count, seed):
     return made
 
 
-def changed(value, others, rng):
+def changed(value: Any, others: list[Any], rng: random.Random) -> Any:
     """A value of the same type, near `value` or made of parts of what the tests use at its place."""
     if isinstance(value, bool):
         return not value
@@ -77,7 +79,7 @@ def changed(value, others, rng):
     return rng.choice(others) if others else value
 
 
-def _string(value, others, rng):
+def _string(value: str, others: list[str], rng: random.Random) -> str:
     separator = next((mark for mark in (" ", ",", "-", "/") if mark in value), None)
     if separator and rng.random() < 0.5:
         parts = [part for other in others for part in other.split(separator)]
@@ -87,7 +89,7 @@ def _string(value, others, rng):
     return "".join(characters)
 
 
-def _sequence(parts, pool, rng):
+def _sequence(parts: list[Any], pool: list[Any], rng: random.Random) -> list[Any]:
     """One to three of: drop, double, exchange, replace by or insert a part of the pool, change a part, cut."""
     for _ in range(rng.randint(1, 3)):
         at = rng.randrange(len(parts)) if parts else 0
@@ -112,7 +114,7 @@ def _sequence(parts, pool, rng):
     return parts
 
 
-def _dictionary(table, rng):
+def _dictionary(table: dict[Any, Any], rng: random.Random) -> dict[Any, Any]:
     if not table:
         return table
     key = rng.choice(sorted(table, key=repr))

@@ -14,9 +14,17 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
 
 LINE = 256 << 10  # bytes of one try's result
-PRIVATE = []  # descriptors that no child may have
+PRIVATE: list[int] = []  # descriptors that no child may have
+
+Candidate = dict[str, Any]
+Outcome = dict[str, Any]
+Limits = dict[str, Any]
+Work = Callable[[Candidate], Outcome]
+Emit = Callable[[Outcome], None]
 
 
 class TimeUp(BaseException):
@@ -26,9 +34,9 @@ class TimeUp(BaseException):
 class Child:
     """One forked process with the tries it still has to do."""
 
-    def __init__(self, todo, work, limits):
+    def __init__(self, todo: list[Candidate], work: Work, limits: Limits) -> None:
         read, write = os.pipe()
-        self.todo, self.buffer, self.began = list(todo), b"", time.monotonic()
+        self.todo, self.buffer, self.began, self.retired = list(todo), b"", time.monotonic(), False
         self.pid = os.fork()
         if self.pid == 0:
             os.close(read)
@@ -37,7 +45,7 @@ class Child:
         os.set_blocking(read, False)
         self.pipe = read
 
-    def lines(self):
+    def lines(self) -> tuple[list[bytes], bool]:
         """Complete results so far, and whether the child is gone."""
         try:
             chunk = os.read(self.pipe, 1 << 16)
@@ -47,43 +55,38 @@ class Child:
         *whole, self.buffer = self.buffer.split(b"\n")
         return whole, not chunk or len(self.buffer) > LINE
 
-    def end(self):
-        for kill in (os.killpg, os.kill):
-            with contextlib.suppress(OSError):
-                kill(self.pid, signal.SIGKILL)
+    def end(self) -> None:
+        with contextlib.suppress(OSError):
+            os.killpg(self.pid, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            os.kill(self.pid, signal.SIGKILL)
         os.close(self.pipe)
         os.waitpid(self.pid, 0)
 
 
-def drive(candidates, work, limits, emit):
-    """Run `work(candidate)` for each, `limits["workers"]` at a time, and `emit` each result.
-
-    Stops early when `limits["stop_after"]` of them passed.
-    """
+def drive(candidates: list[Candidate], work: Work, limits: Limits, emit: Emit) -> None:
+    """Run `work(candidate)` for each, `limits["workers"]` at a time, and `emit` each result."""
     waiting = [candidates[at : at + limits["chunk"]] for at in range(0, len(candidates), limits["chunk"])][::-1]
-    children, passed = [], 0
-    while (waiting or children) and not (limits["stop_after"] and passed >= limits["stop_after"]):
+    children: list[Child] = []
+    while waiting or children:
         while waiting and len(children) < limits["workers"]:
             children.append(Child(waiting.pop(), work, limits))
         ready, _, _ = select.select([child.pipe for child in children], [], [], 0.05)
         for child in list(children):
             results, gone = _collect(child, child.pipe in ready, limits)
             for result in results:
-                passed += bool(result.get("passed"))
                 emit(result)
             if gone or not child.todo:
                 child.end()
                 children.remove(child)
                 if child.todo:
                     waiting.append(child.todo)
-    for child in children:
-        child.end()
 
 
-def _collect(child, ready, limits):
+def _collect(child: Child, ready: bool, limits: Limits) -> tuple[list[Outcome], bool]:
     """Valid results in order. The try that a dead, stuck or lying child was at is reported and not repeated."""
     lines, gone = child.lines() if ready else ([], False)
-    results = []
+    results: list[Outcome] = []
     for line in lines:
         result = _valid(line, child.todo[0]["id"]) if child.todo else None
         if result is None:
@@ -91,15 +94,15 @@ def _collect(child, ready, limits):
             break
         results.append(result)
         child.todo.pop(0)
-        child.began = time.monotonic()
+        child.began, child.retired = time.monotonic(), bool(result.get("retired"))
     stuck = time.monotonic() - child.began > limits["wall"]
-    if child.todo and (stuck or (gone and not (results and results[-1].get("retired")))):
+    if child.todo and (stuck or (gone and not child.retired)):
         results.append({"id": child.todo.pop(0)["id"], "end": "stuck" if stuck else "died"})
         gone = True
     return results, gone
 
 
-def _valid(line, wanted):
+def _valid(line: bytes, wanted: int) -> Outcome | None:
     try:
         result = json.loads(line)
     except (ValueError, RecursionError):
@@ -107,7 +110,7 @@ def _valid(line, wanted):
     return result if isinstance(result, dict) and result.get("id") == wanted and len(line) < LINE else None
 
 
-def _live(write, todo, work, limits):
+def _live(write: int, todo: list[Candidate], work: Work, limits: Limits) -> NoReturn:
     """A child's whole life. It never returns into the parent's code."""
     try:
         _confine(limits)
@@ -123,7 +126,7 @@ def _live(write, todo, work, limits):
         os._exit(0)
 
 
-def _confine(limits):
+def _confine(limits: Limits) -> None:
     os.setpgid(0, 0)
     for descriptor in PRIVATE:
         os.close(descriptor)
@@ -140,12 +143,12 @@ def _confine(limits):
         resource.setrlimit(which, (value, value))
 
 
-def _timed(candidate, work, limits):
+def _timed(candidate: Candidate, work: Work, limits: Limits) -> Outcome:
     """The result of one try, with how it ended. The recursion limit is set back for each."""
 
     armed = True
 
-    def ring(number, frame):
+    def ring(number: int, frame: object) -> None:
         if armed:
             raise TimeUp
 
@@ -163,14 +166,14 @@ def _timed(candidate, work, limits):
     return {**result, "id": candidate["id"], "seconds": round(time.process_time() - before, 4)}
 
 
-def applied(text, changes):
+def applied(text: str, changes: Iterable[list[Any]]) -> str:
     """`text` with changes [start, end, new], which do not overlap."""
     for start, end, new in sorted(changes, reverse=True):
         text = text[:start] + new + text[end:]
     return text
 
 
-def main(request, shapes):
+def main(request: dict[str, Any], shapes: dict[str, Callable[[dict[str, Any], Emit], None]]) -> None:
     """Do the request's tries. Results go to a copy of standard output that no child has."""
     out = os.fdopen(os.dup(1), "w")
     PRIVATE.append(out.fileno())
@@ -178,7 +181,7 @@ def main(request, shapes):
     os.dup2(null, 0)
     os.dup2(null, 1)
 
-    def emit(result):
+    def emit(result: Outcome) -> None:
         out.write(json.dumps(result) + "\n")
         out.flush()
 
