@@ -4,7 +4,7 @@
 
 1. `trial` runs the tests as they are: which fail, and which lines each executes. `function_trial` does it for one
    function with asserts, `repository_trial` for a work tree with pytest. `harness/` is what runs inside the sandbox.
-2. `suspects` ranks lines by `spectrum` (Ochiai), by `tracebacks` and by `relevance` of the ticket's words, with reasons.
+2. `suspects` ranks lines by `spectrum` (Ochiai), `tracebacks` and `relevance` of the ticket's words, with reasons.
 3. `edits/` makes all small edits of suspected functions, as replaced spans of the text. `ideas` ranks them by suspicion
    times `prior` of their kind, and drops those that mean the same (`fingerprint` of the bytecode).
 4. `search` tries them in batches, then builds upon those that helped, then pairs those that changed something.

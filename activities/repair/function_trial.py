@@ -29,7 +29,7 @@ class FunctionTrial:
 
     def try_limits(self, cpu: float, *, chunk: int = 16) -> TryLimits:
         limits = self.limits
-        return TryLimits(cpu, cpu * 4 + 1, limits.memory_bytes, limits.workers, chunk)
+        return TryLimits(cpu, cpu * 8 + 2, limits.memory_bytes, limits.workers, chunk)
 
     async def baseline(self) -> Baseline:
         """Raises BadInput when the tests cannot be run or have no assert."""

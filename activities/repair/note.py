@@ -22,11 +22,17 @@ def note(
     *,
     tries: int,
     failing: Sequence[str],
+    helped: Sequence[str] = (),
 ) -> str:
-    """Plain text, a few lines. Names in it come from the repository: show it as quoted data."""
-    lines = [ENDS[ended], f"{tries} small edits were tried against {len(failing)} failing tests."]
+    """Plain text, a few lines. Names in it come from the repository: show it as quoted data.
+
+    `helped`: edits that made some of the failing tests pass, in words.
+    """
+    tests = "test" if len(failing) == 1 else "tests"
+    lines = [ENDS[ended], f"{tries} small edits were tried against {len(failing) or 'unknown'} failing {tests}."]
     lines += [f"Candidate {at}: {each.says} ({each.file}, line {each.line})" for at, each in enumerate(candidates, 1)]
     lines += [f"Refused: {each.says}. {each.refused}" for each in candidates if each.refused]
+    lines += [f"A part of it may be: {words}" for words in helped[:3]]
     if suspects:
         lines.append("Where to look:")
     for each in suspects[:8]:

@@ -107,7 +107,14 @@ class Job:
             suspects=located,
             tries=search.tried,
             first_pass=search.first_pass,
-            note=note(ended, located, [*good, *refused], tries=search.tried, failing=self.baseline.failing),
+            note=note(
+                ended,
+                located,
+                [*good, *refused],
+                tries=search.tried,
+                failing=self.baseline.failing,
+                helped=() if good else search.helped(),
+            ),
         )
 
     def _grounds(self, found: suspects.Suspicion) -> list[Ground]:

@@ -91,10 +91,22 @@ class Search:
         streams = [((idea, ground) for idea in singles(ground, self.ticket, self.seen)) for ground in grounds]
         yield from heapq.merge(*streams, key=lambda pair: -pair[0].score)
 
+    def _useful(self) -> list[Learnt]:
+        """Edits that made a failing test pass and broke none, the best first."""
+        return sorted((each for each in self.learnt if each.fixed and not each.broken), key=lambda each: -each.value)
+
+    def helped(self) -> list[str]:
+        """The same in words, for the note."""
+        told = [
+            f"{each.idea.edits[0].says} ({each.idea.source.path}, line {each.idea.edits[0].line}): "
+            f"{each.fixed} of {len(self.failing)} pass then"
+            for each in self._useful()
+        ]
+        return list(dict.fromkeys(told))
+
     async def _climb(self) -> None:
         """Single edits on top of those that made a failing test pass and broke none."""
-        helped = sorted((each for each in self.learnt if each.fixed and not each.broken), key=lambda each: -each.value)
-        for step in helped[:CLIMBED]:
+        for step in self._useful()[:CLIMBED]:
             ground = built_upon(step.ground, step.idea)
             if ground and not self.passing and not self.ended:
                 ideas = ((upon(step.idea, idea), step.ground) for idea in singles(ground, self.ticket, self.seen))

@@ -125,7 +125,8 @@ class Source:
         parent = self.parents.get(node)
         argument = isinstance(parent, ast.Call) and node is not parent.func
         argument = argument or (isinstance(parent, ast.Subscript) and node is not parent.value)
-        if not atom and isinstance(parent, TIGHT) and not argument and self.enclosed(node) == (start, end):
+        bare = not argument and self.enclosed(node) == (start, end)
+        if not atom and bare and isinstance(parent, TIGHT) and not _stands(text, parent):
             text = f"({text})"
         return Change(start, end, text)
 
@@ -143,6 +144,19 @@ class Source:
         before = self.text[self.starts[node.lineno - 1] : start]  # type: ignore[attr-defined]
         after = self.text[end : self.starts[node.end_lineno]].strip()  # type: ignore[attr-defined]
         return not before.strip() and (not after or after.startswith("#"))
+
+
+def _stands(text: str, parent: ast.AST) -> bool:
+    """Whether an expression binds tightly enough to stand in a comparison, or an and or or, as it is."""
+    try:
+        node = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return False
+    loose = (ast.BoolOp, ast.IfExp, ast.Lambda, ast.NamedExpr)
+    if isinstance(parent, ast.Compare):
+        negated = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
+        return not negated and not isinstance(node, (*loose, ast.Compare))
+    return isinstance(parent, ast.BoolOp) and not isinstance(node, loose)
 
 
 def first_line(node: ast.AST) -> int:
