@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from activities.repair.ideas import Idea
-from activities.repair.trial import Baseline, Lines
+from activities.repair.trial import Baseline, Lines, Told, silent
 from activities.repair.tries import Candidate, Door, Outcome, TryLimits
 from contracts.errors import BadInput
 from contracts.repair import FunctionUnderRepair, RepairLimits
@@ -52,10 +52,14 @@ class FunctionTrial:
             if isinstance(lines, list)
         }
 
-    async def attempt(self, ideas: Sequence[Idea], *, patience: float = 1, timeout: float) -> list[Outcome | None]:
+    async def attempt(
+        self, ideas: Sequence[Idea], *, patience: float = 1, timeout: float, on_try: Told = silent
+    ) -> list[Outcome | None]:
         candidates = [Candidate(at, idea.source.path, idea.changes) for at, idea in enumerate(ideas)]
         limits = self.try_limits(min(self.cpu * patience, self.limits.try_seconds))
-        outcomes = await self.door.run(self.job("try"), candidates, limits, timeout=max(timeout, 1))
+        outcomes = await self.door.run(
+            self.job("try"), candidates, limits, timeout=max(timeout, 1), on_outcome=lambda _: on_try()
+        )
         return [outcomes.get(at) for at in range(len(ideas))]
 
     async def prove(self, ideas: Sequence[Idea]) -> list[tuple[Outcome | None, Lines]]:

@@ -1,5 +1,6 @@
 """The whole of it: baseline, suspects, search, choice. The seam for a workflow's activity."""
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,8 @@ from contracts.repair import FunctionUnderRepair, RepairCandidate, RepairRequest
 from sandboxes.protocol import Sandbox
 
 RAISED = re.compile(r"\b([A-Z]\w+Error)\b")
+REPOSITORY_BATCH = 128  # tries for which the tests are collected once
+FUNCTIONS = 30  # suspected functions whose edits are made
 FINALISTS = 30  # passing candidates that are compared with each other
 Log = Callable[[Idea, Outcome | None], None]
 
@@ -61,8 +64,7 @@ async def _prepared(sandbox: Sandbox, request: RepairRequest, progress: Progress
     baseline = await tests.baseline()
     printed = [frame.file for frame in frames(f"{request.output}\n{baseline.output}")]
     sources = await tests.sources(baseline.lines, printed)
-    batch = 128
-    return Job(request, tests, baseline, sources, await tests.tests(), batch=batch)
+    return Job(request, tests, baseline, sources, await tests.tests(), batch=REPOSITORY_BATCH)
 
 
 class Job:
@@ -88,7 +90,9 @@ class Job:
 
     async def run(self, progress: Progress, log: Log | None) -> RepairResult:
         output = f"{self.request.output}\n{self.baseline.output}"
-        found = suspects.suspicion(self.sources, self.baseline, ticket=self.request.ticket, output=output)
+        found = await asyncio.to_thread(
+            suspects.suspicion, self.sources, self.baseline, ticket=self.request.ticket, output=output
+        )
         located = suspects.ranked(found, self.sources)
         if not self.baseline.failing and self.baseline.outcome.end == "done":
             return RepairResult(ended="nothing fails", note=note("nothing fails", (), (), tries=0, failing=()))
@@ -124,7 +128,7 @@ class Job:
         files: list[str] = []
         rows = suspects.functions(found, self.sources)
         rows = rows or [(path, name, 1.0) for path, source in self.sources.items() for name, _ in source.functions]
-        for path, name, _ in rows:
+        for path, name, _ in rows[:FUNCTIONS]:
             if path not in files and len(files) >= self.request.limits.files:
                 continue
             files.append(path)

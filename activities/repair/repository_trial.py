@@ -7,7 +7,7 @@ from typing import Any
 
 from activities.repair.ideas import Idea
 from activities.repair.source import Source, first_line
-from activities.repair.trial import Baseline, Lines
+from activities.repair.trial import Baseline, Lines, Told, silent
 from activities.repair.tries import Candidate, Door, Outcome, TryLimits
 from contracts.errors import BadInput, CountersignError
 from contracts.repair import RepairLimits, RepositoryUnderRepair
@@ -16,6 +16,7 @@ from sandboxes.protocol import Sandbox
 FAILING, OTHERS, TRACED = 20, 2000, 150  # tests: that have to pass, that must not break, that are traced
 FRESH, SEED = 40, "chosen by agreement"
 BOOT_SECONDS = 60  # to import pytest and to collect
+LINE = 32 << 20  # bytes of one result: thousands of tests, each with the lines that it executed
 
 
 class RepositoryTrial:
@@ -39,7 +40,7 @@ class RepositoryTrial:
 
     def _limits(self, seconds: float) -> TryLimits:
         limits = self.limits
-        return TryLimits(seconds, seconds * 2 + 2, limits.memory_bytes, limits.workers, 1)
+        return TryLimits(seconds, seconds * 2 + 2, limits.memory_bytes, limits.workers, 1, line=LINE)
 
     async def baseline(self) -> Baseline:
         """Raises BadInput when pytest can't be run, or a test that is said to fail isn't there."""
@@ -110,10 +111,14 @@ class RepositoryTrial:
             parts += [source.of(node) for known, node in source.functions if known == ".".join(inner)]
         return "\n\n".join(textwrap.dedent(part) for part in parts)
 
-    async def attempt(self, ideas: Sequence[Idea], *, patience: float = 1, timeout: float) -> list[Outcome | None]:
+    async def attempt(
+        self, ideas: Sequence[Idea], *, patience: float = 1, timeout: float, on_try: Told = silent
+    ) -> list[Outcome | None]:
         candidates = [Candidate(at, idea.source.path, idea.changes) for at, idea in enumerate(ideas)]
         limits = self._limits(min(self.seconds * patience, self.limits.try_seconds))
-        outcomes = await self.door.run(self._job("try"), candidates, limits, timeout=timeout + BOOT_SECONDS)
+        outcomes = await self.door.run(
+            self._job("try"), candidates, limits, timeout=timeout + BOOT_SECONDS, on_outcome=lambda _: on_try()
+        )
         again = [each for each in candidates if each.id in outcomes and outcomes[each.id].end == "cold"]
         if again:
             cold = self._job("try", mode="cold")
@@ -157,9 +162,10 @@ def is_test(path: str) -> bool:
 
 
 def _lines(outcome: Outcome) -> dict[str, frozenset[tuple[str, int]]]:
+    """(file, line) by test, of what the sandbox told in the right shape."""
     found: dict[str, frozenset[tuple[str, int]]] = {}
-    for case, lines in zip(outcome.cases, outcome.lines, strict=False):
-        good = isinstance(lines, list) and all(isinstance(each, list) and len(each) == 2 for each in lines)
-        if good:
-            found[case.name] = frozenset((str(path), line) for path, line in lines if type(line) is int)
+    for case, files in zip(outcome.cases, outcome.lines, strict=False):
+        told = files.items() if isinstance(files, dict) else ()
+        pairs = [(path, lines) for path, lines in told if isinstance(lines, list)]
+        found[case.name] = frozenset((str(path), line) for path, lines in pairs for line in lines if type(line) is int)
     return found

@@ -4,7 +4,9 @@ Each outcome teaches. An edit that makes some failing test pass and breaks none 
 a failing test sees may be half of a repair; one that changes nothing that any test sees is no part of any.
 """
 
+import asyncio
 import heapq
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +21,7 @@ from contracts.repair import RepairLimits
 CLIMBED = 8  # edits that helped, each built upon
 PARTNERS = 120  # edits that changed something, paired with each other
 LATE = 3  # tries more that one which ran out of time counts as, once there is a choice
+SAID = 16  # tries between two sentences of progress
 SLOW = 60  # tries that ran out of time and are given more at the end
 
 Progress = Callable[[str], None]
@@ -52,6 +55,7 @@ class Search:
     batch: int = 256
     tried: int = 0
     first_pass: int = 0
+    settled: int = 0  # tries since the first that passed
     passing: list[tuple[Idea, Ground, Outcome]] = field(default_factory=list)
     learnt: list[Learnt] = field(default_factory=list)
     slow: list[tuple[Idea, Ground]] = field(default_factory=list)
@@ -128,33 +132,38 @@ class Search:
 
     async def _all(self, ideas: Iterator[tuple[Idea, Ground]]) -> None:
         """Try them in batches; once one passes, only as many more as the limits say."""
-        settle, batch = self.limits.settle_tries, self.batch // 8
+        batch = self.batch // 8
         while not self.ended:
             room = self.limits.tries - self.tried
-            size = min(batch, room, settle if self.passing else batch)
-            some = [pair for _, pair in zip(range(size), ideas, strict=False)]
+            size = min(batch, room, self.limits.settle_tries - self.settled if self.passing else batch)
+            # Making ideas compiles each of them: in a thread, so that heartbeats go on.
+            some = await asyncio.to_thread(list, itertools.islice(ideas, max(size, 0)))
             if not some:
                 self.ended = "out of tries" if room <= 0 else ""
                 return
-            slow = len(self.slow)
             await self._batch(some)
             batch = min(batch * 2, self.batch)
-            settle -= len(some) + LATE * (len(self.slow) - slow) if self.passing else 0
             if self.left <= 0 and not self.passing:
                 self.ended = "out of time"
-            if self.passing and (settle <= 0 or self.left <= 0):
+            if self.passing and (self.settled >= self.limits.settle_tries or self.left <= 0):
                 return
 
     async def _batch(self, some: list[tuple[Idea, Ground]], patience: float = 1) -> None:
-        ideas = [idea for idea, _ in some]
-        outcomes = await self.trial.attempt(ideas, patience=patience, timeout=max(self.left, 1))
+        ideas, answered = [idea for idea, _ in some], itertools.count(self.tried + 1)
+        outcomes = await self.trial.attempt(
+            ideas, patience=patience, timeout=max(self.left, 1), on_try=lambda: self._say(next(answered))
+        )
         for (idea, ground), outcome in zip(some, outcomes, strict=True):
             self.tried += 1
+            self.settled += bool(self.passing)
             self.log(idea, outcome)
             if outcome is not None:
                 self._learn(idea, ground, outcome)
-        found = f", {len(self.passing)} pass" if self.passing else ""
-        self.progress(f"{self.tried} small edits tried{found}")
+
+    def _say(self, count: int) -> None:
+        if count % SAID == 0:
+            found = f", {len(self.passing)} pass" if self.passing else ""
+            self.progress(f"{count} small edits tried{found}")
 
     def _learn(self, idea: Idea, ground: Ground, outcome: Outcome) -> None:
         if outcome.passed:
@@ -163,10 +172,13 @@ class Search:
             return
         if outcome.end in ("time", "stuck") and len(self.slow) < SLOW:
             self.slow.append((idea, ground))
+            self.settled += LATE * bool(self.passing)
         after = outcome.states
         fixed = sum(after.get(name, ("", ""))[0] == "pass" for name in self.failing)
+        # Tests that a try which came to its end did not tell of were not run: the failing ones come first.
+        untold = ("pass", "") if outcome.end == "done" else ("", "")
         broken = sum(
-            state == "pass" and after.get(name, ("", ""))[0] != "pass" for name, (state, _) in self.states.items()
+            state == "pass" and after.get(name, untold)[0] != "pass" for name, (state, _) in self.states.items()
         )
         moved = any(after.get(name, self.states[name]) != self.states[name] for name in self.failing)
         if outcome.end != "error" or outcome.cases:

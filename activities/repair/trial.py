@@ -1,12 +1,13 @@
 """What the search asks of whatever runs the tests: a function with asserts, or a repository."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from activities.repair.ideas import Idea
 from activities.repair.tries import Outcome
 
+Told = Callable[[], None]
 Lines = Mapping[str, frozenset[tuple[str, int]]]  # by test, (file, line) that it executed
 
 
@@ -27,15 +28,21 @@ class Baseline:
         return [case.name for case in self.outcome.cases if case.state == "pass"]
 
 
+def silent() -> None:
+    """Nobody wants to know."""
+
+
 class Trial(Protocol):
     """Runs ideas against the tests inside a sandbox."""
 
     async def baseline(self) -> Baseline: ...
 
-    async def attempt(self, ideas: Sequence[Idea], *, patience: float = 1, timeout: float) -> list[Outcome | None]:
+    async def attempt(
+        self, ideas: Sequence[Idea], *, patience: float = 1, timeout: float, on_try: Told = silent
+    ) -> list[Outcome | None]:
         """An outcome for each idea, in order; None for one that was not tried any more within `timeout` seconds.
 
-        `patience`: how many times a try's usual time it may take.
+        `on_try` is called as each ends. `patience`: how many times a try's usual time it may take.
         """
         ...
 

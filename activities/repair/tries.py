@@ -15,7 +15,6 @@ from sandboxes.protocol import Sandbox
 
 PACKAGE = "_countersign_harness"
 MODULES = ("fresh", "serve", "cases", "swap", "pytest_runs")
-LARGEST = 300 << 10  # bytes of one result
 BOOT = f"""\
 import json, sys, types
 request = json.loads(sys.stdin.buffer.read())
@@ -58,7 +57,8 @@ class Outcome(BaseModel):
 
 @dataclass(frozen=True)
 class TryLimits:
-    """Of each try: seconds of processor time, seconds until it is killed, bytes of memory and of a written file."""
+    """Of each try: seconds of processor time, seconds until it is killed; bytes of memory, of a written file and of
+    what it answers. `chunk`: how many tries one process does in turn."""
 
     cpu: float
     wall: float
@@ -66,6 +66,7 @@ class TryLimits:
     workers: int
     chunk: int = 8
     file: int = 8 << 20
+    line: int = 256 << 10
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class Door:
             "candidates": [each.sent() for each in candidates],
             "limits": limits.__dict__,
         }
-        reader = Reader({each.id for each in candidates}, on_outcome)
+        reader = Reader({each.id for each in candidates}, on_outcome, limits.line)
         argv = [self.python, *(["-I"] if self.isolated else ["-B"]), "-c", BOOT]
         environment = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", **(self.environment or {})}
         result = await self.sandbox.exec(
@@ -141,19 +142,22 @@ class Door:
 class Reader:
     """Lines to outcomes. Anything that is not a valid answer to what was asked is dropped."""
 
-    def __init__(self, wanted: set[int], on_outcome: Callable[[Outcome], None] | None = None) -> None:
+    def __init__(
+        self, wanted: set[int], on_outcome: Callable[[Outcome], None] | None = None, longest: int = 256 << 10
+    ) -> None:
         self.outcomes: dict[int, Outcome] = {}
         self.complete = False
         self._wanted = wanted
         self._tell = on_outcome
         self._buffer = b""
+        self._longest = longest
 
     def take(self, chunk: bytes) -> None:
         *lines, self._buffer = (self._buffer + chunk).split(b"\n")
-        if len(self._buffer) > LARGEST:
+        if len(self._buffer) > self._longest:
             self._buffer = b""
         for line in lines:
-            if len(line) <= LARGEST:
+            if len(line) <= self._longest:
                 self._read(line)
 
     def _read(self, line: bytes) -> None:

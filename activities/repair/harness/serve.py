@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
-LINE = 256 << 10  # bytes of one try's result
 PRIVATE: list[int] = []  # descriptors that no child may have
 
 Candidate = dict[str, Any]
@@ -37,6 +36,7 @@ class Child:
     def __init__(self, todo: list[Candidate], work: Work, limits: Limits) -> None:
         read, write = os.pipe()
         self.todo, self.buffer, self.began, self.retired = list(todo), b"", time.monotonic(), False
+        self.longest = limits["line"]
         self.pid = os.fork()
         if self.pid == 0:
             os.close(read)
@@ -53,7 +53,7 @@ class Child:
             return [], False
         self.buffer += chunk
         *whole, self.buffer = self.buffer.split(b"\n")
-        return whole, not chunk or len(self.buffer) > LINE
+        return whole, not chunk or len(self.buffer) > self.longest
 
     def end(self) -> None:
         with contextlib.suppress(OSError):
@@ -88,7 +88,7 @@ def _collect(child: Child, ready: bool, limits: Limits) -> tuple[list[Outcome], 
     lines, gone = child.lines() if ready else ([], False)
     results: list[Outcome] = []
     for line in lines:
-        result = _valid(line, child.todo[0]["id"]) if child.todo else None
+        result = _valid(line, child.todo[0]["id"], limits["line"]) if child.todo else None
         if result is None:
             gone = True
             break
@@ -102,12 +102,12 @@ def _collect(child: Child, ready: bool, limits: Limits) -> tuple[list[Outcome], 
     return results, gone
 
 
-def _valid(line: bytes, wanted: int) -> Outcome | None:
+def _valid(line: bytes, wanted: int, longest: int) -> Outcome | None:
     try:
         result = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return result if isinstance(result, dict) and result.get("id") == wanted and len(line) < LINE else None
+    return result if isinstance(result, dict) and result.get("id") == wanted and len(line) < longest else None
 
 
 def _live(write: int, todo: list[Candidate], work: Work, limits: Limits) -> NoReturn:
