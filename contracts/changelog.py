@@ -150,11 +150,16 @@ class Drafted(Contract):
     cost: Cost = Cost()
     drafted_by: Literal["baseline", "model", "person"] = "baseline"
     fallback: str = ""
+    known: int = Field(default=0, description="changes left out because the changelog tells of them already")
+    note: str = Field(default="", description="the ledger's sentence, where nothing was drafted")
 
     @property
     def says(self) -> str:
         """The ledger's sentence: how much, by whom, and what stood in the way."""
-        failed = [check.name for check in blocking(self.checks)]
+        if self.note:
+            return self.note
+        # An entry without lines fails checks, but is never proposed.
+        failed = [check.name for check in blocking(self.checks)] if self.lines else []
         told = [
             f"{counted(self.lines, 'line')}, {self.left_out:,} left out, by the {self.drafted_by}.",
             f"Failed checks: {', '.join(failed)}." if failed else "",

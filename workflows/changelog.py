@@ -63,7 +63,7 @@ class Changelog:
         for _ in range(self.policy.gate.rounds):
             baseline, draft = await self.compose(context, request)
             if draft.lines == 0:
-                return await self.close("nothing to do", nothing_for_readers(context))
+                return await self.close("nothing to do", nothing_for_readers(context, draft))
             sealed = await self.propose(context, baseline, draft)
             decided = await self.gate.decision(sealed, reseal=self.reseal(context, baseline, draft))
             if decided is None:
@@ -186,7 +186,9 @@ class Changelog:
         return outcome
 
 
-def nothing_for_readers(context: Gathered) -> str:
+def nothing_for_readers(context: Gathered, draft: Drafted) -> str:
+    if draft.known:
+        return f"The changelog has all that readers would want to know {context.base_says}: no proposal."
     return f"None of the {context.commits:,} commits {context.base_says} is one for readers: no proposal."
 
 

@@ -43,9 +43,9 @@ def insert(path: str, text: str | None, entry: str) -> str:
 
 def release_like(structure: Structure, heading: Heading) -> Heading | None:
     """The release of the file that this heading names, if there is one."""
+    if heading.is_unreleased:
+        return _to_come(structure)
     for release in structure.releases:
-        if heading.is_unreleased and release.is_unreleased:
-            return release
         if heading.version and release.version == heading.version:
             return release
     return None
@@ -53,7 +53,14 @@ def release_like(structure: Structure, heading: Heading) -> Heading | None:
 
 def unreleased(structure: Structure) -> str:
     """What already stands in the file for the release to come."""
-    return next((structure.body(h) for h in structure.releases if h.is_unreleased), "")
+    there = _to_come(structure)
+    return structure.body(there) if there else ""
+
+
+def _to_come(structure: Structure) -> Heading | None:
+    """The release to come: the section without a version, else the newest that says it isn't out."""
+    ahead = [heading for heading in structure.releases if heading.is_unreleased]
+    return next((heading for heading in ahead if not heading.version), ahead[0] if ahead else None)
 
 
 def sections(path: str, text: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ import asyncio
 import errno
 import re
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import PurePosixPath
 
 from temporalio import activity
@@ -14,7 +14,7 @@ from activities.progress import Progress, progress
 from activities.repositories import git, source
 from activities.toolbox import Toolbox
 from contracts.changelog import ChangelogRequest, Gathered, GatherRequest, History
-from contracts.errors import BadInput, ChangelogStructure, DiskFull, TookTooLong, UnknownRange
+from contracts.errors import BadInput, ChangelogStructure, DiskFull, NotFound, TookTooLong, UnknownRange
 from contracts.steps import CHANGELOG_GATHER
 from sandboxes.protocol import Mount
 
@@ -44,12 +44,19 @@ class ChangelogGathering:
         """Clone the repository into a sandbox, read the range, keep it as an artifact."""
         async with progress(f"opening {request.repository}") as told, _in_time(request.repository):
             try:
+                await self._call_run(named(request.repository))
                 history = await self._history(request, told)
+                await self._call_run(subject(history))
                 told.says = f"keeping {len(history.changes):,} changes"
                 # Off the loop: a long history takes seconds to write down, and heartbeats must go on.
                 return _gathered(history, await asyncio.to_thread(self._toolbox.artifacts.put_model, history))
             except OSError as error:
                 raise _named(error) from error
+
+    async def _call_run(self, subject: str) -> None:
+        """Say what the run is about as soon as it is known: a run that fails or has nothing to do has a name, too."""
+        with suppress(NotFound):  # a run that nobody noted
+            await asyncio.to_thread(self._toolbox.ledger.update_run, _owner(), subject=subject)
 
     async def _history(self, request: GatherRequest, told: Progress) -> History:
         _check(request)
@@ -191,9 +198,15 @@ def _gathered(history: History, reference: str) -> Gathered:
 
 def subject(history: History) -> str:
     """A short name: owner/name on the web, else the folder's."""
-    if history.web_url:
-        return history.web_url.split("/", 3)[-1]
-    return re.sub(r"[^\w.-]+", "-", PurePosixPath(history.repository).name.removesuffix(".git")) or "repository"
+    return history.web_url.split("/", 3)[-1] if history.web_url else named(history.repository)
+
+
+def named(repository: str) -> str:
+    """What to call a repository before it was read, from its path or URL."""
+    web_url = source.web_url(repository) if source.is_url(repository) else ""
+    if web_url:
+        return web_url.split("/", 3)[-1]
+    return re.sub(r"[^\w.-]+", "-", PurePosixPath(repository).name.removesuffix(".git")) or "repository"
 
 
 def _owner() -> str:

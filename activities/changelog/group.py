@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from activities.changelog.features import Facts, facts
-from activities.changelog.group_text import is_breaking, references_of, section_of, text_of
+from activities.changelog.group_text import is_breaking, references_of, says_nothing, section_of, text_of
 from contracts.changelog import SECTIONS, Change, Line, Section
 
 MOST_NUMBERS = 3  # a change that carries more is about other things: a release commit, a list of what is done
@@ -57,8 +57,10 @@ def _topics(said: Sequence[_Said]) -> list[list[_Said]]:
         return item
 
     first: dict[str, int] = {}
+    about = [m for m in said if len(m.references) <= MOST_NUMBERS and not says_nothing(m.text)]
+    topical = {ref for member in about for ref in member.references}
     for index, member in enumerate(said):
-        for key in _keys(member):
+        for key in _keys(member, topical):
             other = find(first.setdefault(key, index))
             mine = find(index)
             leader[max(other, mine)] = min(other, mine)
@@ -68,9 +70,12 @@ def _topics(said: Sequence[_Said]) -> list[list[_Said]]:
     return list(topics.values())
 
 
-def _keys(member: _Said) -> list[str]:
-    # A list of many topics belongs to the first of them only, or it would glue all of them together.
-    linked = member.references if len(member.references) <= MOST_NUMBERS else member.references[:1]
+def _keys(member: _Said, topical: set[str]) -> list[str]:
+    linked = list(member.references)
+    if len(linked) > MOST_NUMBERS:
+        # A list of many topics belongs to one of them only, or it would glue all of them together: to the first that
+        # another change is about, else to the first.
+        linked = [next((ref for ref in linked if ref in topical), linked[0])]
     words = " ".join(member.text.lower().split())
     return [*linked, *([f"= {words}"] if words.count(" ") > 1 else [])]
 

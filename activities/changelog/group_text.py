@@ -38,12 +38,18 @@ _BY_WORD: tuple[tuple[Section, re.Pattern[str]], ...] = (
 )
 _BREAKS = re.compile(r"^BREAKING[ -]CHANGE(?:\s*:|\b)", re.M)
 _DROPS = re.compile(
-    r"\b(?:drop(?:s|ped)?|remove[sd]?|end)\b.{0,30}\b(?:support|compatib)|\bbackwards?[- ]incompat|\bbreaking\b"
+    r"\b(?:drop(?:s|ped)?|remove[sd]?|end)\b.{0,30}\b(?:support|compatib)|\bbackwards?[- ]incompat"
+    r"|^breaking\b|\bbreaking (?:api )?changes?\b|\bapi[- ]breaking\b"
     r"|\b(?:drop(?:s|ped)?|require[sd]?)\s+(?:python|node|ruby|go|rust|java|php)\s*(?:<|<=|>=|>)?\s*\d",
     re.I,
 )
 _NOT_BREAKING = re.compile(
     r"\b(?:non|not|without|avoid|fix\w*|prevent)[- ](?:\w+ )?breaking|line[- ]breaking|breaking (?:out|up|down)", re.I
+)
+
+_VERSION_ONLY = re.compile(r"(?:(?:prepare|make|cut|tag|bump)\s+)?(?:release|version)?\s*v?\d+(?:\.\d+)+\S*", re.I)
+_MERGE_ONLY = re.compile(
+    r"merge (?:remote-tracking )?(?:(?:branch|branches|tag)\s+)?\S+(?:\s+branch)?\s+into \S+", re.I
 )
 
 
@@ -114,3 +120,10 @@ def all_numbers(change: Change) -> frozenset[str]:
     """Every number a change carries, wherever it stands."""
     merged = "\n".join(f"{s}\n{b}" for s, b in change.merged[:40])
     return numbers(f"{change.subject}\n{change.body[:4_000]}\n{merged[:8_000]}")
+
+
+def says_nothing(text: str) -> str:
+    """Why a line with only these words tells a reader nothing; empty where it does."""
+    if _VERSION_ONLY.fullmatch(text):
+        return "release commit"
+    return "merges one branch into another" if _MERGE_ONLY.fullmatch(text) else ""

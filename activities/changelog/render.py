@@ -20,7 +20,7 @@ _CODE = re.compile(r"(?<!`)(`{1,2})(?!`)([^`]+)\1(?!`)")
 _MARKDOWN = re.compile(r"([\\`*\[\]<>|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|!(?=\[)|&(?=[#A-Za-z]))")
 _RST = re.compile(r"([\\`*|]|(?<=\w)_(?!\w)|(?<!\w)_(?=\w))")
 _ADOC = re.compile(r"([\\`*\[\]<>|#+{}^~]|(?<!\w)_|_(?!\w))")
-_LINE_START = re.compile(r"^([#>+=-]|\d+[.)])")
+_LINE_START = re.compile(r"^(?:(\d+)(?=[.)](?:\s|$))|(?=[#>+=-]))")
 _BOT = re.compile(r"\[bot\]|(^|[\W_])(bot|dependabot|renovate|github-actions|pre-commit-ci)([\W_]|$)", re.IGNORECASE)
 
 
@@ -164,7 +164,7 @@ def escaped(text: str, markup: Markup) -> str:
         out += [_escape(text[at : found.start()], markup), _code(found.group(2), markup)]
         at = found.end()
     out.append(_escape(text[at:], markup))
-    return _LINE_START.sub(r"\\\1", "".join(out)) if markup == "markdown" else "".join(out)
+    return _LINE_START.sub(r"\1\\", "".join(out)) if markup == "markdown" else "".join(out)
 
 
 def _code(text: str, markup: Markup) -> str:

@@ -25,6 +25,7 @@ from contracts.steps import CHANGELOG_REWRITE
 
 CALL_TAG = "countersign/model-call/v1"
 LONGEST_PAUSE = 600.0  # seconds: a provider that asks for more is out of reach, and the baseline's draft is there
+NO_MODEL = "No model is set up, so the baseline's draft stands."
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Work:
             cost=cost,
             drafted_by="baseline",
             fallback=why[:500],
+            note="" if why else NO_MODEL,
         )
 
     def unusable(self, says: str, cost: Cost) -> Drafted:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from activities.changelog.features import Facts, facts
 from activities.changelog.group import Wish, lines_of
+from activities.changelog.group_text import says_nothing
 from activities.changelog.group_words import changes_meant, understood
 from activities.changelog.prior import Prior, shipped
 from activities.changelog.select_history import in_order
-from activities.changelog.select_rules import cancelled, reason
+from activities.changelog.select_rules import cancelled, must_be_told, reason
 from activities.changelog.select_score import Scored, score
 from contracts.changelog import Change, History, LeftOut, Line
 
@@ -32,11 +33,12 @@ def select_lines(
     changes = in_order(history.changes)
     seen = [facts(change) for change in changes]
     scored = score(history, seen, prior or shipped())
-    wanted, out = _judge(seen, scored)
+    wanted, out = _judge(seen, changes, scored)
     asked = _asked(words, changes)
     chosen = [c for c in changes if c.sha in wanted or c.sha in asked.added]
     known = {fact.sha: fact for fact in seen}
     lines = lines_of(chosen, scores=scored.by_sha, wishes=asked.wishes, seen=known)
+    lines, out = _worth_reading(lines, asked, out, known)
     lines, out = _without(lines, asked, out)
     listed = {sha for line in lines for sha in line.changes}
     left = [_left(c, out, scored) for c in changes if c.sha not in listed]
@@ -52,10 +54,15 @@ class _Asked:
     wishes: Mapping[str, Wish]
 
 
-def _judge(seen: Sequence[Facts], scored: Scored) -> tuple[set[str], dict[str, str]]:
+def _judge(seen: Sequence[Facts], changes: Sequence[Change], scored: Scored) -> tuple[set[str], dict[str, str]]:
     """The SHAs that deserve a line, and why each of the others does not."""
     out = cancelled(seen)
-    wanted = {f.sha for f in seen if f.sha not in out and scored.by_sha[f.sha] >= scored.threshold}
+    wanted = {
+        fact.sha
+        for fact, change in zip(seen, changes, strict=True)
+        if fact.sha not in out
+        and (scored.by_sha[fact.sha] >= scored.threshold or must_be_told(fact, change, cites=scored.cites))
+    }
     for fact in seen:
         if fact.sha not in wanted and fact.sha not in out:
             out[fact.sha] = reason(fact, scored.by_sha[fact.sha], cites=scored.cites, learnt=scored.learnt)
@@ -75,6 +82,21 @@ def _asked(words: Sequence[str], changes: Sequence[Change]) -> _Asked:
         dropped=frozenset(sha for sha, keep in kept.items() if not keep),
         wishes={sha: wish for sha, wish in wishes.items() if wish != Wish()},
     )
+
+
+def _worth_reading(
+    lines: Sequence[Line], asked: _Asked, out: Mapping[str, str], known: Mapping[str, Facts]
+) -> tuple[tuple[Line, ...], dict[str, str]]:
+    """Drop lines that tell a reader nothing, unless a reviewer asked for them."""
+    gone = [(line, _idle(line, known)) for line in lines if not asked.added.intersection(line.changes)]
+    why = {sha: idle for line, idle in gone if idle for sha in line.changes}
+    return tuple(line for line in lines if line.changes[0] not in why), {**out, **why}
+
+
+def _idle(line: Line, known: Mapping[str, Facts]) -> str:
+    """Why a line tells nothing: its words, or that all of it corrects spelling. Empty where it tells something."""
+    spelling = all("typo" in known[sha].flags for sha in line.changes)
+    return says_nothing(line.text) or ("corrects spelling" if spelling else "")
 
 
 def _without(lines: Sequence[Line], asked: _Asked, out: Mapping[str, str]) -> tuple[tuple[Line, ...], dict[str, str]]:

@@ -8,7 +8,7 @@ from activities.changelog.select_own import MOST, Taught, taught
 from contracts.changelog import Change, Release
 
 _CITED = re.compile(
-    r"(?:#|\b(?:pull|issues?|merge_requests|pulls)/|:(?:issue|pr|pull|gh|user-issue|ghpull|ghissue):`|\b(?:pr|issue):|\bgh-)(\d{1,9})",
+    r"(?:#|\b(?:pull|issues?|merge_requests|pulls)/|[:{](?:issue|pr|pull|gh|user-issue|ghpull|ghissue)[:}]`|\b(?:pr|issue):|\bgh-)(\d{1,9})",
     re.I,
 )
 _WORDS = re.compile(r"[a-z0-9_]{3,}")
@@ -68,16 +68,21 @@ def _by_number(seen: Sequence[Facts], changelog: str) -> list[bool]:
 
 
 def _by_words(seen: Sequence[Facts], changelog: str) -> list[bool]:
-    lines = [set(_words(line)) for line in re.split(r"\n\s*(?=[-*•]|\d+\.|\n)", changelog[:TEXT_LIMIT])]
+    lines = [set(stems(line)) for line in items(changelog[:TEXT_LIMIT])]
     holds: dict[str, list[int]] = {}
     for place, line in enumerate(lines):
         for word in line:
             holds.setdefault(word, []).append(place)
-    return [_alike(_words(CONVENTIONAL.sub("", fact.subject)), holds) for fact in seen]
+    return [_alike(stems(CONVENTIONAL.sub("", fact.subject)), holds) for fact in seen]
 
 
-def _words(text: str) -> list[str]:
-    # Five letters stand for a word, so that "adds", "added" and "adding" meet.
+def items(changelog: str) -> list[str]:
+    """The items of its lists, and what stands between blank lines."""
+    return re.split(r"\n\s*(?=[-*•]|\d+\.|\n)", changelog)
+
+
+def stems(text: str) -> list[str]:
+    """The words that carry meaning. Five letters stand for one, so that "adds", "added" and "adding" meet."""
     return [word[:5] for word in _WORDS.findall(text.lower()) if word not in _STOP]
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from activities.changelog.features import CONVENTIONAL, Facts
+from activities.changelog.group_text import is_breaking
+from contracts.changelog import Change
 
 _REVERTED = re.compile(r"\bThis reverts commit ([0-9a-f]{7,40})", re.I)
 _QUOTED = re.compile(r"^revert:?\s+[\"“](.{3,300})[\"”]", re.I)
@@ -26,6 +28,7 @@ _FOR = {
     "test": "test", "tests": "test", "measure": "test", "benchmark": "test",
 }  # fmt: skip
 _SAYS = {"docs": "describes, rather than changes", "test": "tests or measures, rather than changes"}
+_WITHOUT_EFFECT = {"ci", "test", "docs", "changelog", "example"}  # on those who use the code
 
 
 def cancelled(seen: Sequence[Facts]) -> dict[str, str]:
@@ -91,6 +94,13 @@ def plain_reason(fact: Facts) -> str:
         return _SAYS[purpose]
     kind = {"chore": "a chore", "style": "style only", "refactor": "a refactoring", "internal": "internal"}
     return f"marked by its author as {kind[fact.kind]}" if fact.kind in kind else ""
+
+
+def must_be_told(fact: Facts, change: Change, *, cites: bool) -> bool:
+    """A change that breaks its users is told whatever was told before, if anything of it reaches them."""
+    if fact.flags & {"bump", "release", "typo"} or (cites and not fact.refs):
+        return False
+    return not (fact.roles and fact.roles.keys() <= _WITHOUT_EFFECT) and is_breaking(change)
 
 
 def _short(score: float) -> str:

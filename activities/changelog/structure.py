@@ -5,7 +5,7 @@ Pure. Offsets are characters of the text as decoded from UTF-8, with its line en
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from contracts.errors import ChangelogStructure
@@ -27,12 +27,19 @@ _UNRELEASED = re.compile(
     r"|in progress|not yet released)\b",
     re.IGNORECASE,
 )
+_NOT_OUT = r"(?:unreleased|not (?:yet )?released|not yet released|(?:still )?in (?:development|progress))"
+# Of a heading with a version, and of the first line below one: `1.3 (unreleased)`, `Unreleased`, `Release date: TBD`.
+_TITLE_NOT_OUT = re.compile(rf"(?:[-–—(\[,:]\s*){_NOT_OUT}\b", re.IGNORECASE)
+_LINE_NOT_OUT = re.compile(rf"[*_(\[]*(?:release(?:d| date)?\s*:\s*)?(?:{_NOT_OUT}|tbd|tba)[*_)\].]*", re.IGNORECASE)
 _START_MARK = re.compile(r"<!--.*(release notes start|changelog start).*-->|\.\. towncrier release notes start")
 
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading: `start` is where its block begins (labels above it included), `end` the line after it."""
+    """A heading: `start` is where its block begins (labels above it included), `end` the line after it.
+
+    `not_out`: it has a version, and says in its title or in the line below that this is the release to come.
+    """
 
     title: str
     level: int
@@ -40,6 +47,7 @@ class Heading:
     start: int
     end: int
     mark: str = ""
+    not_out: bool = False
 
     @property
     def version(self) -> str:
@@ -49,7 +57,7 @@ class Heading:
 
     @property
     def is_unreleased(self) -> bool:
-        return not self.version and _UNRELEASED.match(self.title) is not None
+        return self.not_out if self.version else _UNRELEASED.match(self.title) is not None
 
 
 @dataclass(frozen=True)
@@ -116,10 +124,18 @@ def parse(path: str, text: str) -> Structure:
     """The structure of a changelog. ChangelogStructure where an entry can't be added without guessing."""
     _no_conflict_markers(path, text)
     markup = markup_of(path)
-    headings = tuple(_headings(text, markup))
+    headings = tuple(_dated(heading, text) for heading in _headings(text, markup))
     structure = _styled(text, markup, headings)
     _one_unreleased(path, structure)
     return structure
+
+
+def _dated(heading: Heading, text: str) -> Heading:
+    if not heading.version:
+        return heading
+    below = next((line for line in text[heading.end : heading.end + 400].splitlines() if line.strip()), "")
+    not_out = _TITLE_NOT_OUT.search(heading.title) or _LINE_NOT_OUT.fullmatch(below.strip())
+    return replace(heading, not_out=True) if not_out else heading
 
 
 def _refuse(path: str, what: str, way_out: str) -> ChangelogStructure:
@@ -140,7 +156,7 @@ def _no_conflict_markers(path: str, text: str) -> None:
 
 
 def _one_unreleased(path: str, structure: Structure) -> None:
-    open_ones = [h for h in structure.headings if h.is_unreleased and h.level == structure.level]
+    open_ones = [h for h in structure.headings if h.is_unreleased and not h.version and h.level == structure.level]
     if len(open_ones) > 1:
         lines = " and ".join(str(h.line) for h in open_ones[:3])
         what = f"has {len(open_ones)} unreleased sections (lines {lines})"

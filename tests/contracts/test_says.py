@@ -25,6 +25,9 @@ def test_what_was_drafted() -> None:
     failed = Check(name="length", passed=False, says="too long")
     model = Drafted(draft="d", lines=1, left_out=0, drafted_by="model", checks=(failed,))
     assert says(model) == "1 line, 0 left out, by the model. Failed checks: length."
+    nothing = Drafted(draft="d", lines=0, left_out=9, checks=(failed,))
+    assert says(nothing) == "0 lines, 9 left out, by the baseline.", "what is never proposed fails nothing"
+    assert says(Drafted(draft="d", lines=1, left_out=0, note="No model.")) == "No model."
     assert says(Drafted(draft="d", lines=2, left_out=0, fallback="It was down.")).endswith("It was down.")
 
 

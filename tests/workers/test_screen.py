@@ -15,7 +15,7 @@ from ledger import FolderArtifacts, Ledger
 from tests.console.test_pages import hostile
 from tests.ledger.support import entry
 from workers.cli import common, runs
-from workers.cli.screen import KEPT, Screen
+from workers.cli.screen import KEPT, UNSEEN, Diff, Screen
 from workers.cli.show import print_proposal
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -79,3 +79,26 @@ def test_a_plain_console_would_not_do() -> None:
     file = io.StringIO()
     Console(file=file, force_terminal=True, highlight=False).print("\x1b]52;c;ZXZpbA==")
     assert "\x1b]52" in file.getvalue()
+
+
+def test_a_diff_goes_to_a_file_or_pipe_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    file = io.StringIO()
+    diff = f"--- a/CHANGELOG.md\n+++ b/CHANGELOG.md\n@@ -0,0 +1,1 @@\n+- {'word ' * 100}end\n"
+    Screen(file=file).print(Diff(diff), crop=False)
+    assert file.getvalue().strip("\n") == diff.strip("\n")
+
+
+def test_what_goes_to_a_file_is_wide_enough_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert Screen(file=io.StringIO()).width == UNSEEN
+    monkeypatch.setenv("COLUMNS", "90")
+    assert Screen(file=io.StringIO()).width == 90
+
+
+def test_an_entry_is_one_line_in_a_file(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.StringIO()
+    monkeypatch.setattr(runs, "out", Screen(file=file))
+    ledger.append(entry("a", says="word " * 100))
+    runs.print_entry(ledger.entries()[-1])
+    assert file.getvalue().count("\n") == 1

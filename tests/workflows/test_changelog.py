@@ -191,6 +191,19 @@ async def test_an_empty_range_makes_no_proposal_and_says_so(here: Platform, tmp_
     assert outcome.state == "nothing to do"
     assert "no proposal" in outcome.says
     assert here.ledger.run(run).state == "nothing to do"
+    assert here.ledger.run(run).subject == "app", "a run that proposes nothing can be told from others"
+
+
+async def test_what_the_changelog_tells_already_makes_no_proposal_and_says_so(here: Platform, tmp_path: Path) -> None:
+    repository = small_repository(tmp_path / "app")
+    cited = "\n".join(f"- {each}" for each in git(repository, "log", "--format=%H %s").splitlines())
+    (repository / "CHANGELOG.md").write_text(f"# Changelog\n\n## Unreleased\n\n{cited}\n")
+    git(repository, "add", "CHANGELOG.md")
+    git(repository, "commit", "-q", "-m", "Write the changelog by hand")
+    run = await here.start("changelog", ChangelogRequest(repository=str(repository)))
+    outcome = await here.outcome(run)
+    assert outcome.state == "nothing to do"
+    assert outcome.says.startswith("The changelog has all that readers would want to know")
 
 
 @pytest.mark.parametrize(

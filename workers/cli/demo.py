@@ -12,6 +12,7 @@ from workers.cli.common import print_problem
 from workers.cli.screen import Screen
 
 FOLDER = ".demo"
+STOPPED = 130  # by Ctrl-C, before its end
 
 
 def demo(
@@ -25,9 +26,16 @@ def demo(
 
     screen = Screen()
     attended = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("CI", "").lower() not in ("true", "1")
-    story = tell(repo.resolve(), Path.cwd() / FOLDER, screen, attended=attended)
+    ended = False
+
+    async def story() -> None:
+        nonlocal ended
+        await tell(repo.resolve(), Path.cwd() / FOLDER, screen, attended=attended)
+        ended = True
+
     try:
-        code = uvloop.run(until_told(story, Terminal(screen)))
+        code = uvloop.run(until_told(story(), Terminal(screen)))
+        code = code if ended else STOPPED
     except CountersignError as error:
         print_problem(error)
         code = 1

@@ -207,7 +207,8 @@ def print_entry(entry: StoredEntry) -> None:
     """One line of the timeline."""
     seconds = (entry.finished_at - entry.started_at).total_seconds()
     name, says = one_line(entry.name), "" if entry.says == entry.name else escape(one_line(entry.says))
-    out.print(f"  {MARKS.get(entry.outcome, '·')} {escape(f'{name:<22}')} [dim]{seconds:7.2f} s[/dim]  {says}")
+    line = f"  {MARKS.get(entry.outcome, '·')} {escape(f'{name:<22}')} [dim]{seconds:7.2f} s[/dim]  {says}"
+    out.print(line, soft_wrap=not out.is_terminal)
 
 
 def print_state(here: Platform, record: RunRecord) -> None:

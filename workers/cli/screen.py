@@ -4,16 +4,21 @@ rich lets escape sequences through in what it prints. A commit subject or file n
 link (OSC 8), set the clipboard (OSC 52) or turn the reading direction: every text is looked at on its way out.
 """
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
+from rich.syntax import Syntax
+from rich.text import Text
 
 from contracts.shown import HARMLESS, spelt
 
 # A carriage return overwrites the line it stands in.
 KEPT = HARMLESS - {"\r"}
+# Columns where nobody looks on: in a file, a pipe, the log of a CI job. Lines that matter there aren't wrapped at all.
+UNSEEN = 120
 
 
 class Screen(Console):
@@ -21,6 +26,8 @@ class Screen(Console):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(highlight=False, **options)
+        if not self.is_terminal and "width" not in options and not os.environ.get("COLUMNS"):
+            self.width = UNSEEN
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):
@@ -28,6 +35,19 @@ class Screen(Console):
                 yield segment
             else:
                 yield Segment(spelt(segment.text, KEPT), segment.style)
+
+
+class Diff:
+    """A diff for a terminal: coloured, and wrapped at words. Elsewhere each line as it is, for other programs."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if console.is_terminal:
+            yield Syntax(self._text, "diff", word_wrap=True, background_color="default")
+        else:
+            yield Text(self._text, no_wrap=True, overflow="ignore")
 
 
 def one_line(text: str) -> str:

@@ -4,7 +4,6 @@ from rich.console import Console, Group, RenderableType
 from rich.markdown import Markdown
 from rich.markup import escape
 from rich.panel import Panel as Box
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +16,7 @@ from contracts.proposal import (
     Proposal,
     TablePanel,
 )
+from workers.cli.screen import Diff
 
 MOST_ROWS = 15
 
@@ -26,7 +26,7 @@ def print_proposal(console: Console, proposal: Proposal, *, full: bool = True) -
     console.print(header(proposal))
     for panel in proposal.panels if full else proposal.panels[:2]:
         console.print(Text(panel.title, style="bold underline"))
-        console.print(rendered(panel))
+        console.print(rendered(panel), crop=False)
         console.print()
 
 
@@ -67,7 +67,7 @@ def rendered(panel: Panel) -> RenderableType:
     if isinstance(panel, MarkdownPanel):
         return Markdown(panel.text, hyperlinks=False)
     if isinstance(panel, DiffPanel):
-        return Syntax(panel.diff, "diff", word_wrap=True, background_color="default")
+        return Diff(panel.diff)
     if isinstance(panel, ClaimsPanel):
         return Group(*(claim_line(panel, index) for index in range(len(panel.claims))))
     if isinstance(panel, ComparePanel):

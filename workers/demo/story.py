@@ -11,7 +11,6 @@ from pathlib import Path
 
 import psutil
 from rich.console import Console
-from rich.syntax import Syntax
 from temporalio.api.enums.v1 import PendingActivityState
 
 from contracts.changelog import ChangelogRequest
@@ -21,13 +20,15 @@ from contracts.records import EffectRecord, RunRecord
 from contracts.steps import CHANGELOG_GATHER
 from workers import discovery, keys
 from workers.cli import decisions, runs
+from workers.cli.screen import Diff
 from workers.cli.show import print_proposal
+from workers.demo.keyboard import enter_or
 from workers.demo.repository import LOOK_BACK, clone_of, git, head_of, since
 from workers.demo.stage import PERSON, Narrator, Stage, fault_file, fresh, open_stage, settings_for
 from workers.installation import open_ledger
 from workers.settings import Settings
 
-LINK_SECONDS = 3600
+PATIENCE = 15 * 60  # seconds that the demo waits for a person
 RUN_LIMIT = 600.0
 
 
@@ -42,14 +43,16 @@ async def demo(repository: Path, folder: Path, screen: Console, *, attended: boo
     narrator = Narrator(screen, folder / "processes.log")
     narrator.chapter("Starting a Temporal server, two workers and the console")
     settings = settings_for(folder)
-    async with open_stage(settings, narrator, attended) as stage:
-        narrator.tell(f"Inbox:       {settings.console_url}\nTemporal UI: {settings.ui}")
-        narrator.chapter(f"First run: the changelog of {repository}")
-        first = await first_run(stage, repository)
-        if first is not None:
-            await second_run(stage, repository, head)
-        narrator.chapter("Stopping everything")
-    leave(narrator, folder)
+    try:
+        async with open_stage(settings, narrator, attended) as stage:
+            narrator.tell(f"Inbox:       {settings.console_url}\nTemporal UI: {settings.ui}")
+            narrator.chapter(f"First run: the changelog of {repository}")
+            first = await first_run(stage, repository)
+            if first is not None:
+                await second_run(stage, repository, head)
+            narrator.chapter("Stopping everything")
+    finally:
+        leave(narrator, folder)
     narrator.chapter("The log proves itself")
     verify(settings, narrator)
     if first is not None:
@@ -66,7 +69,9 @@ async def first_run(stage: Stage, repository: Path) -> EffectRecord | None:
         run = await start(stage, ChangelogRequest(repository=str(repository), since=since(repository)))
         record = await follow(stage, run)
     while record.state == "waiting":
-        await review(stage, waiting(stage, run))
+        if not await review(stage, waiting(stage, run)):
+            stage.narrator.tell(f"Nobody decided in {PATIENCE // 60} minutes, so nothing was committed.")
+            return None
         record = await follow(stage, run, leaving=True)
     if record.state == "failed":
         raise CountersignError(f"The run failed: {record.says}", subject=run)
@@ -129,40 +134,28 @@ def report_once(stage: Stage, run: str, clone: Path, head: str, record: RunRecor
         raise CountersignError(f"There should be one commit, and there are {commits}.", subject=run)
 
 
-async def review(stage: Stage, proposal: Proposal) -> None:
-    """Show the proposal, and return when somebody has decided, here or in the browser."""
+async def review(stage: Stage, proposal: Proposal) -> bool:
+    """Show the proposal, and return when somebody has decided, here or in the browser; False if nobody did."""
     narrator = stage.narrator
     narrator.chapter("The proposal: nothing has left this computer yet")
     print_proposal(narrator.screen, proposal, full=False)
     if not stage.attended:
         narrator.tell("Nobody is at the keyboard, so the demo person signs exactly what was shown above.")
         await sign(stage, proposal)
-        return
-    token = stage.here.ledger.create_invitation(PERSON, seconds=LINK_SECONDS)
+        return True
+    token = stage.here.ledger.create_invitation(PERSON, seconds=PATIENCE)
     narrator.tell(f"Open the inbox and decide there:  {stage.settings.console_url}/enter#{token}")
     narrator.tell(f"or press Enter here to sign: {proposal.button()}")
-    if await entered(stage, proposal):
+    narrator.tell(f"(Ctrl-C ends the demo. It waits {PATIENCE // 60} minutes; time alone approves nothing.)")
+    ledger = stage.here.ledger
+
+    def decided() -> bool:
+        return ledger.proposal_record(proposal.digest).state != "open"
+
+    heard = await enter_or(decided, narrator.tell, patience=PATIENCE)
+    if heard == "enter":
         await sign(stage, proposal)
-
-
-async def entered(stage: Stage, proposal: Proposal) -> bool:
-    """True once Enter was pressed here; False once it was decided elsewhere."""
-    pressed = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def on_line() -> None:
-        os.read(0, 4096)
-        pressed.set()
-
-    loop.add_reader(0, on_line)
-    try:
-        while not pressed.is_set():
-            if stage.here.ledger.proposal_record(proposal.digest).state != "open":
-                return False
-            await asyncio.sleep(0.2)
-        return True
-    finally:
-        loop.remove_reader(0)
+    return heard != "nothing"
 
 
 async def sign(stage: Stage, proposal: Proposal) -> None:
@@ -236,7 +229,7 @@ def show_commit(narrator: Narrator, repository: Path, effect: EffectRecord) -> N
     commit, branch = str(effect.outcome["commit"]), branch_of(effect)
     narrator.chapter(f"The commit on branch {branch}")
     shown = git(repository, "show", "--stat", "-p", "--no-ext-diff", "--no-textconv", "--no-color", commit)
-    narrator.screen.print(Syntax(shown, "diff", word_wrap=True, background_color="default"))
+    narrator.screen.print(Diff(shown), crop=False)
     narrator.tell(f"Your work tree was not touched. To remove the branch: git -C {repository} branch -D {branch}")
 
 

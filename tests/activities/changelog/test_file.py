@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.changelog.file import insert, sections
+from activities.changelog.file import insert, sections, unreleased
 from activities.changelog.structure import decode, parse
 from activities.diff import unified
 from contracts.errors import ChangelogStructure
@@ -131,6 +131,58 @@ def test_an_unreleased_section_is_merged_into() -> None:
     assert new == KEEP.replace("- One thing\n", "- One thing\n- Another thing\n").replace(
         "- An old bug\n", "- An old bug\n\n### Security\n\n- A hole\n"
     )
+
+
+PALLETS = """## Version 8.5.0
+
+Unreleased
+
+- One thing. {issue}`1` {pr}`2`
+
+## Version 8.4.0
+
+Released 2026-01-01
+
+- Old thing
+"""
+ZEST = """Changelog
+=========
+
+1.3 (unreleased)
+----------------
+
+- One thing
+
+1.2 (2026-01-01)
+----------------
+
+- Old thing
+"""
+MORE = {"md": "## Unreleased\n\n- Another thing\n", "rst": "Unreleased\n----------\n\n- Another thing\n"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("CHANGES.md", PALLETS),
+        ("CHANGES.md", PALLETS.replace("\nUnreleased\n", "\n*Release date: TBD*\n")),
+        ("CHANGES.rst", ZEST),
+        ("CHANGES.md", "# Changelog\n\n## [1.3] - Unreleased\n\n- One thing\n\n## [1.2]\n\n- Old thing\n"),
+        ("CHANGES.md", "# Changelog\n\n## 1.3.0, in development\n\n- One thing\n\n## 1.2\n\n- Old thing\n"),
+    ],
+    ids=["line below", "to be dated", "zest.releaser", "keep a changelog", "in words"],
+)
+def test_a_version_that_is_not_out_yet_is_merged_into(name: str, text: str) -> None:
+    new = insert(name, text, MORE[name.rpartition(".")[2]])
+    assert "Another thing" in new[new.index("One thing") : new.index("1.2" if "1.2" in text else "8.4.0")]
+    assert new.replace("- Another thing\n", "", 1).split() == text.split()
+    assert "One thing" in unreleased(parse(name, text))
+
+
+def test_a_section_without_a_version_goes_before_versions_that_are_not_out() -> None:
+    text = f"## Unreleased\n\n- Here\n\n{PALLETS}"
+    new = insert("CHANGES.md", text, MORE["md"])
+    assert new.index("Here") < new.index("Another thing") < new.index("8.5.0")
 
 
 def test_link_definitions_stay_last() -> None:

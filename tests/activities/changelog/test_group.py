@@ -3,7 +3,7 @@
 import pytest
 
 from activities.changelog.group import Wish, lines_of
-from activities.changelog.group_text import LONGEST, is_breaking, section_of, text_of
+from activities.changelog.group_text import LONGEST, is_breaking, says_nothing, section_of, text_of
 from contracts.changelog import Change, FileChange
 
 
@@ -100,6 +100,30 @@ def test_a_list_of_topics_does_not_glue_them_together() -> None:
         change("Release 1.0", body="Refs #1, #2, #3, #4, #5", sha=sha(3), path="CHANGELOG.md"),
     ]
     assert [line.changes for line in lines_of(work)] == [(sha(1), sha(3)), (sha(2),)]
+
+
+def test_a_list_of_topics_stands_behind_the_first_that_somebody_worked_on() -> None:
+    work = [
+        change("Add two, refs #2", sha=sha(2)),
+        change("Release 1.0", body="Refs #1, #2, #3, #4, #5", sha=sha(3), path="CHANGELOG.md"),
+    ]
+    [line] = lines_of(work)
+    assert (line.text, line.changes) == ("Add two", (sha(2), sha(3)))
+
+
+MERGES = ("Merge stable into main", "Merge branch 8.1.x into main", "Merge remote-tracking branch origin/a into b")
+
+
+@pytest.mark.parametrize("text", ["2.0.0", "Release 0.9a1", "v1.2", "Bump version 1.2.0", *MERGES])
+def test_words_that_tell_a_reader_nothing(text: str) -> None:
+    assert says_nothing(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["2.0.0 and newer are supported", "Merge cells into one row", "Support HTTPCore 0.13", "Release the lock"]
+)
+def test_words_that_tell_something(text: str) -> None:
+    assert not says_nothing(text)
 
 
 def test_a_repeated_subject_is_told_once() -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from temporalio.testing import ActivityEnvironment
 
+from activities.changelog.already import ALREADY
 from activities.changelog.checks import check_draft
-from activities.changelog.compose import ALREADY, ChangelogComposing
+from activities.changelog.compose import ChangelogComposing
 from activities.changelog.gather import ChangelogGathering
 from activities.changelog.propose import ChangelogProposing
 from activities.changelog.render import is_bot, make_draft

@@ -113,6 +113,20 @@ def test_ordinary_words_stay_readable() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("subject", "read"),
+    [
+        ("2.0.0 is out", "2.0.0 is out"),
+        ("3. Sort again", "3. Sort again"),
+        ("1) first", "1) first"),
+        ("#12 again", None),
+    ],
+)
+def test_a_number_at_the_start_reads_as_it_is(subject: str, read: str | None) -> None:
+    rendered = MarkdownIt("commonmark").render("- " + escaped(subject, "markdown"))
+    assert rendered == f"<ul>\n<li>{read or subject}</li>\n</ul>\n"
+
+
 def test_contributors_are_named_once_and_bots_are_not() -> None:
     assert contributors(history()) == ("Ada", "Grace", "Bob Abbott")
 

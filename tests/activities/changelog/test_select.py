@@ -116,6 +116,31 @@ def test_a_breaking_change_without_a_number_is_told_where_others_have_one() -> N
     assert [line.changes for line in lines if line.section == "Breaking"] == [(breaking.sha,)]
 
 
+def test_dropped_support_is_told_whatever_files_it_touches() -> None:
+    dropped = change(9, "Drop Python 3.8 support (#9)", "pyproject.toml")
+    only_ci = change(10, "Drop Python 3.8 support in CI (#10)", ".github/workflows/test.yml")
+    lines, left = select_lines(history(*USUAL, dropped, only_ci))
+    assert [(line.text, line.changes) for line in lines if line.section == "Breaking"] == [
+        ("Drop Python 3.8 support", (dropped.sha,))
+    ]
+    assert whys(left)[only_ci.subject] == "touches only CI files"
+
+
+def test_what_breaks_the_build_is_no_breaking_change() -> None:
+    lines, _ = select_lines(history(*USUAL, change(9, "fix: pin a parser that is breaking with the renderer (#9)")))
+    assert {line.section for line in lines} == {"Added", "Fixed"}
+
+
+def test_a_line_that_would_tell_nothing_is_left_out_unless_a_reviewer_wants_it() -> None:
+    merged, typo = change(8, "feat: merge stable into main (#8)"), change(9, "fix: typo in a message (#9)")
+    usual = history(*USUAL, merged, typo)
+    lines, left = select_lines(usual)
+    assert not {merged.sha, typo.sha} & told(lines)
+    assert whys(left)[merged.subject] == "merges one branch into another"
+    assert whys(left)[typo.subject] == "corrects spelling"
+    assert told(select_lines(usual, words=["add #9"])[0]) == told(lines) | {typo.sha}
+
+
 @pytest.mark.parametrize(
     ("words", "present"),
     [

@@ -11,8 +11,8 @@ from ledger import FolderArtifacts
 from sandboxes import Bubblewrap, Sandbox
 from sandboxes.hosted import Daytona
 from sandboxes.hosted.machine import HostedSandbox
+from tests.sandboxes.conformance.test_checkpoints import BASE, CHANGE, TELL
 from tests.sandboxes.hosted.conftest import POLICY
-from tests.sandboxes.test_checkpoints import BASE, CHANGE, TELL
 
 # What differs by chance, or can't be read by its own user, is left out of what is compared.
 CALM = CHANGE.replace("/dev/urandom", "/usr/bin/python3")
