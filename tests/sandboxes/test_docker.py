@@ -54,7 +54,7 @@ async def test_an_engine_elsewhere_is_refused(tmp_path: Path, monkeypatch: pytes
         await Docker(tmp_path).create(SandboxPolicy())
 
 
-async def test_the_broker_is_refused_as_long_as_there_is_none(docker: Docker) -> None:
+async def test_a_list_without_a_broker_is_refused(docker: Docker) -> None:
     with pytest.raises(SandboxUnavailable, match="broker"):
         await docker.create(SandboxPolicy(network="allow"))
 

@@ -13,6 +13,14 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return authority(tmp_path_factory.mktemp("authority"), (*NAMES, "rebind.test"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def programs() -> None:
+    """What a sandbox asks with."""
+    lacking = [path for path in ("/usr/bin/curl", "/usr/bin/python3") if not Path(path).exists()]
+    if lacking:
+        pytest.skip(f"there is no {' and no '.join(lacking)} to ask with (deploy/bin/setup test)")
+
+
 @pytest.fixture
 async def world(
     certificates: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -62,13 +62,6 @@ async def test_one_made_ahead_asks_for_whom_it_was_given(docker: Docker, world: 
         await docker.close()
 
 
-async def test_without_a_broker_there_is_no_container(docker_engine: None, tmp_path: Path) -> None:
-    made = Docker(tmp_path / "docker")
-    with pytest.raises(SandboxUnavailable, match="needs a broker"):
-        await made.create(SandboxPolicy(network="allow"))
-    assert made.alive() == []
-
-
 def test_gvisor_refuses_a_list(tmp_path: Path, world: World) -> None:
     with pytest.raises(SandboxUnavailable, match="a network stack of its own"):
         Gvisor(tmp_path, world.egress())._refuse(SandboxPolicy(network="allow"), ())
