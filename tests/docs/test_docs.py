@@ -83,8 +83,9 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_setting_is_read(page: Path) -> None:
     known = {f"COUNTERSIGN_{field.upper()}" for field in Settings.model_fields}
-    source = Path(str(model_environment.__file__)).parent
-    known |= {found for path in source.glob("*.py") for found in re.findall(r"COUNTERSIGN_[A-Z_]+", path.read_text())}
+    sources = [Path(str(model_environment.__file__)).parent, ROOT / "sandboxes" / "hosted"]
+    files = [path for source in sources for path in source.glob("*.py")]
+    known |= {found for path in files for found in re.findall(r"COUNTERSIGN_[A-Z_]+", path.read_text())}
     known |= {"COUNTERSIGN_DEBUG", "COUNTERSIGN_FAULT", "COUNTERSIGN_FAULT_ONCE", "COUNTERSIGN_TEST_POSTGRES_URL"}
     assert set(re.findall(r"COUNTERSIGN_[A-Z_]*[A-Z]", page.read_text())) - known == set()
 
