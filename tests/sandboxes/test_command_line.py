@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from contracts.policy import SandboxPolicy
-from sandboxes import cgroups, choose
+from sandboxes import Bubblewrap, Tree, cgroups, choose
+from tests.support.repositories import Commit, build, git
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,7 +49,7 @@ async def test_what_was_left_is_removed(tmp_path: Path) -> None:
         import asyncio
         from pathlib import Path
         from contracts.policy import SandboxPolicy
-        from sandboxes import cgroups, choose
+        from sandboxes import choose
 
         async def main():
             box = await choose(Path({str(tmp_path / "sandboxes")!r})).create(SandboxPolicy(), owner="killed")
@@ -69,3 +70,19 @@ async def test_what_was_left_is_removed(tmp_path: Path) -> None:
     assert name in said
     assert "1 removed" in said
     assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
+
+
+async def test_what_is_shared_is_listed_and_pruned(tmp_path: Path) -> None:
+    folder = build(tmp_path / "demo", [Commit("One", {"a": b"1"})])
+    tree = Tree(folder / ".git", git(folder, "rev-parse", "main"))
+    provider = Bubblewrap(tmp_path / "sandboxes")
+    kinds = {"objects"} if provider.check().way == "clone" else {"objects", "tree"}
+    async with await provider.create(SandboxPolicy(), tree=tree):
+        told = json.loads(await asyncio.to_thread(countersign, tmp_path, "sandboxes", "cache", "--json"))
+        assert {one["kind"] for one in told if one["in_use"] and one["bytes"] > 0 and one["age"] < 600} == kinds
+        said = await asyncio.to_thread(countersign, tmp_path, "sandboxes", "cache", "--prune")
+        assert said.count("in use") == len(kinds)
+    for _ in range(100):
+        if "in use" not in (said := await asyncio.to_thread(countersign, tmp_path, "sandboxes", "cache", "--prune")):
+            break
+    assert "Nothing is kept" in said

@@ -8,7 +8,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from activities.repositories import Mirrors
 from sandboxes import Providers
+from sandboxes.trees import Trees
 from workers.cli.common import out
 from workers.hosted import hosted_sandboxes
 from workers.settings import Settings
@@ -59,6 +61,37 @@ def reap() -> None:
     for name in gone:
         out.print(name)
     out.print(f"{len(gone)} removed." if gone else "Nothing was left behind.")
+
+
+@app.command()
+def cache(
+    prune: Annotated[bool, typer.Option("--prune", help="Remove all that nobody uses now.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
+) -> None:
+    """List what sandboxes share on this host: mirrors of URLs, work trees, and the objects that they borrow."""
+    state = Settings().state
+    trees, mirrors = Trees(state / "sandboxes"), Mirrors(state / "mirrors")
+    gone = [*mirrors.prune(days=0, total=0), *trees.prune(days=0, total=0)] if prune else []
+    shelves = {"mirror": mirrors, "tree": trees.trees, "objects": trees.objects}
+    found = [
+        {"kind": kind, "name": each.name, "bytes": each.bytes, "age": each.age, "in_use": each.in_use}
+        for kind, shelf in shelves.items()
+        for each in shelf.kept()
+    ]
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    if gone:
+        out.print(f"{len(gone)} removed.")
+    out.print(shared(found) if found else "Nothing is kept.")
+
+
+def shared(found: list[dict[str, Any]]) -> Table:
+    grid = Table("kind", "name", "size", "last used", "", box=None, pad_edge=False, header_style="dim")
+    for one in found:
+        used = "in use" if one["in_use"] else ""
+        grid.add_row(one["kind"], Text(one["name"]), size(one["bytes"]), f"{age(one['age'])} ago", used)
+    return grid
 
 
 def table(found: list[dict[str, Any]]) -> Table:
