@@ -111,9 +111,9 @@ async def test_where_the_budget_does_not_hold_the_large_tier_the_small_one_mends
     bench: Bench, model_server: ModelServer
 ) -> None:
     model_server.script(Scripted(data=INVENTED), Scripted(data=GOOD))
-    first = await bench.rewrite(budget_usd="0.1")
+    first = await bench.rewrite(budget_usd="0.07")
     problems = tuple(check.says for check in blocking(first.checks))
-    second = await bench.rewrite(problems=problems, spent=first.cost, budget_usd="0.1")
+    second = await bench.rewrite(problems=problems, spent=first.cost, budget_usd="0.07")
     assert models(model_server) == ["claude-haiku-4-5", "claude-haiku-4-5"]
     assert second.cost.tried[-1].why.startswith("Not the large tier: The call could cost")
     assert second.drafted_by == "model"
