@@ -15,6 +15,7 @@ from sandboxes.protocol import Sandbox
 
 FAILING, OTHERS, TRACED = 20, 2000, 150  # tests: that have to pass, that must not break, that are traced
 FRESH, SEED = 40, "chosen by agreement"
+FLAKY = 3  # results told of a try, the failing tests' among them, up to which it is run again
 BOOT_SECONDS = 60  # to import pytest and to collect
 LINE = 32 << 20  # bytes of one result: thousands of tests, each with the lines that it executed
 
@@ -114,16 +115,37 @@ class RepositoryTrial:
     async def attempt(
         self, ideas: Sequence[Idea], *, patience: float = 1, timeout: float, on_try: Told = silent
     ) -> list[Outcome | None]:
+        """Only the failing tests' files are collected first; the others only for what passes then."""
         candidates = [Candidate(at, idea.source.path, idea.changes) for at, idea in enumerate(ideas)]
         limits = self._limits(min(self.seconds * patience, self.limits.try_seconds))
+        failing = await self._both(candidates, limits, timeout, on_try, others=[])
+        good = [each for each in candidates if each.id in failing and failing[each.id].passed]
+        whole = await self._others(good, limits, timeout) if self.others else {}
+        kept = failing if not self.others else {at: each for at, each in failing.items() if not each.passed} | whole
+        return [kept.get(at) for at in range(len(ideas))]
+
+    async def _others(self, good: Sequence[Candidate], limits: TryLimits, timeout: float) -> dict[int, Outcome]:
+        """What those do to the tests that passed before. Where few break, once more: some tests pass now and then."""
+        found: dict[int, Outcome] = {}
+        for _ in range(2):
+            left = [each for each in good if each.id not in found or len(found[each.id].cases) <= FLAKY]
+            left = [each for each in left if each.id not in found or not found[each.id].passed]
+            found |= await self._both(left, limits, timeout, silent, others=self.others) if left else {}
+        return found
+
+    async def _both(
+        self, candidates: Sequence[Candidate], limits: TryLimits, timeout: float, on_try: Told, *, others: list[str]
+    ) -> dict[int, Outcome]:
+        """Warm; then cold those whose edits are of what runs at import."""
+        files = list(dict.fromkeys(name.split("::")[0] for name in [*self.failing, *others]))
+        job = self._job("try", others=others, arguments=files)
         outcomes = await self.door.run(
-            self._job("try"), candidates, limits, timeout=timeout + BOOT_SECONDS, on_outcome=lambda _: on_try()
+            job, candidates, limits, timeout=timeout + BOOT_SECONDS, on_outcome=lambda _: on_try()
         )
         again = [each for each in candidates if each.id in outcomes and outcomes[each.id].end == "cold"]
         if again:
-            cold = self._job("try", mode="cold")
-            outcomes |= await self.door.run(cold, again, limits, timeout=timeout + BOOT_SECONDS)
-        return [outcomes.get(at) for at in range(len(ideas))]
+            outcomes |= await self.door.run({**job, "mode": "cold"}, again, limits, timeout=timeout + BOOT_SECONDS)
+        return outcomes
 
     async def prove(self, ideas: Sequence[Idea]) -> list[tuple[Outcome | None, Lines]]:
         """In processes that import everything anew."""

@@ -177,7 +177,7 @@ class Server:
             self._each(others, not self.job.get("trace"))
 
     def _each(self, items: list[Any], stop: bool) -> None:
-        for item, following in zip(items, [*items[1:], None], strict=True):
+        for item, following in zip(items, [*items[1:], None], strict=False):
             if self.recorder.trace:
                 self.recorder.start()
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
