@@ -10,6 +10,7 @@ from contracts.repair import FunctionUnderRepair, RepairLimits
 from sandboxes.protocol import Sandbox
 
 SHORTEST, SLOWER = 0.03, 20  # seconds of a try at least; as many times longer than the unchanged function took
+PROOF = 2.0  # seconds of a proof
 FRESH, SEED = 120, "chosen by agreement"
 
 
@@ -63,12 +64,17 @@ class FunctionTrial:
         return [outcomes.get(at) for at in range(len(ideas))]
 
     async def prove(self, ideas: Sequence[Idea]) -> list[tuple[Outcome | None, Lines]]:
-        limits = self.try_limits(min(self.limits.try_seconds, 2.0), chunk=1)
+        """What is too slow to be traced is proved without, and has no lines."""
+        seconds = min(self.limits.try_seconds, PROOF)
         candidates = [Candidate(at, idea.source.path, idea.changes) for at, idea in enumerate(ideas)]
+        limits = self.try_limits(seconds, chunk=1)
         timeout = limits.wall * len(ideas) + 5
         outcomes = await self.door.run(self.job("try", trace=True), candidates, limits, timeout=timeout)
-        found = [outcomes.get(at) for at in range(len(ideas))]
-        return [(outcome, self._lines(outcome) if outcome else {}) for outcome in found]
+        traced = {at: self._lines(outcome) for at, outcome in outcomes.items() if outcome.passed}
+        slow = [each for each in candidates if each.id not in outcomes or outcomes[each.id].end in ("time", "stuck")]
+        if slow:
+            outcomes |= await self.door.run(self.job("try"), slow, limits, timeout=timeout)
+        return [(outcomes.get(at), traced.get(at, {})) for at in range(len(ideas))]
 
     async def compare(self, ideas: Sequence[Idea], examples: Sequence[tuple[str, str]]) -> list[Outcome | None]:
         candidates = [Candidate(0, self.subject.path, ())]

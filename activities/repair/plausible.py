@@ -86,6 +86,8 @@ def _fewer(node: ast.AST, edited: str, name: str, kinds: tuple[type[ast.AST], ..
 
 def _dead(finalist: Finalist, before: Baseline, lines: Lines) -> int:
     """A line that passing tests executed and that, unchanged, none executes any more. 0: there is none."""
+    if not any(lines.values()):
+        return 0
     source, path = finalist.ground.source, finalist.ground.source.path
     after_text = apply(source.text, finalist.idea.changes).splitlines()
     was = {line for name in before.passing for file, line in before.lines.get(name, ()) if file == path}

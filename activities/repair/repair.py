@@ -103,7 +103,8 @@ class Job:
         await search.run()
         progress(f"{len(search.passing)} edits pass; comparing them")
         good, refused = await self._chosen(search)
-        ended = "fixed" if good else "refused" if refused else search.ended
+        # What passed once and not in a process of its own is no repair.
+        ended = "fixed" if good else "refused" if refused else search.ended or "exhausted"
         return RepairResult(
             ended=ended,
             candidates=tuple(good),

@@ -148,14 +148,17 @@ class RepositoryTrial:
         return outcomes
 
     async def prove(self, ideas: Sequence[Idea]) -> list[tuple[Outcome | None, Lines]]:
-        """In processes that import everything anew."""
+        """In processes that import everything anew. What is too slow to be traced is proved without."""
         candidates = [Candidate(at, idea.source.path, idea.changes) for at, idea in enumerate(ideas)]
         seconds = max(self.limits.try_seconds, self.seconds * 5)
         timeout = seconds * math.ceil(len(ideas) / self.limits.workers) * 2 + BOOT_SECONDS
         job = self._job("try", mode="cold", trace=True)
         outcomes = await self.door.run(job, candidates, self._limits(seconds), timeout=timeout)
-        found = [outcomes.get(at) for at in range(len(ideas))]
-        return [(outcome, _lines(outcome) if outcome else {}) for outcome in found]
+        traced = {at: _lines(outcome) for at, outcome in outcomes.items() if outcome.passed}
+        slow = [each for each in candidates if each.id not in outcomes or outcomes[each.id].end in ("time", "stuck")]
+        if slow:
+            outcomes |= await self.door.run({**job, "trace": False}, slow, self._limits(seconds), timeout=timeout)
+        return [(outcomes.get(at), traced.get(at, {})) for at in range(len(ideas))]
 
     async def compare(self, ideas: Sequence[Idea], examples: Sequence[tuple[str, str]]) -> list[Outcome | None]:
         """Only between edits of one function; edits of different functions can't be asked the same."""
