@@ -17,7 +17,6 @@ import asyncio
 import itertools
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -37,7 +36,8 @@ from contracts.policy import SandboxPolicy
 from contracts.steps import AGENTS
 from sandboxes import Bubblewrap
 from sandboxes.protocol import Tree
-from tests.bench.sandboxes import make_tree
+from tests.bench.sandboxing import tree as trees
+from tests.bench.sandboxing.measuring import summary, timed
 from tests.machines.conftest import Fleet
 from tests.machines.own.workflows.scripted import Account, Act, Script, Scripted
 from tests.support.platform import Installation, Platform
@@ -53,14 +53,6 @@ TRUE = Act(do="run", args={"argv": ["true"]})
 CHANGE = Act(do="run", args={"argv": ["sh", "-c", "echo more >> notes.txt"]})
 WRITE = Act(do="write", args={"path": "notes.txt", "text": "some words\n"})
 READ = Act(do="read", args={"path": "notes.txt"})
-
-
-def summary(values: list[float]) -> dict[str, float]:
-    return {
-        "median": round(statistics.median(values), 1),
-        "p95": round(statistics.quantiles(values, n=20)[-1], 1),
-        "best": round(min(values), 1),
-    }
 
 
 async def steps(here: Platform, tree: Path, acts: list[Act]) -> list[float]:
@@ -86,18 +78,11 @@ async def scheduled(handle: WorkflowHandle[Any, Account]) -> list[datetime]:
     return [event.event_time.ToDatetime(tzinfo=UTC) for event in calls]
 
 
-async def timed(work: Any) -> float:
-    before = time.perf_counter()
-    await work
-    return (time.perf_counter() - before) * 1000
-
-
-async def calls(here: Platform, tree: Path, count: int) -> dict[str, Any]:
+async def calls(here: Platform, base: Tree, count: int) -> dict[str, Any]:
     """Rounds of each kind in turn, so that whatever else the machine does falls on all alike."""
     taken: dict[str, list[float]] = {name: [] for name in ("exec", "run", "change", "write", "read", "checkpoint")}
     ratios = []
-    commit = subprocess.run(["git", "-C", tree, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-    base = Tree(tree / ".git", commit.stdout.strip())
+    tree = base.git_dir.parent
     async with await here.tools.sandboxes.create(POLICY, tree=base) as box:
         for _ in range(max(1, count // ROUND)):
             own = [await timed(box.exec(["true"])) for _ in range(ROUND)]
@@ -159,12 +144,12 @@ async def run(count: int, killed: int) -> dict[str, Any]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="countersign-")))
         server = await stack.enter_async_context(DevServer(folder / "temporal", say=lambda _: None))
         here = await Installation(server, folder / "state").open(stack)
-        make_tree(folder / "tree")
+        base = trees.make(folder / "tree")
         async with AsyncExitStack() as inner:
             tools = replace(here.tools, leases=machines.leases(here.settings.state, 0))
             await inner.enter_async_context(build(here.client, "agents", tools, workflows=[Scripted]))
             await inner.enter_async_context(machines.serving(here.client, tools))
-            taken = await calls(here, folder / "tree", count)
+            taken = await calls(here, base, count)
         if killed:
             (folder / "workers").mkdir()
             taken |= await deaths(here, folder / "workers", folder / "tree", killed)
