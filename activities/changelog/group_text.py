@@ -48,9 +48,10 @@ _NOT_BREAKING = re.compile(
 )
 
 _VERSION_ONLY = re.compile(r"(?:(?:prepare|make|cut|tag|bump)\s+)?(?:release|version)?\s*v?\d+(?:\.\d+)+\S*", re.I)
-_MERGE_ONLY = re.compile(
-    r"merge (?:remote-tracking )?(?:(?:branch|branches|tag)\s+)?\S+(?:\s+branch)?\s+into \S+", re.I
-)
+_MERGES = re.compile(r"merge (?:pull request \S+(?: from \S+)?$|(?:remote-tracking )?(?:branch(?:es)?|tag) )", re.I)
+_INTO = re.compile(r"(?: of \S+)?(?: into \S+)?$", re.I)
+_ONE_INTO_OTHER = re.compile(r"merge \S+(?: branch)? into \S+", re.I)
+LONGEST_MERGE = 300  # characters; longer than that is more than names
 
 
 def is_breaking(change: Change) -> bool:
@@ -58,7 +59,7 @@ def is_breaking(change: Change) -> bool:
     texts = [(change.subject, change.body), *change.merged[:40]]
     if any(kind_of(subject)[1] or _BREAKS.search(body[:20_000]) for subject, body in texts):
         return True
-    title = title_of(change)
+    title = words_of(change)
     return bool(_DROPS.search(title)) and not _NOT_BREAKING.search(title)
 
 
@@ -66,7 +67,7 @@ def section_of(change: Change) -> Section:
     """The section of Keep a Changelog that a change belongs to."""
     if is_breaking(change):
         return "Breaking"
-    title = title_of(change)
+    title = words_of(change)
     kind = kind_of(title)[0]
     bare = _bare(title)
     found = next((section for section, rule in _BY_WORD if rule.search(bare)), None)
@@ -75,12 +76,23 @@ def section_of(change: Change) -> Section:
     return _BY_KIND.get(kind) or found or "Changed"
 
 
+def words_of(change: Change) -> str:
+    """The title of a change. A merge that says no more than that it merges is called by what it brought in."""
+    title = title_of(change)
+    has_words = bool(_bare(title).strip(" .;,:")) and not merges_only(title)
+    if has_words or not change.merged:
+        return title
+    brought = [subject for subject, _ in change.merged[:40] if not merges_only(subject)]
+    telling = [subject for subject in brought if kind_of(subject)[0] in ("feat", "fix", "perf")]
+    return (telling or brought or [title])[-1]  # newest first, so this is what the branch began with
+
+
 def text_of(change: Change) -> str:
     """One line for a reader: sentence case, no prefix, no trailing numbers or dot, at most LONGEST characters.
 
     Never empty: a change with no words of its own is called by its short SHA.
     """
-    text = _bare(title_of(change)).rstrip(" .;,:")
+    text = _bare(words_of(change)).rstrip(" .;,:")
     if not text:
         text = " ".join(_CONTROL.sub(" ", change.subject).split()) or f"Change {change.sha[:9]}"
     return _shortened(_sentence(text))
@@ -126,4 +138,16 @@ def says_nothing(text: str) -> str:
     """Why a line with only these words tells a reader nothing; empty where it does."""
     if _VERSION_ONLY.fullmatch(text):
         return "release commit"
-    return "merges one branch into another" if _MERGE_ONLY.fullmatch(text) else ""
+    # A pull request was somebody's work, whose words we may not have.
+    return "merges one branch into another" if merges_only(text) and "pull request" not in text.lower() else ""
+
+
+def merges_only(title: str) -> bool:
+    """Whether a title says that branches are merged, their names, and nothing else."""
+    if len(title) > LONGEST_MERGE:
+        return False
+    found = _MERGES.match(title)
+    if found is None:
+        return _ONE_INTO_OTHER.fullmatch(title) is not None
+    names = re.split(r", (?:and )?| and ", _INTO.sub("", title[found.end() :]))
+    return all(" " not in name or re.fullmatch(r"'[^']+'", name) for name in names)

@@ -45,6 +45,15 @@ def test_a_merge_is_called_by_the_title_of_its_request() -> None:
     assert line.references == ("#12",)
 
 
+def test_a_merge_without_words_of_its_own_is_called_by_what_it_brought_in() -> None:
+    brought = (("Polish", ""), ("fix: Crash on empty files", ""), ("wip", ""))
+    merge = change("Merge branch 'crash'", merged=brought)
+    assert (text_of(merge), section_of(merge)) == ("Crash on empty files", "Fixed")
+    assert text_of(change("Merge branch 'crash'", merged=(("Sort by name", ""), ("Sort", "")))) == "Sort"
+    assert text_of(change("Merge branch 'pr/6'", body="Fixes #6", merged=(("Sort", ""),))) == "Sort"
+    assert text_of(change("Merge branch 'crash'")) == "Merge branch 'crash'"
+
+
 def test_a_bors_merge_is_called_by_its_title() -> None:
     merge = change("Merge #9876", body="9876: fix: Do not panic on empty files r=someone a=another\n\nWords")
     assert text_of(merge) == "Do not panic on empty files"
@@ -111,7 +120,11 @@ def test_a_list_of_topics_stands_behind_the_first_that_somebody_worked_on() -> N
     assert (line.text, line.changes) == ("Add two", (sha(2), sha(3)))
 
 
-MERGES = ("Merge stable into main", "Merge branch 8.1.x into main", "Merge remote-tracking branch origin/a into b")
+MERGES = (
+    "Merge stable into main", "Merge branch 8.1.x into main", "Merge remote-tracking branch origin/a into b",
+    "Merge branch 'f'", "Merge branches 'x', 'y' and 'z'", "Merge branches x, y, z",
+    "Merge branch 'main' of github.com:x/y into z", "Merge tag 'v1' into next",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["2.0.0", "Release 0.9a1", "v1.2", "Bump version 1.2.0", *MERGES])
@@ -120,8 +133,9 @@ def test_words_that_tell_a_reader_nothing(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2.0.0 and newer are supported", "Merge cells into one row", "Support HTTPCore 0.13", "Release the lock"]
-)
+    "text", ["2.0.0 and newer are supported", "Merge cells into one row", "Support HTTPCore 0.13", "Release the lock",
+     "Merge branch handling into the core", "Merge tags of images when pulling", "Merge branches " + "a, b " * 50]
+)  # fmt: skip
 def test_words_that_tell_something(text: str) -> None:
     assert not says_nothing(text)
 
