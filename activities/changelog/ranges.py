@@ -118,8 +118,11 @@ async def _unknown(git: Git, name: str, which: str) -> UnknownRange:
     """The error for a name that isn't there, with the names most like it."""
     refs = await git.lines("for-each-ref", "--format=%(refname:strip=2)", "refs/tags", "refs/heads")
     near = difflib.get_close_matches(name, refs[-5000:], n=3, cutoff=0.5)
-    way_out = f"Did you mean {', '.join(near)}?" if near else "Give a tag, a branch, a SHA"
-    way_out += "" if near else ", or a day as YYYY-MM-DD." if which == "since" else "."
+    usual = "a tag, a branch, a SHA, or a day as YYYY-MM-DD" if which == "since" else "a tag, a branch or a SHA"
+    way_out = f"Did you mean {', '.join(near)}?" if near else f"Give {usual}."
+    if ".." in name:
+        first, _, last = name.partition("..")
+        way_out = f"Give the ends of the range apart: since {first!r}, until {last.lstrip('.') or 'HEAD'!r}."
     if await is_shallow(git):
         way_out += " The clone is shallow: `git fetch --unshallow` brings the rest."
     return UnknownRange(

@@ -32,6 +32,7 @@ CASES = {
     "no folder": Case("NotARepository", "app", "Give the path", files=None),
     "unknown since": Case("UnknownRange", "v1.0.9", "v1.0.0", request={"since": "v1.0.9"}),
     "unknown until": Case("UnknownRange", "nowhere", "Give a tag", request={"until": "nowhere"}),
+    "both ends in one": Case("UnknownRange", "v1..HEAD", "since 'v1', until 'HEAD'", request={"since": "v1..HEAD"}),
     "no such day": Case("UnknownRange", "2023-02-30", "YYYY-MM-DD", request={"since": "2023-02-30"}),
     "merge markers": Case("ChangelogStructure", "CHANGELOG.md", "Resolve it", {"CHANGELOG.md": MARKERS}),
     "two unreleased": Case("ChangelogStructure", "CHANGELOG.md", "Merge them", {"CHANGELOG.md": TWICE}),
