@@ -1,5 +1,19 @@
-"""`python -m workers`: the command line, for processes that start their own children."""
+"""The command `countersign`; also `python -m workers`, for processes that start their own children."""
 
-from workers.cli import main
+import signal
 
-main()
+
+def main() -> None:
+    """Run the command line. Ctrl-C during the second of imports ends it at once, without a traceback."""
+    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # else it is ignored, as under nohup
+    if usual:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from workers.cli import main as command_line
+
+    if usual:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    command_line()
+
+
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import re
 import time
 
 from temporalio.client import Client
@@ -44,11 +45,18 @@ async def connect(settings: Settings, artifacts: ArtifactStore, *, patience: flo
         except (RPCError, RuntimeError) as error:
             if time.monotonic() > deadline:
                 raise TemporalUnavailable(
-                    f"No Temporal server answers at {settings.address}: {first_line(error)}",
+                    f"No Temporal server answers at {settings.address}: {in_words(error)}.",
                     subject=settings.address,
                     way_out="Start it with `countersign up`, or set TEMPORAL_ADDRESS to a running one.",
                 ) from error
             await asyncio.sleep(0.2)
+
+
+def in_words(error: BaseException) -> str:
+    """Why no connection came about: the operating system's own words, where the SDK's error holds them."""
+    said = first_line(error)
+    found = re.search(r'message: "([^"]+)"', said)
+    return found.group(1).lower() if found else said.rstrip(".")
 
 
 def first_line(error: BaseException) -> str:

@@ -186,6 +186,14 @@ def test_wrong_words_get_an_answer_and_no_traceback(up: subprocess.Popen[bytes],
         assert "Way out" in said, (words, said)
 
 
+def test_a_run_that_fails_says_so_once_and_by_its_exit_code(
+    up: subprocess.Popen[bytes], terminal: Terminal, tmp_path: Path
+) -> None:
+    said = terminal.say("run", "changelog", str(tmp_path), code=1)
+    assert "Failed: " in said
+    assert "run.closed" not in said
+
+
 def test_doctor_finds_all_that_is_needed(up: subprocess.Popen[bytes], terminal: Terminal) -> None:
     assert "All that is needed is here" in terminal.say("doctor")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -97,7 +98,7 @@ def edit(
     async def go() -> None:
         async with platform() as here:
             current = here.ledger.proposal(proposal)
-            text = text_file.read_text() if text_file else edited_text(current)
+            text = text_of(text_file) if text_file else edited_text(current)
             if current.editable and text == current.editable.text:
                 out.print("You changed nothing.")
                 return
@@ -186,7 +187,25 @@ def edited_text(proposal: Proposal) -> str:
         raise BadInput("This proposal has no text to edit.", subject=proposal.id)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "entry.md"
-        path.write_text(proposal.editable.text)
+        path.write_text(proposal.editable.text, encoding="utf-8")
         editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-        subprocess.run([*editor.split(), str(path)], check=True)
-        return path.read_text()
+        try:
+            subprocess.run([*shlex.split(editor), str(path)], check=True)
+        except (OSError, ValueError, subprocess.CalledProcessError) as error:
+            raise BadInput(
+                f"The editor {editor!r} did not work: {error}. Nothing was changed.",
+                subject=editor,
+                way_out="Set EDITOR to one that does, or give the new text with --text-file FILE.",
+            ) from error
+        return text_of(path)
+
+
+def text_of(path: Path) -> str:
+    """The text of a file that the person named. Raises BadInput."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise BadInput(
+            f"The text can't be read from {str(path)!r}: {why}.", subject=str(path), way_out="Give a file of text."
+        ) from error

@@ -55,9 +55,12 @@ def verify() -> None:
 def entries(
     words: Annotated[str, typer.Argument(help="Only entries with these words.")] = "",
     kind: Annotated[str, typer.Option(help="Only entries of this kind.")] = "",
-    limit: Annotated[int, typer.Option(help="How many at most.")] = 50,
+    limit: Annotated[int, typer.Option(help="How many at most.", min=1)] = 50,
 ) -> None:
     """List entries, newest last."""
     with opened_ledger() as (_, ledger):
-        for entry in reversed(ledger.entries(kind=kind, words=words, limit=limit, newest_first=True)):
+        found = ledger.entries(kind=kind, words=words, limit=limit, newest_first=True)
+        for entry in reversed(found):
             print_entry(entry)
+        if not found:
+            out.print("No such entry.")

@@ -30,7 +30,10 @@ def enrol() -> None:
 def people() -> None:
     """List who may sign, with which keys."""
     with opened_ledger() as (_, ledger):
-        for person in ledger.people():
+        known = ledger.people()
+        if not known:
+            out.print("Nobody may sign yet. [bold]countersign enrol[/bold] enrols you.")
+        for person in known:
             out.print(f"[bold]{escape(person.name)}[/bold]  {escape(', '.join(person.roles))}")
             for key in ledger.keys(person.name):
                 state = "[red]revoked[/red]" if key.revoked_at else "enrolled"

@@ -5,7 +5,7 @@ import re
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 from pydantic import BaseModel, ValidationError
@@ -16,7 +16,7 @@ from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
 from contracts import search, shown
 from contracts.digests import short
 from contracts.errors import BadInput
-from contracts.records import RunRecord, StoredEntry
+from contracts.records import RunRecord, RunState, StoredEntry
 from contracts.steps import AGENTS
 from contracts.urls import carries_secret
 from workers import discovery
@@ -32,6 +32,8 @@ MARKS = {
     "cancelled": "[yellow]–[/yellow]",
 }
 PARKED = ("waiting",)
+FAILED = ("failed", "cancelled")
+ENDS = ("run.closed", "run.close")  # entries that say what the state says right after them
 
 
 def register(app: typer.Typer) -> None:
@@ -58,24 +60,27 @@ def run(
             run_id = await start(here, cls, request)
             out.print(f"Started [bold]{run_id}[/bold]")
             out.print(f"[dim]{temporal_link(here.settings, run_id)}[/dim]")
-            if not detach:
-                await follow(here, run_id)
+            if not detach and (await follow(here, run_id)).state in FAILED:
+                raise typer.Exit(1)
 
     wait_for(go())
 
 
 def runs(
     state: Annotated[str, typer.Option(help="Only those in this state.")] = "",
-    limit: Annotated[int, typer.Option(help="How many at most.")] = 30,
+    limit: Annotated[int, typer.Option(help="How many at most.", min=1)] = 30,
 ) -> None:
     """List runs, newest first."""
+    if state and state not in get_args(RunState):
+        states = ", ".join(get_args(RunState))
+        raise BadInput(f"{state!r} is no state of a run.", subject="--state", way_out=f"There are: {states}.")
     with opened_ledger() as (_, ledger):
         table = Table("run", "workflow", "subject", "state", "started", "what", box=None, header_style="dim")
         for each in ledger.runs(state=state, limit=limit):
             started = f"{each.started_at:%m-%d %H:%M}"
             cells = (each.run, each.workflow, each.subject, each.state, started, one_line(each.says)[:80])
             table.add_row(*map(escape, cells))
-        out.print(table)
+        out.print(table if table.row_count else f"No runs{f' that are {state}' if state else ' yet'}.")
 
 
 def request_from(model: type[Any], words: list[str]) -> BaseModel:
@@ -195,7 +200,8 @@ async def follow(here: Platform, run_id: str, *, until_closed: bool = False) -> 
     while True:
         record = here.ledger.run(run_id)
         for entry in here.ledger.entries(run=run_id, after=after):
-            print_entry(entry)
+            if entry.name not in ENDS:
+                print_entry(entry)
             after = entry.id
         if record.state != "running" and not (until_closed and record.state in PARKED):
             print_state(here, record)

@@ -179,7 +179,8 @@ async def follow(stage: Stage, run: str, *, leaving: bool = False) -> RunRecord:
     while time.monotonic() < deadline:
         record = stage.here.ledger.run(run)
         for entry in stage.here.ledger.entries(run=run, after=seen):
-            runs.print_entry(entry)
+            if entry.name not in runs.ENDS:
+                runs.print_entry(entry)
             seen = entry.id
         if record.state not in ("running", "waiting"):
             return record
