@@ -3,6 +3,10 @@
 import os
 
 import pytest
+from playwright.async_api import expect
+
+# How long a page may take to show something. Five seconds, the default, are few on two busy cores.
+expect.set_options(timeout=60_000)
 
 # A model key or a state folder of whoever runs the tests must not be reached from here.
 for name in list(os.environ):

@@ -19,7 +19,7 @@ async def served(tmp_path: Path) -> AsyncIterator[tuple[Path, str]]:
         port = free.getsockname()[1]
     command = ["git", "daemon", "--reuseaddr", "--listen=127.0.0.1", f"--port={port}", "--export-all"]
     process = subprocess.Popen([*command, f"--base-path={folder.parent}"], stderr=subprocess.DEVNULL)
-    for _ in range(100):
+    for _ in range(1200):
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
             break

@@ -240,7 +240,7 @@ async def test_the_page_follows_what_happens_elsewhere(desk: Desk, run: str) -> 
     await desk.enter()
     await expect(desk.page.locator("h1")).to_have_text("Nothing needs you")
     sample = await desk.parked.park(run)
-    await expect(desk.page.locator("h1")).to_have_text("1 proposal needs a decision", timeout=5000)
+    await expect(desk.page.locator("h1")).to_have_text("1 proposal needs a decision")
     await desk.open(sample)
     await desk.page.get_by_text("Ask for changes", exact=True).click()
     await desk.page.get_by_label("What should be different?").fill("Half a sentence")

@@ -74,7 +74,7 @@ async def test_a_changelog_is_edited_approved_and_committed(
     await expect(page.locator("#changed .add")).to_contain_text("above 4 GB")
     second = await here.waiting(run, revision=2)
     await page.get_by_role("button", name=second.button()).click()
-    await expect(page.locator("#decide .effect.done")).to_contain_text("Committed", timeout=20_000)
+    await expect(page.locator("#decide .effect.done")).to_contain_text("Committed")
     outcome = await here.outcome(run)
     assert outcome.digest == second.digest
     branches = git(repository, "branch", "--list", "countersign/*", "--format=%(refname:short)").split()

@@ -24,7 +24,7 @@ async def test_a_stream_says_when_something_changed(ledger: Ledger, caplog: pyte
     url = f"http://127.0.0.1:{port}"
     cookies = {f"countersign_{port}": ledger.create_session("ada", 60)}
     with caplog.at_level(logging.ERROR):
-        async with httpx.AsyncClient(base_url=url, cookies=cookies, timeout=10) as http:
+        async with httpx.AsyncClient(base_url=url, cookies=cookies, timeout=60) as http:
             with served(deps_for(ledger, base_url=url), port):
                 async with http.stream("GET", "/events", params={"run": run_record().run}) as answer:
                     assert answer.headers["content-type"].startswith("text/event-stream")
@@ -41,7 +41,7 @@ async def test_a_stream_stops_with_the_server(ledger: Ledger, caplog: pytest.Log
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     cookies = {f"countersign_{port}": ledger.create_session("ada", 60)}
-    async with httpx.AsyncClient(base_url=url, cookies=cookies, timeout=10) as http:
+    async with httpx.AsyncClient(base_url=url, cookies=cookies, timeout=60) as http:
         with served(deps_for(ledger, base_url=url), port):
             answer = await http.send(http.build_request("GET", "/events"), stream=True)
             said = events(answer)

@@ -69,7 +69,7 @@ async def attempts(here: Platform, run: str) -> int:
 
 async def ended(here: Platform, run: str) -> RunRecord:
     """The run in the ledger, once its end is written there."""
-    for _ in range(300):
+    for _ in range(2000):
         record = here.ledger.run(run)
         if record.state not in ("running", "waiting"):
             return record

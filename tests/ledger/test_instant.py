@@ -37,7 +37,7 @@ async def test_while_another_writes_the_loop_goes_on_and_the_entry_follows(tmp_p
         assert not writing.done(), "the lock is held"
         other.execute("COMMIT")
         other.close()
-        await asyncio.wait_for(writing, 10)
+        await asyncio.wait_for(writing, 60)
         assert [each.key for each in ledger.entries()] == ["later"]
 
 

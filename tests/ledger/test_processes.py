@@ -162,7 +162,7 @@ def test_a_ledger_that_another_process_holds_says_so(tmp_path: Path, monkeypatch
         started = time.monotonic()
         with pytest.raises(LedgerUnavailable, match="Another process"):
             ledger.append(entry("a"))
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 25, "half a minute is what it waits by itself"
 
 
 def test_synchronous_is_a_setting(tmp_path: Path) -> None:

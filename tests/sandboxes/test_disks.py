@@ -71,14 +71,14 @@ async def test_a_disk_made_ahead_goes_with_its_provider(tmp_path: Path) -> None:
     for _ in range(3):
         async with await provider.create(SandboxPolicy(disk_bytes=SIZE)):
             pass
-    for _ in range(200):
+    for _ in range(3000):
         if len(loops(tmp_path)) == 1:
             break
         await asyncio.sleep(0.02)
     assert len(loops(tmp_path)) == 1
     del provider
     gc.collect()
-    for _ in range(200):
+    for _ in range(3000):
         if not loops(tmp_path):
             break
         await asyncio.sleep(0.02)

@@ -232,7 +232,7 @@ async def test_an_existing_server_gets_the_missing_attributes(temporal_binary: B
 async def eventually_connected(address: str):  # type: ignore[no-untyped-def]
     import asyncio
 
-    for _ in range(100):
+    for _ in range(600):
         try:
             client = await connect(address)
             await missing_search_attributes(client)

@@ -55,7 +55,7 @@ def gone(pid: int) -> bool:
         return True
 
 
-def eventually(condition: object, limit: float = 10) -> bool:
+def eventually(condition: object, limit: float = 90) -> bool:
     assert callable(condition)
     deadline = time.monotonic() + limit
     while not condition() and time.monotonic() < deadline:
@@ -67,7 +67,7 @@ async def test_a_killed_child_is_started_again_and_said_so(terminal: Terminal) -
     async with Supervisor([plan("agents", SLEEPS)], terminal) as supervisor:
         before = supervisor.pid("agents")
         os.kill(before, signal.SIGKILL)
-        await asyncio.wait_for(supervisor.restarted("agents"), 10)
+        await asyncio.wait_for(supervisor.restarted("agents"), 90)
         assert supervisor.pid("agents") != before
     assert "agents died with signal 9 (SIGKILL); started again, 1 of 5." in printed(terminal)
 
@@ -77,7 +77,7 @@ async def test_a_child_that_keeps_dying_is_given_up(terminal: Terminal) -> None:
         [plan("agents", "echo ready; sleep 0.5; echo no luck; exit 3", restarts=1)], terminal
     ) as supervisor:
         with pytest.raises(ChildDied, match=r"exit code 3, 2 times in a row.*no luck"):
-            await asyncio.wait_for(supervisor.watch(), 20)
+            await asyncio.wait_for(supervisor.watch(), 90)
 
 
 async def test_a_child_that_does_not_start_stops_those_before_it(terminal: Terminal, tmp_path: Path) -> None:
@@ -121,7 +121,8 @@ async def test_what_a_child_started_ends_with_it(terminal: Terminal, tmp_path: P
 async def test_output_is_prefixed_and_harmless(terminal: Terminal) -> None:
     script = "printf 'ready\\n[bold]x[/bold] \\033[2Jcleared \\033]0;title\\007\\n'; exec sleep 600"
     async with Supervisor([plan("agents", script)], terminal):
-        await asyncio.sleep(0.2)
+        while "title" not in printed(terminal):
+            await asyncio.sleep(0.02)
     lines = printed(terminal).splitlines()
     assert lines[0].startswith("agents   │ ready")
     assert "[bold]x[/bold]" in lines[1]
@@ -157,7 +158,7 @@ def healthy() -> Iterator[int]:
 async def test_the_console_is_ready_when_it_answers(healthy: int, terminal: Terminal) -> None:
     console = Plan("console", ["sleep", "600"], {"PATH": os.environ["PATH"]}, answers(f"http://127.0.0.1:{healthy}/"))
     child = await Child.start(console, lambda _: None)
-    assert await asyncio.wait_for(child.wait_ready(), 10)
+    assert await asyncio.wait_for(child.wait_ready(), 90)
     await child.stop()
 
 
@@ -232,17 +233,17 @@ def start_whole(script: str) -> tuple[subprocess.Popen[str], int]:
 def test_told_once_it_stops_in_order_with_exit_code_0(number: signal.Signals) -> None:
     process, pid = start_whole(SLEEPS)
     process.send_signal(number)
-    assert process.wait(10) == 0
+    assert process.wait(90) == 0
     assert gone(pid)
 
 
 def test_told_twice_it_kills_with_exit_code_130() -> None:
     process, pid = start_whole(IGNORES_TERM)
     process.send_signal(signal.SIGINT)
-    time.sleep(0.5)
-    assert process.poll() is None
+    assert process.stdout is not None
+    assert any("Stopping" in line for line in process.stdout), "else both signals are one"
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 130
+    assert process.wait(90) == 130
     assert gone(pid)
 
 

@@ -61,7 +61,7 @@ async def test_a_trigger_starts_a_run_that_parks_at_its_gate(here: Platform, tmp
     found = await schedules.handle(here.client, "changelog-now")
     await found.trigger()
     run = ""
-    for _ in range(200):
+    for _ in range(1200):
         description = await found.describe()
         if description.info.recent_actions:
             run = description.info.recent_actions[0].action.workflow_id  # type: ignore[union-attr]
