@@ -20,7 +20,7 @@ SPENDER = Spender(
     run="run-1",
     workflow="w",
     team="t",
-    purses=(Purse(run="run-1", usd=Decimal("0.01")), Purse(run="parent", usd=Decimal(1))),
+    purses=(Purse(run="run-1", usd=Decimal("0.0075")), Purse(run="parent", usd=Decimal(1))),
 )
 
 
