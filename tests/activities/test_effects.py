@@ -21,7 +21,9 @@ from tests.support.repositories import git
 
 ROOT = Path(__file__).parents[2]
 # The points inside an effect. Those around each step are the worker's, and tested with it.
-POINTS = [point for point in faults.POINTS if not point.endswith(faults.MOMENTS)]
+POINTS = [
+    point for point in faults.POINTS if not point.endswith(faults.MOMENTS) and point not in faults.MACHINE_POINTS
+]  # those of a machine are tried in tests/machines
 
 
 @pytest.fixture
