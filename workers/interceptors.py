@@ -159,7 +159,8 @@ def translated(error: Exception) -> ApplicationError:
     if isinstance(error, ApplicationError):
         return error
     if isinstance(error, CountersignError):
-        busy = pause(error.retry_after, activity.info().attempt) if isinstance(error, ModelBusy | SandboxBusy) else None
+        attempt = activity.info().attempt if activity.in_activity() else 1
+        busy = pause(error.retry_after, attempt) if isinstance(error, ModelBusy | SandboxBusy) else None
         return ApplicationError(
             str(error),
             error.problem(),

@@ -49,7 +49,7 @@ async def test_statuses(
     if isinstance(raised.value, SandboxBusy):
         pause = translated(raised.value).next_retry_delay
         assert pause is not None
-        assert pause.total_seconds() == 7
+        assert 7 <= pause.total_seconds() <= 7.7, "what was asked for, and a little more so that not all come at once"
 
 
 async def test_an_expired_key(hosted: Daytona, far: HostedSandbox, standin: StandIn) -> None:
