@@ -20,7 +20,14 @@ COMMON_NAMES = (
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR"),
 )
-MODEL_NAMES = ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL")
+MODEL_NAMES = (
+    *("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL"),
+    # Amazon Bedrock's, in the usual ways of AWS's own client.
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK"),
+    *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"),
+    *("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
+)
+HOSTED_NAMES = ("DAYTONA_API_KEY", "DAYTONA_API_URL", "DAYTONA_TARGET")
 GIT_NAMES = (
     *("SSH_AUTH_SOCK", "SSH_ASKPASS", "GIT_ASKPASS", "GIT_SSH_COMMAND", "GIT_CONFIG_GLOBAL"),
     *("GIT_TERMINAL_PROMPT", "GNUPGHOME"),
@@ -58,7 +65,7 @@ def temporal(plan: ServerPlan) -> Plan:
 
 def agents(settings: Settings) -> Plan:
     """Runs workflows and activities. It sees model keys and no way to write anywhere."""
-    return _worker(settings, "agents", (*MODEL_NAMES, *credential_names(settings, "agents")))
+    return _worker(settings, "agents", (*MODEL_NAMES, *HOSTED_NAMES, *credential_names(settings, "agents")))
 
 
 def effects(settings: Settings) -> Plan:
