@@ -195,6 +195,24 @@ def test_each_process_sees_only_its_own_secrets(kind: str, sees: set[str], monke
     assert {name for name in SECRETS if name in made.environment} == sees
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "name"),
+    [
+        ("COUNTERSIGN_MODEL_SMALL", "bedrock/amazon.nova-lite-v1:0", "AWS_SECRET_ACCESS_KEY"),
+        ("AWS_BEARER_TOKEN_BEDROCK", "key", "AWS_REGION"),
+        ("COUNTERSIGN_HOSTED_SANDBOXES", "daytona", "DAYTONA_API_KEY"),
+    ],
+)
+def test_keys_that_open_more_go_only_where_a_setting_asks_for_them(
+    setting: str, value: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "secret")
+    assert name not in children.agents(Settings()).environment
+    monkeypatch.setenv(setting, value)
+    assert children.agents(Settings()).environment[name] == "secret"
+    assert name not in children.effects(Settings()).environment
+
+
 def test_a_child_gets_the_same_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the terminal's own environment says otherwise."""
     monkeypatch.setenv("TEMPORAL_ADDRESS", "elsewhere:7233")

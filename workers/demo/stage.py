@@ -64,7 +64,11 @@ def settings_for(folder: Path) -> Settings:
 def plans_for(settings: Settings) -> list[Plan]:
     """The usual children. Agents get no model key: a demo costs nothing. Effects get a fault, unarmed at first."""
     agents = children.agents(settings)
-    plain = {name: value for name, value in agents.environment.items() if name not in children.MODEL_NAMES}
+    plain = {
+        name: value
+        for name, value in agents.environment.items()
+        if name not in (*children.MODEL_NAMES, *children.AWS_NAMES)
+    }
     effects = children.effects(settings)
     armed = {"COUNTERSIGN_FAULT": FAULT, "COUNTERSIGN_FAULT_ONCE": str(fault_file(settings))}
     return [

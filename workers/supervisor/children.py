@@ -20,12 +20,13 @@ COMMON_NAMES = (
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR"),
 )
-MODEL_NAMES = (
-    *("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL"),
-    # Amazon Bedrock's, in the usual ways of AWS's own client.
-    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK"),
-    *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"),
-    *("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
+BEDROCK_KEY = "AWS_BEARER_TOKEN_BEDROCK"
+MODEL_NAMES = ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL", BEDROCK_KEY)
+# AWS's own, which open more than models: only where a setting names Bedrock.
+AWS_NAMES = (
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"),
+    *("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+    "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
 )
 HOSTED_NAMES = ("DAYTONA_API_KEY", "DAYTONA_API_URL", "DAYTONA_TARGET")
 GIT_NAMES = (
@@ -65,7 +66,13 @@ def temporal(plan: ServerPlan) -> Plan:
 
 def agents(settings: Settings) -> Plan:
     """Runs workflows and activities. It sees model keys and no way to write anywhere."""
-    return _worker(settings, "agents", (*MODEL_NAMES, *HOSTED_NAMES, *credential_names(settings, "agents")))
+    names = [*MODEL_NAMES, *credential_names(settings, "agents")]
+    chosen = [value for name, value in os.environ.items() if name.startswith("COUNTERSIGN_MODEL")]
+    if os.environ.get(BEDROCK_KEY) or any("bedrock" in value for value in chosen):
+        names += AWS_NAMES
+    if os.environ.get("COUNTERSIGN_HOSTED_SANDBOXES"):
+        names += HOSTED_NAMES
+    return _worker(settings, "agents", tuple(names))
 
 
 def effects(settings: Settings) -> Plan:
