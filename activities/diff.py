@@ -9,16 +9,21 @@ CONTEXT = 3
 _HUNK = re.compile(r"@@ -(\d+)(,\d+)? \+(\d+)(,\d+)? @@")
 
 
-def unified(path: str, old: str | None, new: str) -> str:
-    """The diff. `old` None: the file is new. Only what differs is compared, so a long file costs little."""
-    before, after = _lines(old or ""), _lines(new)
+def unified(path: str, old: str | None, new: str | None, *, mode: str = "") -> str:
+    """The diff. `old` None: the file is new; `new` None: it is removed. Only what differs is compared, so a long file
+    costs little. A `mode` that is set has a line of its own, so that it is never changed unseen."""
+    before, after = _lines(old or ""), _lines(new or "")
     start, end = _common(before, after)
     start = max(0, start - CONTEXT)
     end = max(0, end - CONTEXT)
     middle = difflib.unified_diff(
         before[start : len(before) - end], after[start : len(after) - end], n=CONTEXT, lineterm="\n"
     )
-    header = [f"--- a/{path}\n" if old is not None else "--- /dev/null\n", f"+++ b/{path}\n"]
+    header = [
+        f"new mode {mode}\n" if mode else "",
+        f"--- a/{path}\n" if old is not None else "--- /dev/null\n",
+        f"+++ b/{path}\n" if new is not None else "+++ /dev/null\n",
+    ]
     return "".join([*header, *_moved(list(middle)[2:], start)])
 
 

@@ -39,6 +39,8 @@ POINTS = (
     "git.after_commit",
     "git.after_ref",
     "git.after_push",
+    "git.before_merge",
+    "git.after_merge",
     "effect.after_act",
     "effect.after_finish",
     *MACHINE_POINTS,

@@ -1,5 +1,7 @@
 """The effect `git.commit_file`: one file changed in one commit on one new branch of the real repository.
 
+What a commit of several files shares with it (`git_change.py`) is here as well.
+
 The work tree, the index and HEAD are never touched. The commit is deterministic: author, dates (when the person
 decided), message, parent and tree all come from what was signed, so each attempt makes the very same commit,
 and the branch is only ever created, never moved. Whatever is killed when, there is one commit.
@@ -8,13 +10,15 @@ and the branch is only ever created, never moved. Whatever is killed when, there
 import asyncio
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
 
 from pydantic import JsonValue
 
 from activities.diff import unified
-from activities.effects.git_params import KIND, CommitParams, one_line
+from activities.effects.git_params import KIND, Commit, CommitParams, one_line
 from activities.effects.git_place import Place, explained, open_place
 from activities.effects.git_tree import tree_with
 from activities.effects.kinds import EffectContext, Facts
@@ -26,52 +30,79 @@ from sandboxes import Result
 STALE_SECONDS = 2.0
 
 
+@dataclass(frozen=True)
+class Written:
+    """A file as it will be: its body, or None where it is removed."""
+
+    path: str
+    body: bytes | None
+    mode: str = ""
+
+
 class CommitFile:
     """The kind. See `activities.effects.kinds.EffectKind`."""
 
     kind = KIND
+    params: type[Commit] = CommitParams
 
     def subject(self, params: Mapping[str, JsonValue]) -> str:
-        return _params(params).repository
+        wanted: Commit = self.wanted(params)
+        return wanted.repository
 
     async def ask(self, params: Mapping[str, JsonValue], context: EffectContext) -> Facts | None:
         """Look at the branch. DestinationMoved if it is there with something else on it."""
-        wanted = _params(params)
-        async with _opened(wanted, context) as place:
-            tip = await _tip(place, wanted.branch)
+        wanted = self.wanted(params)
+        async with opened(wanted, context) as place:
+            tip = await branch_tip(place, wanted.branch)
             if tip is None:
                 return None
             await _require_ours(place, wanted, context, tip)
-        return _facts(wanted, tip)
+            return await self.found(place, wanted, context, tip)
 
     async def act(self, params: Mapping[str, JsonValue], context: EffectContext) -> Facts:
         """Make objects, the commit, and at last the branch, which must not exist."""
-        wanted = _params(params)
-        text = await asyncio.to_thread(context.toolbox.artifacts.get, wanted.text_ref)
-        async with _opened(wanted, context) as place:
+        wanted = self.wanted(params)
+        files = await _read(wanted, context)
+        async with opened(wanted, context) as place:
             await _require_base(place, wanted)
             began = time.time()
             try:
-                commit = await _commit(place, wanted, context, text)
+                commit = await _commit(place, wanted, context, files)
                 fault("git.after_commit")
-                await _require_shown(place, wanted, context, text)
+                await _require_shown(place, wanted, context, files)
                 await _publish(place, wanted, context, commit)
             except DiskFull:
                 await place.sweep(began)
                 raise
+            return await self.published(place, wanted, context, commit)
+
+    async def found(self, place: Place, wanted: Any, context: EffectContext, commit: str) -> Facts | None:
+        """The branch is there with our commit: what that comes to. None: something is still to be done."""
         return _facts(wanted, commit)
 
+    async def published(self, place: Place, wanted: Any, context: EffectContext, commit: str) -> Facts:
+        """The branch was made."""
+        return _facts(wanted, commit)
 
-def _opened(wanted: CommitParams, context: EffectContext) -> AbstractAsyncContextManager[Place]:
+    def wanted(self, params: Mapping[str, JsonValue]) -> Any:
+        """The parameters as this kind's own model. Raises BadInput."""
+        try:
+            return self.params.model_validate(params)
+        except ValueError as error:
+            raise BadInput(f"The effect's parameters can't be used: {error}", subject=self.kind) from error
+
+
+def opened(wanted: Commit, context: EffectContext) -> AbstractAsyncContextManager[Place]:
     tools, sha256 = context.toolbox, len(wanted.base) == 64
     return open_place(tools.sandboxes, wanted.repository, context.run, tools.git_credentials, sha256=sha256)
 
 
-def _params(params: Mapping[str, JsonValue]) -> CommitParams:
-    try:
-        return CommitParams.model_validate(params)
-    except ValueError as error:
-        raise BadInput(f"The effect's parameters can't be used: {error}", subject=KIND) from error
+async def _read(wanted: Commit, context: EffectContext) -> list[Written]:
+    get = context.toolbox.artifacts.get
+    return [
+        Written(each.path, await asyncio.to_thread(get, each.ref) if each.ref else None, each.mode)
+        for each in wanted.changes
+    ]
 
 
 def _facts(wanted: CommitParams, commit: str) -> Facts:
@@ -87,7 +118,7 @@ def _facts(wanted: CommitParams, commit: str) -> Facts:
     }
 
 
-async def _tip(place: Place, branch: str) -> str | None:
+async def branch_tip(place: Place, branch: str) -> str | None:
     """The branch's commit, or None. For a URL the remote is asked."""
     ref = f"refs/heads/{branch}"
     if place.url:
@@ -105,7 +136,7 @@ async def _fetch(place: Place, *refs: str) -> None:
     await place.must("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", place.url, *refs)
 
 
-async def _require_base(place: Place, wanted: CommitParams) -> None:
+async def _require_base(place: Place, wanted: Commit) -> None:
     if place.url:
         await _fetch(place, "+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
     if (await place.git("cat-file", "-e", f"{wanted.base}^{{commit}}")).exit_code != 0:
@@ -116,28 +147,37 @@ async def _require_base(place: Place, wanted: CommitParams) -> None:
         )
 
 
-async def _require_shown(place: Place, wanted: CommitParams, context: EffectContext, text: bytes) -> None:
-    """The diff that the person saw is what the commit does. Whoever sealed the proposal could have shown another
-    one: the digest covers both, and nobody before this compares them."""
+async def _require_shown(place: Place, wanted: Commit, context: EffectContext, files: Sequence[Written]) -> None:
+    """Each file's diff that the person saw is what the commit does. Whoever sealed the proposal could have shown
+    another one: the digest covers both, and nobody before this compares them."""
     proposal = await asyncio.to_thread(context.toolbox.ledger.proposal, context.digest)
-    shown = [panel.diff for panel in proposal.panels if isinstance(panel, DiffPanel) and panel.path == wanted.path]
-    there = await place.git("cat-file", "blob", f"{wanted.base}:{wanted.path}")
-    before = there.stdout.decode(errors="surrogateescape") if there.exit_code == 0 else None
-    if shown != [unified(wanted.path, before, text.decode(errors="surrogateescape"))]:
-        raise NotSigned(
-            f"The diff of {wanted.path!r} that was shown is not what would be committed.",
-            subject=wanted.path,
-            way_out="Sign nothing more of this workflow until you know who wrote the proposal.",
-        )
+    for file in files:
+        shown = [panel.diff for panel in proposal.panels if isinstance(panel, DiffPanel) and panel.path == file.path]
+        if shown != [await _diff(place, wanted.base, file)]:
+            raise NotSigned(
+                f"The diff of {file.path!r} that was shown is not what would be committed.",
+                subject=file.path,
+                way_out="Sign nothing more of this workflow until you know who wrote the proposal.",
+            )
 
 
-async def _require_ours(place: Place, wanted: CommitParams, context: EffectContext, tip: str) -> None:
+async def _diff(place: Place, base: str, file: Written) -> str:
+    there = await place.git("cat-file", "blob", f"{base}:{file.path}")
+    before = text_of(there.stdout) if there.exit_code == 0 else None
+    return unified(file.path, before, None if file.body is None else text_of(file.body), mode=file.mode)
+
+
+def text_of(data: bytes) -> str:
+    """Bytes as text that gives the same bytes again, whatever they are."""
+    return data.decode(errors="surrogateescape")
+
+
+async def _require_ours(place: Place, wanted: Commit, context: EffectContext, tip: str) -> None:
     """The branch exists: is it this very commit? It is made anew, and must come out the same."""
     await _require_base(place, wanted)
     if place.url:
         await _fetch(place, tip)
-    text = await asyncio.to_thread(context.toolbox.artifacts.get, wanted.text_ref)
-    ours = await _commit(place, wanted, context, text)
+    ours = await _commit(place, wanted, context, await _read(wanted, context))
     if tip != ours and await _essence(place, tip) != await _essence(place, ours):
         raise _in_the_way(wanted, tip)
 
@@ -149,7 +189,7 @@ async def _essence(place: Place, commit: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith(kept)]
 
 
-def _in_the_way(wanted: CommitParams, tip: str) -> DestinationMoved:
+def _in_the_way(wanted: Commit, tip: str) -> DestinationMoved:
     return DestinationMoved(
         f"The branch {wanted.branch!r} of {wanted.repository!r} is there already with another commit, {tip[:12]}.",
         subject=wanted.branch,
@@ -157,18 +197,29 @@ def _in_the_way(wanted: CommitParams, tip: str) -> DestinationMoved:
     )
 
 
-async def _commit(place: Place, wanted: CommitParams, context: EffectContext, text: bytes) -> str:
+async def _commit(place: Place, wanted: Commit, context: EffectContext, files: Sequence[Written]) -> str:
     """The commit's SHA; its objects are written, and nothing points to them yet."""
-    blob = (await place.must("hash-object", "-w", "--no-filters", "--stdin", stdin=text)).decode().strip()
-    tree = await tree_with(place, wanted.base, wanted.path, blob)
+    tree = f"{wanted.base}^{{tree}}"
+    for file in files:
+        blob = ""
+        if file.body is not None:
+            made = await place.must("hash-object", "-w", "--no-filters", "--stdin", stdin=file.body)
+            blob = made.decode().strip()
+        tree = await tree_with(place, tree, file.path, blob, file.mode)
     fault("git.after_objects")
-    said = await place.must(
-        "commit-tree", tree, "-p", wanted.base, stdin=message(wanted, context).encode(), env=_people(wanted, context)
-    )
+    return await commit_tree(place, wanted, context, tree, [wanted.base], message(wanted, context))
+
+
+async def commit_tree(
+    place: Place, wanted: Commit, context: EffectContext, tree: str, parents: Sequence[str], words: str
+) -> str:
+    """A commit object. The same arguments give the same one."""
+    named = [part for parent in parents for part in ("-p", parent)]
+    said = await place.must("commit-tree", tree, *named, stdin=words.encode(), env=people(wanted, context))
     return said.decode().strip()
 
 
-def _people(wanted: CommitParams, context: EffectContext) -> dict[str, str]:
+def people(wanted: Commit, context: EffectContext) -> dict[str, str]:
     at = f"{int(context.decision.statement.decided_at.timestamp())} +0000"
     return {
         "GIT_AUTHOR_NAME": one_line(wanted.author_name),
@@ -180,7 +231,7 @@ def _people(wanted: CommitParams, context: EffectContext) -> dict[str, str]:
     }
 
 
-def message(wanted: CommitParams, context: EffectContext) -> str:
+def message(wanted: Commit, context: EffectContext) -> str:
     """Subject, body, and trailers that lead from the commit to the run, the digest and the signature."""
     fingerprint = context.decision.signature.key
     trailers = {
@@ -216,7 +267,7 @@ async def _create(place: Place, ref: str, commit: str, people: Mapping[str, str]
     return await place.git(*arguments, env=people)
 
 
-async def _publish(place: Place, wanted: CommitParams, context: EffectContext, commit: str) -> None:
+async def _publish(place: Place, wanted: Commit, context: EffectContext, commit: str) -> None:
     """Create the branch; it is an error if anybody else did."""
     ref = f"refs/heads/{wanted.branch}"
     if place.url:
@@ -224,11 +275,11 @@ async def _publish(place: Place, wanted: CommitParams, context: EffectContext, c
         result = await place.git("push", "--quiet", "--no-verify", lease, "--", place.url, f"{commit}:{ref}")
         fault("git.after_push")
     else:
-        result = await _create(place, ref, commit, _people(wanted, context))
+        result = await _create(place, ref, commit, people(wanted, context))
         fault("git.after_ref")
     if result.exit_code == 0:
         return
-    tip = await _tip(place, wanted.branch)
+    tip = await branch_tip(place, wanted.branch)
     if tip == commit:
         return
     if tip:

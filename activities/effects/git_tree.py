@@ -1,5 +1,6 @@
-"""A tree with one file replaced or added, made of ls-tree and mktree: no index and no work tree takes part."""
+"""A tree with files replaced, added or removed, made of ls-tree and mktree: no index and no work tree takes part."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from activities.effects.git_place import Place
@@ -31,26 +32,36 @@ async def _entries(place: Place, tree: str) -> list[TreeEntry]:
     return found
 
 
-async def tree_with(place: Place, commit: str, path: str, blob: str) -> str:
-    """The SHA of `commit`'s tree with `blob` at `path`. An executable file stays one.
+async def tree_with(place: Place, tree: str, path: str, blob: str, mode: str = "") -> str:
+    """The SHA of `tree` with `blob` at `path`. Without a `mode`, an executable file stays one.
 
-    ChangelogStructure where a link, a submodule or a file stands in the path.
+    An empty `blob` removes the file, and the folders that it leaves empty. ChangelogStructure where a link, a submodule
+    or a file stands in the path.
     """
     *folders, name = path.split("/")
-    levels: list[list[TreeEntry]] = [await _entries(place, f"{commit}^{{tree}}")]
+    levels = await _levels(place, tree, path, folders)
+    old = _named(levels[-1], name)
+    if old is not None and old.mode not in (FILE, EXECUTABLE):
+        raise _in_the_way(path, name)
+    entry = TreeEntry(mode or (old.mode if old else FILE), "blob", blob, name.encode())
+    for level, folder in zip(reversed(levels), [*reversed(folders), ""], strict=True):
+        kept = [one for one in level if one.name != entry.name]
+        entries = [*kept, entry] if entry.sha else kept
+        # git knows no empty folder, but for the tree itself.
+        sha = await _make(place, entries) if entries or not folder else ""
+        entry = TreeEntry(TREE, "tree", sha, folder.encode())
+    return entry.sha
+
+
+async def _levels(place: Place, tree: str, path: str, folders: Sequence[str]) -> list[list[TreeEntry]]:
+    """What is in the tree, in the first of the folders, in the one below it, and so on; nothing in one to be made."""
+    levels: list[list[TreeEntry]] = [await _entries(place, tree)]
     for folder in folders:
         found = _named(levels[-1], folder)
         if found is not None and found.mode != TREE:
             raise _in_the_way(path, folder)
         levels.append(await _entries(place, found.sha) if found else [])
-    old = _named(levels[-1], name)
-    if old is not None and old.mode not in (FILE, EXECUTABLE):
-        raise _in_the_way(path, name)
-    entry = TreeEntry(old.mode if old else FILE, "blob", blob, name.encode())
-    for level, folder in zip(reversed(levels), [*reversed(folders), ""], strict=True):
-        sha = await _make(place, [*(one for one in level if one.name != entry.name), entry])
-        entry = TreeEntry(TREE, "tree", sha, folder.encode())
-    return entry.sha
+    return levels
 
 
 async def _make(place: Place, entries: list[TreeEntry]) -> str:
@@ -67,5 +78,5 @@ def _in_the_way(path: str, part: str) -> ChangelogStructure:
     return ChangelogStructure(
         f"{path!r} can't be written: {part!r} is a link, a submodule, or not a folder.",
         subject=path,
-        way_out="Name another changelog file.",
+        way_out="Name another file.",
     )

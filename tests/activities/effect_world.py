@@ -3,14 +3,16 @@
 import asyncio
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from activities.diff import unified
-from activities.effects import git_commit_effect
+from activities.effects import FileChange, git_change_effect, git_commit_effect
 from activities.effects.carry_out import EffectActivities
+from activities.effects.git_commit import text_of
 from activities.toolbox import Identity, Toolbox
 from contracts.decision import SignedDecision
 from contracts.proposal import DiffPanel, Effect, Proposal
@@ -67,22 +69,44 @@ class World:
     def sign(self, *effects: Effect, **fields: Any) -> tuple[Proposal, SignedDecision]:
         now = datetime.now(UTC)
         times = {"created_at": now, "expires_at": now + timedelta(days=1)}
-        shown = {"panels": tuple(self.panel(effect) for effect in effects)}
+        shown = {"panels": tuple(panel for effect in effects for panel in self.panels(effect))}
         sealed = proposal(self.ledger, effects=effects, **(times | shown | fields))
         self.ledger.store_proposal(sealed)
         return sealed, self.signer.decide(sealed, decided_at=now)
 
-    def panel(self, effect: Effect) -> DiffPanel:
-        """The diff that a person is shown of a commit."""
-        params = {name: str(value) for name, value in effect.params.items()}
-        folder, path = params["repository"].removeprefix("file://"), params["path"]
+    def change(self, repository: Path | str, files: Mapping[str, bytes | None], **given: Any) -> Effect:
+        """The effect of a change of several files; None removes one."""
+        values: dict[str, Any] = {
+            "run": "run-1",
+            "revision": 1,
+            "base": given.pop("base", None) or git(Path(str(repository).removeprefix("file://")), "rev-parse", "HEAD"),
+            "identity": self.toolbox.identity,
+            "subject": "Fix the bug",
+            "ticket": "T-1",
+        }
+        put = self.toolbox.artifacts.put
+        modes = given.pop("modes", {})
+        changed = [
+            FileChange(path=path, ref="" if body is None else put(body), mode=modes.get(path, ""))
+            for path, body in files.items()
+        ]
+        return git_change_effect(repository=str(repository), files=changed, **(values | given))
+
+    def panels(self, effect: Effect) -> list[DiffPanel]:
+        """The diffs that a person is shown of a commit."""
+        params: dict[str, Any] = dict(effect.params)
+        one = {"path": params.get("path"), "ref": params.get("text_ref"), "mode": ""}
+        return [self.panel(params["repository"], params["base"], each) for each in params.get("files") or [one]]
+
+    def panel(self, repository: str, base: str, file: Mapping[str, str]) -> DiffPanel:
+        folder, blob = repository.removeprefix("file://"), f"{base}:{file['path']}"
         there = subprocess.run(
-            ["git", "-c", "safe.directory=*", "-C", folder, "cat-file", "blob", f"{params['base']}:{path}"],
-            capture_output=True,
+            ["git", "-c", "safe.directory=*", "-C", folder, "cat-file", "blob", blob], capture_output=True
         )
-        before = None if there.returncode else there.stdout.decode(errors="surrogateescape")
-        text = self.toolbox.artifacts.get(params["text_ref"]).decode(errors="surrogateescape")
-        return DiffPanel(title="The diff", path=path, diff=unified(path, before, text))
+        before = None if there.returncode else text_of(there.stdout)
+        after = text_of(self.toolbox.artifacts.get(file["ref"])) if file["ref"] else None
+        diff = unified(file["path"], before, after, mode=file["mode"])
+        return DiffPanel(title="The diff", path=file["path"], diff=diff)
 
     def request(self, *effects: Effect, **fields: Any) -> CarryOut:
         sealed, decision = self.sign(*effects, **fields)

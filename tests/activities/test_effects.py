@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 POINTS = [
     point for point in faults.POINTS if not point.endswith(faults.MOMENTS) and point not in faults.MACHINE_POINTS
 ]  # those of a machine are tried in tests/machines
+MERGING = ("git.before_merge", "git.after_merge")  # tests/activities/test_git_change.py kills there
 
 
 @pytest.fixture
@@ -142,8 +143,8 @@ async def test_a_diff_that_was_not_shown_is_not_committed(world: World, lie: str
     """Whoever seals proposals shows the person one diff, and names another text in the effect."""
     repository = world.repository()
     effect = world.effect(repository, text=b"# Changelog\n\nSend all money to Mallory.\n")
-    true = world.panel(effect)
-    harmless = world.panel(world.effect(repository))
+    [true] = world.panels(effect)
+    [harmless] = world.panels(world.effect(repository))
     other_file = harmless.model_copy(update={"path": "README.md"})
     panels = {"another text": (harmless,), "another file": (other_file,), "nothing": (), "both": (harmless, true)}
     sealed, decision = world.sign(effect, panels=panels[lie])
@@ -171,7 +172,7 @@ async def test_changed_content_is_not_committed(world: World) -> None:
 
 
 @pytest.mark.chaos
-@pytest.mark.parametrize("point", [point for point in POINTS if point != "git.after_push"])
+@pytest.mark.parametrize("point", [point for point in POINTS if point not in ("git.after_push", *MERGING)])
 async def test_killed_anywhere_there_is_one_commit(world: World, point: str) -> None:
     repository = world.repository()
     await _killed_and_resumed(world, repository, str(repository), point)

@@ -13,9 +13,9 @@ from tests.workflows.test_changelog import branches, small_repository
 
 pytestmark = pytest.mark.chaos
 
-# Points that no changelog passes: only a push to a URL does (tests/activities kills there), or a machine
+# Points that no changelog passes: only a push to a URL or a merge does (tests/activities kills there), or a machine
 # (tests/machines).
-ELSEWHERE = {"git.after_push", *MACHINE_POINTS}
+ELSEWHERE = {"git.after_push", "git.before_merge", "git.after_merge", *MACHINE_POINTS}
 
 
 @pytest.mark.parametrize("point", [point for point in POINTS if point not in ELSEWHERE])
@@ -46,5 +46,10 @@ def test_every_step_of_a_run_is_among_the_points() -> None:
     from contracts import steps
 
     named = {each.name for each in vars(steps).values() if isinstance(each, steps.Step)}
-    like_read_or_write = {"machine.list", "machine.search", "machine.diff", "machine.checkpoint"}
-    assert named - set(STEPS) == {"run.note", "text.propose", "changelog.rewrite"} | like_read_or_write
+    like_read_or_write = {
+        *("machine.list", "machine.search", "machine.diff", "machine.checkpoint"),
+        *("machine.tool.look", "machine.tool.change", "machine.project", "machine.tests", "machine.repair"),
+        "machine.prove",
+    }
+    of_a_ticket = {"agent.think", "ticket.read", "ticket.brief", "ticket.propose"}  # another workflow's
+    assert named - set(STEPS) == {"run.note", "text.propose", "changelog.rewrite"} | like_read_or_write | of_a_ticket
