@@ -29,6 +29,7 @@ format: ## Format and sort imports
 histories: ## Record the histories that tests/replay replays (after a deliberate change of a workflow)
 	@.venv/bin/python -m tests.replay.record
 	@.venv/bin/python -m tests.machines.record
+	@.venv/bin/python -m tests.replay.record_ticket
 
 bench: ## Measure a step's overhead; the other benches are in docs/benchmarks
 	@.venv/bin/python -m tests.bench.step_overhead

@@ -9,6 +9,12 @@ from contracts.decision import SignedDecision
 from contracts.proposal import Cost
 
 
+def run_of(workflow_id: str) -> str:
+    """The run that a workflow's work belongs to. A child's id is its parent's, a slash, and a name: what it does is
+    part of the run that started it."""
+    return workflow_id.split("/", 1)[0]
+
+
 class Sealed(Contract):
     """A proposal as the workflow knows it: the body is in the artifact store under `digest`."""
 

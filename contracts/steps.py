@@ -10,7 +10,7 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from contracts import changelog, machine, runs, text
+from contracts import agent, changelog, machine, runs, text, ticket
 from contracts.decision import Ruling
 
 In = TypeVar("In", bound=BaseModel)
@@ -116,3 +116,24 @@ MACHINE_SEARCH = of_a_machine("machine.search", machine.SearchRequest, machine.S
 MACHINE_DIFF = of_a_machine("machine.diff", machine.DiffRequest, machine.DiffResult, timedelta(minutes=15))
 MACHINE_CLOSE = of_a_machine("machine.close", machine.CloseRequest, machine.Closed, timedelta(minutes=1))
 RECALL = Step("run.recall", machine.Recall, machine.Recalled, attempts=0)
+
+# The agent loop (docs/agents.md). A tool that changes nothing may be used again on the next machine.
+AGENT_THINK = Step(
+    "agent.think",
+    agent.ThinkRequest,
+    agent.Thinking,
+    timeout=timedelta(minutes=10),
+    heartbeat=timedelta(seconds=10),
+    attempts=6,
+)
+TOOL_LOOK = of_a_machine("machine.tool.look", agent.ToolUse, agent.ToolDone, timedelta(hours=1))
+TOOL_CHANGE = of_a_machine("machine.tool.change", agent.ToolUse, agent.ToolDone, timedelta(hours=2))
+
+# Ticket to pull request (docs/workflows/ticket_to_pr.md).
+TICKET_READ = Step("ticket.read", ticket.ReadTicket, ticket.TicketRead, timeout=timedelta(minutes=2))
+TICKET_BRIEF = Step("ticket.brief", ticket.WriteBrief, ticket.BriefWritten)
+TICKET_PROPOSE = Step("ticket.propose", ticket.ProposeFix, runs.Sealed, timeout=timedelta(minutes=2))
+TICKET_PROJECT = of_a_machine("machine.project", ticket.LookAtProject, ticket.ProjectSeen, timedelta(minutes=5))
+TICKET_TESTS = of_a_machine("machine.tests", ticket.RunTests, ticket.TestsRan, timedelta(hours=1))
+TICKET_REPAIR = of_a_machine("machine.repair", ticket.SearchRepair, ticket.RepairSearched, timedelta(hours=1))
+TICKET_PROVE = of_a_machine("machine.prove", ticket.Prove, ticket.Proved, timedelta(hours=2))

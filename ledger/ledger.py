@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ledger.acceptance import Acceptances
 from ledger.artifacts import ArtifactStore
 from ledger.budgets import Budgets
+from ledger.claims import Claims
 from ledger.decisions import Decisions
 from ledger.effects import Effects
 from ledger.entries import INSERT, Row
@@ -27,7 +28,7 @@ from ledger.writer import Writer
 SEAL_SECONDS = 5.0
 
 
-class Ledger(Runs, Decisions, Effects, Budgets, Acceptances, Sessions, Seals):
+class Ledger(Runs, Claims, Decisions, Effects, Budgets, Acceptances, Sessions, Seals):
     """Entries, seals, runs, proposals, decisions, effects, budgets, people and sessions. Safe to share by threads."""
 
     def __init__(self, store: Store, artifacts: ArtifactStore, clock: Callable[[], datetime]) -> None:

@@ -71,9 +71,14 @@ def workflow_classes() -> list[type]:
     return [found[name] for name in sorted(found)]
 
 
+def scoped_workflows() -> list[type]:
+    """Those that a person or a schedule starts. One without a policy is a piece that others start as their child."""
+    return [each for each in workflow_classes() if hasattr(each, "policy")]
+
+
 def workflow_named(name: str) -> type:
-    """The workflow class of that name. BadInput lists those there are."""
-    classes = {workflow_name(each): each for each in workflow_classes()}
+    """The scoped workflow of that name. BadInput lists those there are."""
+    classes = {workflow_name(each): each for each in scoped_workflows()}
     if name not in classes:
         raise BadInput(
             f"There is no workflow {name!r}.", subject=name, way_out=f"There are: {', '.join(classes) or 'none'}."

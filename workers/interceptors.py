@@ -19,6 +19,7 @@ from activities.faults import step_fault
 from activities.models.backoff import pause
 from contracts.errors import CountersignError, LedgerUnavailable, ModelBusy, SandboxBusy
 from contracts.records import Entry, RunRecord
+from contracts.runs import run_of
 from ledger import Ledger
 
 # A bug repeats itself: retrying it costs time and hides it.
@@ -75,9 +76,8 @@ class LedgerActivityInbound(ActivityInboundInterceptor):
 
     async def _open_run(self, started: datetime) -> None:
         info = activity.info()
-        run = info.workflow_id
-        if run is None or run in self._known:
-            return
+        if info.workflow_id is None or (run := run_of(info.workflow_id)) != info.workflow_id or run in self._known:
+            return  # a child's work belongs to a run that is known
         record = RunRecord(
             run=run,
             workflow=info.workflow_type or "",
@@ -102,7 +102,7 @@ class LedgerActivityInbound(ActivityInboundInterceptor):
             kind="activity",
             name=info.activity_type,
             says=what or info.activity_type,
-            run=info.workflow_id or "",
+            run=run_of(info.workflow_id or ""),
             workflow=info.workflow_type or "",
             outcome=outcome,
             started_at=started,

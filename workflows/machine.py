@@ -15,6 +15,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self, TypeVar
 
+from pydantic import BaseModel
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
@@ -30,7 +31,7 @@ with workflow.unsafe.imports_passed_through():
 __all__ = ["CallInterrupted", "Machine"]
 
 In = TypeVar("In", bound=messages.Call)
-Out = TypeVar("Out", messages.ReadResult, messages.ListResult, messages.SearchResult, messages.DiffResult)
+Out = TypeVar("Out", bound=BaseModel)
 Made = TypeVar("Made", bound=messages.Changed)
 
 PAUSE = timedelta(seconds=1)
@@ -62,6 +63,10 @@ class Machine:
         """The commit that the work tree started with."""
         return self._state.commit
 
+    def adopt(self, state: messages.MachineState) -> None:
+        """Go on with the work of another machine over the same commit, as a child run left it. Park this one first."""
+        self._state = state.model_copy(update={"machine": self._state.machine, "lease": None})
+
     async def run(
         self,
         argv: Sequence[str],
@@ -86,7 +91,7 @@ class Machine:
             )
 
         words = summary or f"Run {' '.join(argv)}"
-        return await self._change(steps.MACHINE_RUN, request, words, timeout=limit + FOR_KEEPING)
+        return await self.change(steps.MACHINE_RUN, request, words, timeout=limit + FOR_KEEPING)
 
     async def write(
         self, path: str, text: str = "", *, ref: str = "", mode: int = 0o644, summary: str = ""
@@ -96,7 +101,7 @@ class Machine:
         def request(lease: str) -> messages.WriteRequest:
             return messages.WriteRequest(lease=lease, path=path, text=text, ref=ref, mode=mode)
 
-        return await self._change(steps.MACHINE_WRITE, request, summary or f"Write {path}")
+        return await self.change(steps.MACHINE_WRITE, request, summary or f"Write {path}")
 
     async def checkpoint(self) -> str:
         """Keep the work now, and its reference. Calls that change files do so by themselves."""
@@ -104,7 +109,7 @@ class Machine:
         def request(lease: str) -> messages.CheckpointRequest:
             return messages.CheckpointRequest(lease=lease)
 
-        return (await self._change(steps.MACHINE_CHECKPOINT, request, "Keep the work")).checkpoint
+        return (await self.change(steps.MACHINE_CHECKPOINT, request, "Keep the work")).checkpoint
 
     async def read(self, path: str, *, limit: int = 64 << 20, summary: str = "") -> messages.Body:
         """A file of at most `limit` bytes; a long one by head, tail and reference."""
@@ -112,7 +117,7 @@ class Machine:
         def request(lease: str) -> messages.ReadRequest:
             return messages.ReadRequest(lease=lease, path=path, limit=limit)
 
-        return (await self._look(steps.MACHINE_READ, request, summary or f"Read {path}")).body
+        return (await self.look(steps.MACHINE_READ, request, summary or f"Read {path}")).body
 
     async def list(self, path: str = ".", *, limit: int = 1000, summary: str = "") -> messages.ListResult:
         """Names in a folder."""
@@ -120,7 +125,7 @@ class Machine:
         def request(lease: str) -> messages.ListRequest:
             return messages.ListRequest(lease=lease, path=path, limit=limit)
 
-        return await self._look(steps.MACHINE_LIST, request, summary or f"List {path}")
+        return await self.look(steps.MACHINE_LIST, request, summary or f"List {path}")
 
     async def search(
         self,
@@ -139,7 +144,7 @@ class Machine:
                 lease=lease, pattern=pattern, path=path, glob=glob, literal=literal, limit=limit
             )
 
-        return await self._look(steps.MACHINE_SEARCH, request, summary or f"Search for {pattern}")
+        return await self.look(steps.MACHINE_SEARCH, request, summary or f"Search for {pattern}")
 
     async def diff(self, *, base: str = "", summary: str = "Read the change") -> messages.DiffResult:
         """What changed since `base`, or since the commit that the work tree started with."""
@@ -147,7 +152,7 @@ class Machine:
         def request(lease: str) -> messages.DiffRequest:
             return messages.DiffRequest(lease=lease, base=base)
 
-        return await self._look(steps.MACHINE_DIFF, request, summary)
+        return await self.look(steps.MACHINE_DIFF, request, summary)
 
     async def park(self) -> messages.MachineState:
         """Give the machine back and keep the work: for the days that a proposal waits. The next call opens another."""
@@ -210,7 +215,7 @@ class Machine:
             self._farewells.add(farewell)
             farewell.add_done_callback(self._farewells.discard)
 
-    async def _look(self, what: Step[In, Out], request: Callable[[str], In], summary: str) -> Out:
+    async def look(self, what: Step[In, Out], request: Callable[[str], In], summary: str) -> Out:
         """A call that changes nothing: made again on the next machine until one answers."""
         for lost in range(LOSSES):
             lease = await self._held()
@@ -223,7 +228,7 @@ class Machine:
             await _pause(lost)
         raise too_many(summary)
 
-    async def _change(
+    async def change(
         self, what: Step[In, Made], request: Callable[[str], In], summary: str, *, timeout: timedelta | None = None
     ) -> Made:
         """A call that changes files: made again only where it never started. One at a time."""

@@ -43,7 +43,7 @@ def test_imports_follow_the_table() -> None:
     run(str(BIN / "lint-imports"))
 
 
-@pytest.mark.parametrize("cls", discovery.workflow_classes(), ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", discovery.scoped_workflows(), ids=lambda cls: cls.__name__)
 def test_every_workflow_has_policy_baseline_history_and_test(cls: type) -> None:
     name = discovery.workflow_name(cls)
     assert isinstance(cls.policy, Policy)  # type: ignore[attr-defined]

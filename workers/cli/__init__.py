@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from contracts.errors import CountersignError
-from workers.cli import decisions, demo, doctor, logs, new, people, processes, runs, sandboxes, schedules, up
+from workers.cli import decisions, demo, doctor, fix, logs, new, people, processes, runs, sandboxes, schedules, up
 from workers.cli.common import err, print_problem
 
 app = typer.Typer(
@@ -16,7 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Background agent workflows with a person's signature on every effect.",
 )
-for part in (up, demo, doctor, runs, decisions, logs, people, new, processes):
+for part in (up, demo, doctor, runs, fix, decisions, logs, people, new, processes):
     part.register(app)
 app.add_typer(schedules.app, name="schedules", help="When workflows start by themselves.")
 app.add_typer(sandboxes.app, name="sandboxes", help="The sandboxes that are alive on this host.")

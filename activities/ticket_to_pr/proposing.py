@@ -1,0 +1,135 @@
+"""Seals a fix for review, or a note of what was found where there is no fix."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from temporalio import activity
+
+from activities.changelog.render import plain
+from activities.effects import FileChange, git_change_effect
+from activities.progress import progress
+from activities.ticket_to_pr.panels import panels
+from activities.ticket_to_pr.target import merge_target
+from activities.toolbox import Toolbox
+from contracts.proposal import Check, Effect, Proposal
+from contracts.repair import RepairResult
+from contracts.runs import Sealed
+from contracts.steps import TICKET_PROPOSE
+from contracts.ticket import Proof, ProposeFix, Ticket
+
+
+class TicketProposing:
+    """Registered on the agents' queue."""
+
+    def __init__(self, toolbox: Toolbox) -> None:
+        self._toolbox = toolbox
+
+    @activity.defn(name=TICKET_PROPOSE.name)
+    async def propose(self, request: ProposeFix) -> Sealed:
+        """Seal one revision and store it. The same request gives the same digest, at every attempt."""
+        async with progress(f"sealing revision {request.revision}"):
+            return await asyncio.to_thread(self._propose, request, activity.info().scheduled_time)
+
+    def _propose(self, request: ProposeFix, now: datetime) -> Sealed:
+        proposal = self.sealed(request, now)
+        ledger, usd = self._toolbox.ledger, proposal.cost.usd
+        ledger.store_proposal(proposal)
+        ledger.update_run(
+            request.run,
+            state="waiting",
+            subject=proposal.title,
+            says=proposal.summary,
+            cost_usd=None if usd is None else str(usd),
+        )
+        return Sealed(
+            digest=proposal.digest,
+            title=proposal.title,
+            revision=proposal.revision,
+            effects=tuple(effect.key for effect in proposal.effects),
+            says=proposal.button(),
+            cost=proposal.cost,
+        )
+
+    def sealed(self, request: ProposeFix, now: datetime) -> Proposal:
+        """The proposal of a request, made at `now`."""
+        get = self._toolbox.artifacts.get_model
+        ticket = get(Ticket, request.ticket)
+        proof = get(Proof, request.proof) if request.proof else None
+        found = get(RepairResult, request.repair) if request.repair else None
+        return Proposal(
+            realm=self._toolbox.ledger.realm,
+            workflow=request.workflow,
+            version=request.version,
+            run=request.run,
+            revision=request.revision,
+            title=plain(f"{'Fix' if proof else 'Could not fix'} {ticket.key}: {ticket.title}", 200),
+            summary=summary(request, ticket, proof, found),
+            drafted_by=request.drafted_by,
+            fallback=request.fallback,
+            effects=(self._effect(request, ticket, proof),) if proof else (),
+            panels=panels(request, ticket, proof, found, approach(request, proof, found)),
+            checks=(*request.checks, *checks(proof)),
+            cost=request.cost,
+            role=request.role,
+            created_at=now,
+            expires_at=now + timedelta(seconds=request.expire_seconds),
+        ).seal()
+
+    def _effect(self, request: ProposeFix, ticket: Ticket, proof: Proof) -> Effect:
+        return git_change_effect(
+            run=request.run,
+            revision=request.revision,
+            repository=request.request.repository,
+            base=request.base,
+            files=[FileChange(path=each.path, ref=each.ref, mode=each.mode) for each in proof.files],
+            identity=self._toolbox.identity,
+            subject=plain(f"Fix {ticket.title}", 100),
+            body=f"Ticket: {plain(ticket.key, 200)}\nTests: {proof.after.says}",
+            merge_into=merge_target(request.request),
+            ticket=ticket.key,
+            branch_stem="fix",
+        )
+
+
+def summary(request: ProposeFix, ticket: Ticket, proof: Proof | None, found: RepairResult | None) -> str:
+    """One sentence for the inbox: what it is worth a look for."""
+    if proof is None:
+        where = f" Likely at {found.suspects[0].file}:{found.suspects[0].line}." if found and found.suspects else ""
+        return plain(f"No fix was found for “{ticket.title}”. What was tried and where to look is inside.{where}", 500)
+    files = f"{len(proof.files)} file{'s' * (len(proof.files) != 1)}"
+    fixed = len(proof.fixed) + len(proof.added_fail_before)
+    tests = f"{fixed} test{'s' * (fixed != 1)} failed before and pass now" if fixed else "no test failed before"
+    red = sum(flag.red for flag in proof.flags)
+    warn = f" {red} thing{'s' * (red != 1)} to look at first." if red else ""
+    asked = f" A reviewer asked: {'; '.join(request.words)}." if request.words else ""
+    return plain(f"Changes {files}; {tests}, {len(proof.broken)} broke.{warn}{asked}", 500)
+
+
+def approach(request: ProposeFix, proof: Proof | None, found: RepairResult | None) -> str:
+    """What was done, in the words of whoever did it, quoted where that is a model."""
+    if request.drafted_by == "model" and request.said:
+        quoted = "\n".join(f"> {line}" for line in request.said.splitlines())
+        return f"In the model's own words, which nobody checked:\n\n{quoted}"
+    if proof is not None and found is not None and found.candidates:
+        chosen = found.candidates[0]
+        others = f" {len(found.candidates) - 1} other edits pass as well." if len(found.candidates) > 1 else ""
+        return f"One small edit was searched for until the tests passed: {plain(chosen.says, 400)}.{others}"
+    return plain(found.note, 3_000) if found else "Nothing was tried."
+
+
+def checks(proof: Proof | None) -> tuple[Check, ...]:
+    """What the measurements say. A reviewer may sign against one that failed, and sees that it did."""
+    if proof is None:
+        return ()
+    return (
+        Check(
+            name="failing test first",
+            passed=bool(proof.fixed or proof.added_fail_before),
+            says="A test failed before and passes now."
+            if proof.fixed or proof.added_fail_before
+            else "No test failed before this change and passes after it.",
+        ),
+        Check(name="nothing broken", passed=not proof.broken, says=f"{len(proof.broken)} tests broke."),
+        Check(name="nothing gone", passed=not proof.gone, says=f"{len(proof.gone)} tests are gone."),
+        Check(name="lint", passed=proof.lint_ok, says="Lint is content." if proof.lint_ok else "Lint finds something."),
+    )

@@ -1,0 +1,152 @@
+"""The agent loop: a model is asked, the tools it wants are used, and it is asked again.
+
+A scoped workflow starts it as a child, so that the child's history can continue as new by itself. Each model call and
+each tool call is an activity of its own: the Temporal UI shows what the agent did. Whether the work is any good is not
+decided here: checks, proof and a person come after it.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+from workflows.machine import CallInterrupted, Machine
+from workflows.steps import step
+
+with workflow.unsafe.imports_passed_through():
+    # Types only, see workflows/steps.py.
+    from contracts import shown
+    from contracts.agent import (
+        AgentEnd,
+        AgentInput,
+        AgentProgress,
+        EndState,
+        Given,
+        Thinking,
+        ThinkRequest,
+        ToolUse,
+        Wanted,
+    )
+    from contracts.errors import BudgetSpent
+    from contracts.steps import AGENT_THINK, TOOL_CHANGE, TOOL_LOOK
+
+DECLINED = ("refusal", "content_filter")
+CUT_IN_A_ROW = 3
+EXTRA = timedelta(minutes=2)  # after a tool's own time, for the checkpoint
+
+
+@workflow.defn(name="agent", failure_exception_types=[ValueError, TypeError, LookupError])
+class Agent:
+    """One agent at work. It ends with what it says it did, and the machine's state as it left it."""
+
+    @workflow.init
+    def __init__(self, given: AgentInput) -> None:
+        self.task = given.task
+        self.so_far = given.progress or AgentProgress(started_at=workflow.now())
+        self.machine = Machine(given.task.machine, name="agent", state=self.so_far.machine)
+        if given.progress is None and given.start is not None:
+            self.machine.adopt(given.start)
+
+    @workflow.run
+    async def run(self, given: AgentInput) -> AgentEnd:
+        async with self.machine:
+            while not (limit := self.limit_reached()):
+                try:
+                    thought = await self.think()
+                except ActivityError as error:
+                    return await self.could_not_think(error)
+                if thought.stop in DECLINED:
+                    return await self.end("refused", thought.says, thought.said)
+                if not thought.wanted and (thought.stop != "length" or self.so_far.cut > CUT_IN_A_ROW):
+                    return await self.end("done" if thought.stop != "length" else "stuck", thought.says, thought.said)
+                self.note(given=tuple([await self.use(wanted) for wanted in thought.wanted]))
+                if workflow.info().is_continue_as_new_suggested():
+                    self.note(machine=self.machine.state)
+                    workflow.continue_as_new(AgentInput(task=self.task, progress=self.so_far))
+            return await self.end("limit", limit)
+
+    async def think(self) -> Thinking:
+        """One model call. What it says and wants becomes part of the talk."""
+        number, so_far, task = self.so_far.steps + 1, self.so_far, self.task
+        request = ThinkRequest(
+            brief=task.brief,
+            talk=so_far.talk,
+            given=so_far.given,
+            tools=task.tools,
+            tier=task.tier,
+            limits=task.limits,
+            spender=task.spender,
+            step=number,
+        )
+        thought = await step(AGENT_THINK, request, summary=f"Ask the model, step {number}")
+        self.note(
+            talk=thought.talk,
+            steps=number,
+            spent=so_far.spent.plus(thought.usage, thought.usd, thought.model),
+            cut=so_far.cut + 1 if thought.stop == "length" else 0,
+            given=(),
+        )
+        workflow.set_current_details(shown.words(f"Step {number}: {thought.says}"))
+        return thought
+
+    async def use(self, wanted: Wanted) -> Given:
+        """One tool call. What it gives is for the model, errors too; a lost machine is told of and not hidden."""
+        if wanted.answer:
+            return Given(call=wanted.call, result=wanted.answer)
+
+        def request(lease: str) -> ToolUse:
+            return ToolUse(
+                lease=lease,
+                call=wanted.call,
+                tool=wanted.name,
+                about=wanted.says,
+                limits=self.task.limits,
+                test=self.task.test,
+            )
+
+        try:
+            if wanted.changes:
+                limit = timedelta(seconds=self.task.limits.tool_seconds) + EXTRA
+                done = await self.machine.change(TOOL_CHANGE, request, wanted.says, timeout=limit)
+            else:
+                done = await self.machine.look(TOOL_LOOK, request, wanted.says)
+        except CallInterrupted as interrupted:
+            return Given(call=wanted.call, words=str(interrupted.message))
+        return Given(call=wanted.call, result=done.result)
+
+    def limit_reached(self) -> str:
+        """Which limit was reached, in words; empty while there is room."""
+        limits, so_far = self.task.limits, self.so_far
+        tokens = so_far.spent.usage.prompt + so_far.spent.usage.written
+        if so_far.steps >= limits.steps:
+            return f"It stopped after {so_far.steps} steps, as many as it may take."
+        if tokens >= limits.tokens:
+            return f"It stopped after {tokens:,} tokens; it may use {limits.tokens:,}."
+        if workflow.now() - so_far.started_at >= limits.time:
+            return f"It stopped after {limits.time}, the time that it has."
+        return ""
+
+    def note(self, **changed: Any) -> None:
+        self.so_far = self.so_far.model_copy(update=changed)
+
+    async def could_not_think(self, error: ActivityError) -> AgentEnd:
+        """The model can't be asked any more: the money is gone, or it stays out of reach. The work is kept."""
+        if is_cancelled_exception(error):
+            raise error
+        cause = error.cause
+        spent = isinstance(cause, ApplicationError) and cause.type == BudgetSpent.__name__
+        says = cause.message if isinstance(cause, ApplicationError) else str(cause)
+        return await self.end("budget" if spent else "stuck", says)
+
+    async def end(self, state: EndState, says: str, said: str = "") -> AgentEnd:
+        """How it ended, with the machine given back and its work kept."""
+        return AgentEnd(
+            state=state,
+            says=says,
+            said=said,
+            talk=self.so_far.talk,
+            steps=self.so_far.steps,
+            spent=self.so_far.spent,
+            machine=await self.machine.park(),
+        )
