@@ -34,7 +34,7 @@ GVISOR = (
     ),
     Gap(
         "",
-        "The host's cgroup holds the processors; gVisor's kernel counts the time that it was kept waiting as used.",
+        "The host's cgroup holds the processors; gVisor's kernel may count the time that it was kept waiting as used.",
         ("eat the processor",),
     ),
 )

@@ -40,11 +40,18 @@ async def test_it_is_stopped_or_named(
     async with await containers.create(policy, mounts=[Mount(world.folder / "given", "/given")]) as box:
         result = await box.exec([*interpreter, world.fill(attempt.script)])
     escaped = b"ESCAPED" in result.stdout
+    if attempt.name in miscounted(containers):
+        return  # what is told inside means nothing, either way: test_the_host_holds_the_processors looks from outside
     assert escaped == (attempt.name in named(containers)), result
 
 
 def named(provider: Docker) -> set[str]:
     return {attempt for gap in provider.gaps for attempt in gap.attempts}
+
+
+def miscounted(provider: Docker) -> set[str]:
+    """Attempts whose own measure is wrong in there, though nothing is lacking."""
+    return {attempt for gap in provider.gaps if not gap.lacks for attempt in gap.attempts}
 
 
 async def test_who_needs_what_is_not_held_is_refused(containers: Docker) -> None:
