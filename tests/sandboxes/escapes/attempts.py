@@ -169,11 +169,12 @@ PROCESSES = [
     Attempt(
         "eat the processor",
         "cgroup",
-        # Eight at once get their share of a host that has other work; where it has too much, the next try may not.
+        # It may have a twentieth of one. A busy host gives little more to each session, and sometimes less: the best of
+        # a few tries counts.
         "import os, time\ndef used():\n  times = os.times(); return times.children_user + times.children_system\n"
-        "for n in range(5):\n  before, end = used(), time.time() + 1\n  for n in range(8):\n    if not os.fork():\n"
-        "      while time.time() < end: pass\n      os._exit(0)\n  for n in range(8): os.wait()\n"
-        "  if used() - before > 0.6: print('ESCAPED'); break",
+        "for n in range(6):\n  before, began = used(), time.time()\n  for n in range(4):\n    if not os.fork():\n"
+        "      while time.time() < began + 1: pass\n      os._exit(0)\n  for n in range(4): os.wait()\n"
+        "  if (used() - before) / (time.time() - began) > 0.1: print('ESCAPED'); break",
     ),
     shell("dump core", "rlimits", "ulimit -c unlimited && echo ESCAPED"),
     shell("a sparse file of a terabyte", "rlimits", "truncate -s 1T sparse && echo ESCAPED"),

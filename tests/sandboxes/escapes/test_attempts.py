@@ -12,7 +12,7 @@ from tests.sandboxes.escapes.protections import REMOVALS
 from tests.sandboxes.escapes.world import SECRET, World, made
 
 PYTHON = "/usr/bin/python3"
-POLICY = SandboxPolicy(memory_bytes=256 << 20, processes=32, wall_seconds=20, disk_bytes=8 << 20, cpus=0.2)
+POLICY = SandboxPolicy(memory_bytes=256 << 20, processes=32, wall_seconds=20, disk_bytes=8 << 20, cpus=0.05)
 NEEDS_CPU = "eat the processor"
 
 
