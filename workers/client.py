@@ -10,7 +10,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter, ExternalStorage
 from temporalio.service import GrpcCompression, RPCError
 
-from contracts.errors import TemporalUnavailable
+from contracts.errors import BadInput, TemporalUnavailable
 from ledger import ArtifactStore
 from workers.settings import Settings
 from workers.storage import ArtifactDriver
@@ -42,6 +42,12 @@ async def connect(settings: Settings, artifacts: ArtifactStore, *, patience: flo
                 api_key=settings.temporal_api_key or None,
                 tls=settings.temporal_tls or bool(settings.temporal_api_key),
             )
+        except ValueError as error:
+            raise BadInput(
+                f"{settings.address!r} is not the address of a Temporal server: {in_words(error)}.",
+                subject=settings.address,
+                way_out="TEMPORAL_ADDRESS is host:port, such as 127.0.0.1:7233.",
+            ) from error
         except (RPCError, RuntimeError) as error:
             if time.monotonic() > deadline:
                 raise TemporalUnavailable(

@@ -56,7 +56,19 @@ def modules(package_name: str, marker: str) -> Iterator[ModuleType]:
     for found in sorted(pkgutil.walk_packages(package.__path__, package_name + "."), key=lambda each: each.name):
         spec = importlib.util.find_spec(found.name)
         if spec is not None and spec.origin is not None and marker in Path(spec.origin).read_text("utf-8"):
-            yield importlib.import_module(found.name)
+            yield _loaded(found.name, spec.origin)
+
+
+def _loaded(name: str, file: str) -> ModuleType:
+    """The module. BadInput for one that can't be loaded: it is somebody's own, or half written."""
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        raise BadInput(
+            f"{file!r} can't be loaded: {type(error).__name__}: {error}.",
+            subject=file,
+            way_out="Correct the file. COUNTERSIGN_DEBUG=1 shows the whole traceback.",
+        ) from error
 
 
 def workflow_classes() -> list[type]:

@@ -168,9 +168,10 @@ async def existing(client: Client) -> list[Listed]:
 
 
 async def handle(client: Client, name: str) -> ScheduleHandle:
-    """A schedule by its id, with or without our prefix. NotFound lists those there are."""
+    """A schedule by its id, with or without our prefix, or by the name that only one has. NotFound lists all."""
     ids = [each.id for each in await existing(client)]
-    for candidate in (name, PREFIX + name):
+    called = [each for each in ids if each.startswith(PREFIX) and each.endswith(f"-{name}")]
+    for candidate in (name, PREFIX + name, *(called if len(called) == 1 else ())):
         if candidate in ids:
             return client.get_schedule_handle(candidate)
         try:

@@ -1,11 +1,16 @@
 """Settings, from the environment (and only when asked for: nothing is read on import)."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_cache_path, user_state_path
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.errors import BadInput
+
+PREFIX = "COUNTERSIGN_"
+Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 def default_state() -> Path:
@@ -23,7 +28,14 @@ class Settings(BaseSettings):
     OPENAI_BASE_URL, …) and are read by `activities.models` where they are used.
     """
 
-    model_config = SettingsConfigDict(env_prefix="COUNTERSIGN_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
+
+    def __init__(self, **values: Any) -> None:
+        """Raises BadInput, naming the variable that can't be."""
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise _wrong(error) from error
 
     state: Path = Field(default_factory=default_state, description="folder of everything kept on this host")
     tools: Path = Field(
@@ -42,13 +54,13 @@ class Settings(BaseSettings):
         repr=False,
         validation_alias=AliasChoices("COUNTERSIGN_TEMPORAL_API_KEY", "TEMPORAL_API_KEY"),
     )
-    temporal_port: int = Field(default=7233, description="of the Temporal server that `up` starts")
-    temporal_ui_port: int = 8233
+    temporal_port: Port = Field(default=7233, description="of the Temporal server that `up` starts")
+    temporal_ui_port: Port = 8233
     temporal_ui_url: str = Field(default="", description="empty: that of the server that `up` starts")
     temporal_synchronous: Literal["NORMAL", "FULL"] = Field(
         default="NORMAL", description="FULL where a power cut matters; NORMAL survives any crash of a process"
     )
-    console_port: int = 8400
+    console_port: Port = 8400
     person: str = Field(default="", description="who signs here; empty: the operating system's user name")
     author_name: str = "Countersign"
     author_email: str = "countersign@localhost"
@@ -98,3 +110,15 @@ class Settings(BaseSettings):
     def keys(self) -> Path:
         """Private keys of the person at this host. No worker opens this folder."""
         return self.state / "keys"
+
+
+def _wrong(error: ValidationError) -> BadInput:
+    """The first setting that can't be, by its variable. Its value isn't repeated: it may be a secret."""
+    first = error.errors(include_input=False)[0]
+    named = str(first["loc"][0]) if first["loc"] else ""
+    variable = named if named.isupper() else f"{PREFIX}{named}".upper()
+    return BadInput(
+        f"The setting {variable} can't be used: {first['msg'].lower()}.",
+        subject=variable,
+        way_out="Correct the variable, or unset it; docs/running.md lists all settings.",
+    )

@@ -33,12 +33,13 @@ def environment(state: Path) -> dict[str, str]:
     }
 
 
-def countersign(state: Path, *words: str) -> tuple[int, str]:
+def countersign(state: Path, *words: str, **more: str) -> tuple[int, str]:
     command = [sys.executable, "-m", "workers", *words]
     done = subprocess.run(
-        command, env=environment(state), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command, env=environment(state) | more, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
-    return done.returncode, " ".join((done.stdout + done.stderr).split())
+    # Where a box breaks its lines depends on how long the paths in them are.
+    return done.returncode, " ".join((done.stdout + done.stderr).replace("│", " ").split())
 
 
 @pytest.mark.parametrize(
@@ -60,10 +61,33 @@ def test_without_anything_there_yet(tmp_path: Path, words: tuple[str, ...], code
     assert (ended, says in said, "Traceback" in said) == (code, True, False), said
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("COUNTERSIGN_CONSOLE_PORT", "abc"),
+        ("COUNTERSIGN_CONSOLE_PORT", "99999"),
+        ("COUNTERSIGN_TEMPORAL_SYNCHRONOUS", "MAYBE"),
+        ("TEMPORAL_ADDRESS", "host:many"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named(tmp_path: Path, variable: str, value: str) -> None:
+    ended, said = countersign(tmp_path / "state", "schedules", "list", **{variable: value})
+    assert (ended, variable in said, "bug of ours" in said) == (2, True, False), said
+
+
+def test_a_workflow_of_ones_own_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
+    (tmp_path / "own/workflows").mkdir(parents=True)
+    (tmp_path / "own/workflows/broken.py").write_text("@workflow.defn\nclass Broken(\n")
+    ended, said = countersign(tmp_path / "state", "run", "broken", COUNTERSIGN_WORKFLOWS=str(tmp_path / "own"))
+    assert ended == 2
+    assert "can't be loaded: SyntaxError" in said
+    assert "Traceback" not in said
+
+
 def test_without_a_server_the_reason_is_in_words(tmp_path: Path) -> None:
     ended, said = countersign(tmp_path / "state", "schedules", "list")
     assert ended == 2
-    assert "connection refused. Way out Start it with `countersign up`" in said.replace("│ ", "").replace("│", "")
+    assert "connection refused. Way out Start it with `countersign up`" in said
     assert "tonic" not in said
 
 

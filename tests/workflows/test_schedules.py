@@ -55,6 +55,15 @@ async def test_what_is_not_declared_any_more_is_removed(here: Platform, tmp_path
         await schedules.handle(here.client, "changelog-goes")
 
 
+async def test_a_schedule_is_known_by_its_own_name(here: Platform, tmp_path: Path) -> None:
+    await schedules.sync(here.client, [plan(tmp_path, "mine"), plan(tmp_path, "yours")], prune=False)
+    while "countersign-changelog-mine" not in {each.id for each in await schedules.existing(here.client)}:
+        await asyncio.sleep(0.1)  # the server lists what it was given a little later
+    assert (await schedules.handle(here.client, "mine")).id == "countersign-changelog-mine"
+    with pytest.raises(NotFound):
+        await schedules.handle(here.client, "ours")
+
+
 async def test_a_trigger_starts_a_run_that_parks_at_its_gate(here: Platform, tmp_path: Path) -> None:
     repository = small_repository(tmp_path / "app")
     await schedules.sync(here.client, [plan(repository, "now")], prune=False)

@@ -29,6 +29,8 @@ def main() -> None:
         app()
     except CountersignError as error:
         print_problem(error)
+        if os.environ.get("COUNTERSIGN_DEBUG"):
+            raise
         sys.exit(2)
     except KeyboardInterrupt:
         err.print("Stopped.")
