@@ -1,6 +1,6 @@
 """Ticket to pull request: what goes from step to step. Bodies lie in the artifact store under references."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -95,7 +95,12 @@ TestState = Literal["passed", "failed", "error", "skipped"]
 
 
 class TestRun(Contract):
-    """One run of the tests. `tests` is empty where the project's command names none: then `passed` alone tells."""
+    """One run of the tests. `tests` is empty where the project's command names none: then `passed` alone tells.
+
+    `command` is empty where nothing says how the project is tested: nothing was run.
+    """
+
+    __test__: ClassVar[bool] = False  # no test class of pytest's
 
     command: tuple[str, ...]
     exit_code: int
@@ -106,7 +111,7 @@ class TestRun(Contract):
 
     @property
     def passed(self) -> bool:
-        return self.exit_code == 0
+        return bool(self.command) and self.exit_code == 0
 
     @property
     def failing(self) -> tuple[str, ...]:
@@ -200,7 +205,7 @@ class Proof(Contract):
     def presentable(self) -> bool:
         """Whether it is worth a reviewer's time: nothing broke, and where a test failed before, one passes now."""
         harmless = bool(self.files) and not self.broken and not self.gone
-        return harmless and (self.holds or self.before.passed)
+        return harmless and (self.holds or self.before.passed or not self.before.command)
 
 
 class Proved(Changed):

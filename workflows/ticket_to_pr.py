@@ -81,7 +81,7 @@ class TicketToPr:
         self.ticket = await self.read()
         async with self.machine:
             await self.look()
-            if self.before.passed and not self.before.count and not self.project.project.test:
+            if not self.project.project.test:
                 show(self.policy, state="working", says="Nothing says how this project is tested")
             for _ in range(self.policy.gate.rounds):
                 proved = await self.fix()

@@ -89,12 +89,10 @@ class TicketCalls(MachineCalls):
                 told.says = says
 
             found = await repair(held.sandbox, asked, progress=tell)
-            if found.candidates:
-                await _apply(held, found.candidates[0])
-            return await self._kept(held, await self._searched(found))
+            fixed = bool(found.candidates) and await _applied(held, found.candidates[0])
+            return await self._kept(held, await self._searched(found, fixed=fixed))
 
-    async def _searched(self, found: RepairResult) -> RepairSearched:
-        fixed = bool(found.candidates)
+    async def _searched(self, found: RepairResult, *, fixed: bool) -> RepairSearched:
         what = f"fixed by {found.candidates[0].says}" if fixed else found.ended
         return RepairSearched(
             result=await asyncio.to_thread(self._artifacts.put_model, found),
@@ -126,9 +124,11 @@ async def _names(held: Held) -> list[str]:
     return [name for name in listed.stdout.decode(errors="replace").split("\0") if name][:MOST_NAMES]
 
 
-async def _apply(held: Held, candidate: RepairCandidate) -> None:
-    await held.sandbox.exec(
+async def _applied(held: Held, candidate: RepairCandidate) -> bool:
+    """Whether the work tree took the change."""
+    result = await held.sandbox.exec(
         ["git", "apply", "--whitespace=nowarn", "-"],
         cwd=f"/work/{held.folder}",
         stdin=candidate.diff.encode("utf-8", "surrogateescape"),
     )
+    return result.exit_code == 0

@@ -22,8 +22,11 @@ async def run_tests(
 ) -> TestRun:
     """One run. What the tests write about themselves is their own word, so it is read as data and bounded.
 
-    Raises CommandNotFound, naming what the project needs and the machine does not have.
+    Where nothing says how the project is tested, nothing is run, and that is no pass. Raises CommandNotFound, naming
+    what the project needs and the machine does not have.
     """
+    if not project.test:
+        return TestRun(command=(), exit_code=0, seconds=0, says="nothing says how this project is tested")
     command = (*project.test, *(("-p", PLUGIN, "-p", "no:cacheprovider") if project.is_pytest else ()), *only)
     await sandbox.write(RESULTS, b"")
     try:

@@ -180,6 +180,16 @@ async def test_what_it_cannot_fix_becomes_a_note(fixing: Platform, tmp_path: Pat
     assert (await fixing.outcome(run)).state == "rejected"
 
 
+async def test_a_project_whose_tests_nobody_names_ends_in_a_note(fixing: Platform, tmp_path: Path) -> None:
+    repository = bare(tmp_path, **{"main.c": b"int main(void) { return 1; }\n"})
+    run = await fixing.start("ticket_to_pr", asked(tmp_path, repository, "It exits with 1"))
+    proposal = await fixing.waiting(run)
+    assert proposal.effects == ()
+    assert proposal.title.startswith("Could not fix T-7")
+    await fixing.decide(proposal, "reject", reason="not needed")
+    assert (await fixing.outcome(run)).state == "rejected"
+
+
 async def test_a_model_fixes_what_small_edits_cannot(modelled: Platform, serving: ModelServer, tmp_path: Path) -> None:
     repository = bare(tmp_path, **{"roman.py": ROMAN, "test_roman.py": ROMAN_TEST})
     serving.script(

@@ -66,6 +66,15 @@ def test_a_new_test_that_fails_on_the_old_code_is_a_failing_test_first() -> None
     assert red(made) == ""
 
 
+def test_where_nothing_says_how_it_is_tested_nothing_is_proved() -> None:
+    unknown = TestRun(command=(), exit_code=0, seconds=0, says="nothing says how this project is tested")
+    made = proof(unknown, unknown)
+    assert not unknown.passed
+    assert not made.holds
+    assert made.presentable
+    assert "nothing proves" in red(made)
+
+
 def test_one_that_leaves_the_failing_test_failing_is_not_shown() -> None:
     made = proof(ran(1, a="failed"), ran(1, a="failed"))
     assert not made.presentable
