@@ -26,14 +26,7 @@ class TextActivities:
         await asyncio.to_thread(
             self.ledger.update_run, request.run, state="waiting", says=proposal.title, subject=proposal.title
         )
-        return Sealed(
-            digest=proposal.digest,
-            title=proposal.title,
-            revision=proposal.revision,
-            effects=(),
-            says=proposal.button(),
-            cost=proposal.cost,
-        )
+        return Sealed.of(proposal)
 
 
 def sealed(request: TextProposal, realm: str) -> Proposal:

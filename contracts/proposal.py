@@ -67,6 +67,17 @@ class Cost(Contract):
     model: str | None = None
     tried: tuple[Tried, ...] = ()
 
+    def __add__(self, other: "Cost") -> "Cost":
+        """Both together. A price that is unknown makes the sum unknown; the model is the last that was asked."""
+        return Cost(
+            usd=None if self.usd is None or other.usd is None else self.usd + other.usd,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            model_calls=self.model_calls + other.model_calls,
+            model=other.model or self.model,
+            tried=(*self.tried, *other.tried),
+        )
+
 
 class Cell(Contract):
     """A table cell. The text is untrusted and gets escaped; a link must be http(s)."""

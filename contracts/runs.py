@@ -6,7 +6,7 @@ from pydantic import Field, JsonValue
 
 from contracts.base import Contract
 from contracts.decision import SignedDecision
-from contracts.proposal import Cost
+from contracts.proposal import Cost, Proposal
 
 
 def run_of(workflow_id: str) -> str:
@@ -24,6 +24,17 @@ class Sealed(Contract):
     effects: tuple[str, ...]
     says: str
     cost: Cost = Cost()
+
+    @classmethod
+    def of(cls, proposal: Proposal) -> "Sealed":
+        return cls(
+            digest=proposal.digest,
+            title=proposal.title,
+            revision=proposal.revision,
+            effects=tuple(effect.key for effect in proposal.effects),
+            says=proposal.button(),
+            cost=proposal.cost,
+        )
 
 
 class Judge(Contract):

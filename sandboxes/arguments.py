@@ -53,6 +53,15 @@ def for_command(policy: SandboxPolicy, *, cwd: str, env: Mapping[str, str]) -> l
     return [*("--chdir", cwd), *(part for name, value in merged.items() for part in ("--setenv", name, value))]
 
 
+def check_command(argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> None:
+    """Raises BadInput for what can be no command, whichever sandbox it is for."""
+    for word in [*argv, cwd, *env, *env.values()]:
+        if "\0" in word:
+            raise BadInput("A command line can't hold a zero byte.", subject=repr(word))
+    if not argv or not argv[0]:
+        raise BadInput("There is no program to run.", subject=repr(argv))
+
+
 def named(policy: SandboxPolicy) -> dict[str, str]:
     """The variables that the policy takes from the worker by name. Raises BadInput when one isn't set."""
     for name in policy.environment_names:

@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
-from contracts.errors import BadInput, SandboxFailed
+from contracts.errors import SandboxFailed
 from contracts.policy import SandboxPolicy
-from sandboxes import beneath, checkpoints, process
+from sandboxes import arguments, beneath, checkpoints, process
 from sandboxes import search as searching
 from sandboxes.protocol import Diff, Found, Result, Store
 
@@ -66,9 +66,7 @@ class LocalSandbox(ABC):
     ) -> Result:
         """Run a program; see `sandboxes.protocol.Sandbox`. `timeout` can only shorten the policy's."""
         self._check_alive()
-        _check_words([*argv, cwd, *(env or {}), *(env or {}).values()])
-        if not argv or not argv[0]:
-            raise BadInput("There is no program to run.", subject=repr(argv))
+        arguments.check_command(argv, cwd, env or {})
         before = time.monotonic()
         seconds = min(timeout or self.policy.wall_seconds, self.policy.wall_seconds)
         output = process.Output(self.policy.output_bytes, on_stdout)
@@ -126,9 +124,3 @@ class LocalSandbox(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await process.surely(self.destroy())
-
-
-def _check_words(words: Sequence[str]) -> None:
-    for word in words:
-        if "\0" in word:
-            raise BadInput("A command line can't hold a zero byte.", subject=repr(word))

@@ -6,6 +6,7 @@ from decimal import Decimal
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
+from workflows.ending import carry_out, close, rejection
 from workflows.gate import Reseal, ReviewGate
 from workflows.steps import show, step
 
@@ -21,17 +22,15 @@ with workflow.unsafe.imports_passed_through():
         ProposeRequest,
         RewriteRequest,
     )
-    from contracts.decision import Revision, SignedDecision
+    from contracts.decision import Revision
     from contracts.policy import Budget, Gate, Policy, SandboxPolicy, Schedule
     from contracts.proposal import Cost, blocking
-    from contracts.runs import CarryOut, Close, Done, Outcome, Sealed
+    from contracts.runs import Outcome, Sealed
     from contracts.steps import (
-        CARRY_OUT,
         CHANGELOG_COMPOSE,
         CHANGELOG_GATHER,
         CHANGELOG_PROPOSE,
         CHANGELOG_REWRITE,
-        CLOSE,
     )
 
 REWRITES = 2
@@ -70,7 +69,7 @@ class Changelog:
                 return await self.close("expired", "Nobody decided in time. Nothing was done.", sealed)
             sealed, decision = decided
             if decision.statement.verdict == "approve":
-                return await self.carry_out(sealed, decision)
+                return await carry_out(self.policy, self.gate, sealed, decision)
             if decision.statement.verdict == "reject":
                 return await self.close("rejected", rejection(decision), sealed)
             self.words += (decision.statement.words,)
@@ -162,28 +161,8 @@ class Changelog:
 
         return sealed_again
 
-    async def carry_out(self, sealed: Sealed, decision: SignedDecision) -> Outcome:
-        """Signed effects only: the activity verifies digest and signature itself."""
-        signer = decision.statement.person
-        show(self.policy, state="carrying out", says=f"Signed by {signer}. {sealed.says}")
-        done: list[Done] = []
-        for key in sealed.effects:
-            request = CarryOut(run=workflow.info().workflow_id, digest=sealed.digest, effect=key, decision=decision)
-            done.append(await step(CARRY_OUT, request, summary=f"{sealed.says}, signed by {signer}"))
-        says = " ".join(each.says for each in done)
-        outcome = await self.close("done", says, sealed)
-        return outcome.model_copy(update={"signed_by": signer, "effects": tuple(done), "cost": sealed.cost})
-
     async def close(self, state: str, says: str, sealed: Sealed | None = None) -> Outcome:
-        await self.gate.leave()
-        outcome = Outcome.model_validate({"state": state, "says": says, "digest": sealed.digest if sealed else None})
-        await step(
-            CLOSE,
-            Close(run=workflow.info().workflow_id, state=outcome.state, says=outcome.says, digest=outcome.digest),
-            summary=f"Write down how it ended: {outcome.state}",
-        )
-        show(self.policy, state=outcome.state, says=outcome.says)
-        return outcome
+        return await close(self.policy, self.gate, state, says, sealed)
 
 
 def nothing_for_readers(context: Gathered, draft: Drafted) -> str:
@@ -194,9 +173,3 @@ def nothing_for_readers(context: Gathered, draft: Drafted) -> str:
 
 def waiting(sealed: Sealed) -> str:
     return f"Waiting for review: {sealed.title}. On approval: {sealed.says}"
-
-
-def rejection(decision: SignedDecision) -> str:
-    statement = decision.statement
-    words = f": {statement.words}" if statement.words else ""
-    return f"Rejected by {statement.person} ({statement.reason}){words}"

@@ -1,12 +1,13 @@
 """Ticket to pull request: what a person first sees is a fix with its proof, and what comes of it is what they sign."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from workflows.agent import Agent
+from workflows.ending import carry_out, close, rejection
 from workflows.gate import ReviewGate
 from workflows.machine import Machine
 from workflows.steps import show, step
@@ -15,15 +16,13 @@ with workflow.unsafe.imports_passed_through():
     # Types only, see workflows/steps.py.
     from contracts.agent import AgentEnd, AgentInput, AgentTask
     from contracts.budgets import Spender
-    from contracts.decision import Revision, SignedDecision
+    from contracts.decision import Revision
     from contracts.machine import MachineSpec, MachineState
     from contracts.policy import Budget, Gate, Policy, SandboxPolicy
     from contracts.proposal import Cost
     from contracts.repair import RepairLimits
-    from contracts.runs import CarryOut, Close, Done, Outcome, Sealed
+    from contracts.runs import Outcome, Sealed
     from contracts.steps import (
-        CARRY_OUT,
-        CLOSE,
         TICKET_BRIEF,
         TICKET_PROJECT,
         TICKET_PROPOSE,
@@ -92,7 +91,7 @@ class TicketToPr:
                     return await self.close("expired", "Nobody decided in time. Nothing was done.", sealed)
                 sealed, decision = decided
                 if decision.statement.verdict == "approve":
-                    return await self.carry_out(sealed, decision)
+                    return await carry_out(self.policy, self.gate, sealed, decision)
                 if decision.statement.verdict == "reject":
                     return await self.close("rejected", rejection(decision), sealed)
                 self.words += (decision.statement.words,)
@@ -169,7 +168,7 @@ class TicketToPr:
             began, end = workflow.now(), await self.agent(brief.brief)
             proved = await self.prove()
             self.tries.append(
-                Try(tier="small", says=tried(end), held=proved.holds, cost=cost_of([end]), seconds=since(began))
+                Try(tier="small", says=tried(end), held=proved.holds, cost=cost_of(end), seconds=since(began))
             )
             if proved.holds or end.state in ("budget", "refused"):
                 return proved if proved.presentable else None
@@ -237,7 +236,7 @@ class TicketToPr:
                 fallback=fallback,
                 said=self.said if by_model else "",
                 words=self.words,
-                cost=total(self.tries),
+                cost=sum((each.cost for each in self.tries), Cost()),
                 role=self.policy.gate.role,
                 expire_seconds=self.policy.gate.expire_after.total_seconds(),
             ),
@@ -246,27 +245,8 @@ class TicketToPr:
         show(self.policy, state="waiting for review", cost=sealed.cost, says=f"Waiting for review: {sealed.title}")
         return sealed
 
-    async def carry_out(self, sealed: Sealed, decision: SignedDecision) -> Outcome:
-        """Signed effects only: the activity verifies digest and signature itself."""
-        signer, done = decision.statement.person, list[Done]()
-        show(self.policy, state="carrying out", says=f"Signed by {signer}. {sealed.says}")
-        for key in sealed.effects:
-            request = CarryOut(run=workflow.info().workflow_id, digest=sealed.digest, effect=key, decision=decision)
-            done.append(await step(CARRY_OUT, request, summary=f"{sealed.says}, signed by {signer}"))
-        says = " ".join(each.says for each in done) or "Signed as read. Nothing was to be done."
-        outcome = await self.close("done", says, sealed)
-        return outcome.model_copy(update={"signed_by": signer, "effects": tuple(done), "cost": sealed.cost})
-
     async def close(self, state: str, says: str, sealed: Sealed | None = None) -> Outcome:
-        await self.gate.leave()
-        outcome = Outcome.model_validate({"state": state, "says": says, "digest": sealed.digest if sealed else None})
-        await step(
-            CLOSE,
-            Close(run=workflow.info().workflow_id, state=outcome.state, says=outcome.says, digest=outcome.digest),
-            summary=f"Write down how it ended: {outcome.state}",
-        )
-        show(self.policy, state=outcome.state, says=outcome.says)
-        return outcome
+        return await close(self.policy, self.gate, state, says, sealed)
 
 
 async def no_edits(edit: Revision) -> Sealed:
@@ -276,8 +256,8 @@ async def no_edits(edit: Revision) -> Sealed:
     )
 
 
-def since(began: object) -> float:
-    return round((workflow.now() - began).total_seconds(), 1)  # type: ignore[operator, no-any-return]
+def since(began: datetime) -> float:
+    return round((workflow.now() - began).total_seconds(), 1)
 
 
 def tried(end: AgentEnd) -> str:
@@ -287,33 +267,13 @@ def tried(end: AgentEnd) -> str:
     return f"{end.steps} steps of {end.spent.model or 'a model'}, {how.get(end.state, end.state)}{said}"
 
 
-def cost_of(ends: list[AgentEnd]) -> Cost:
-    """What agents cost. A price that is unknown makes the sum unknown."""
-    usage = [end.spent.usage for end in ends]
-    known = all(end.spent.usd is not None for end in ends)
+def cost_of(end: AgentEnd) -> Cost:
+    """What an agent cost."""
+    spent = end.spent
     return Cost(
-        usd=sum((end.spent.usd or Decimal(0) for end in ends), Decimal(0)) if known else None,
-        input_tokens=sum(each.prompt for each in usage),
-        output_tokens=sum(each.written for each in usage),
-        model_calls=sum(end.steps for end in ends),
-        model=next((end.spent.model for end in ends if end.spent.model), None),
+        usd=spent.usd,
+        input_tokens=spent.usage.prompt,
+        output_tokens=spent.usage.written,
+        model_calls=end.steps,
+        model=spent.model or None,
     )
-
-
-def total(tries: list[Try]) -> Cost:
-    """What all tries cost."""
-    costs = [each.cost for each in tries]
-    known = all(cost.usd is not None for cost in costs)
-    return Cost(
-        usd=sum((cost.usd or Decimal(0) for cost in costs), Decimal(0)) if known else None,
-        input_tokens=sum(cost.input_tokens for cost in costs),
-        output_tokens=sum(cost.output_tokens for cost in costs),
-        model_calls=sum(cost.model_calls for cost in costs),
-        model=next((cost.model for cost in reversed(costs) if cost.model), None),
-    )
-
-
-def rejection(decision: SignedDecision) -> str:
-    statement = decision.statement
-    words = f": {statement.words}" if statement.words else ""
-    return f"Rejected by {statement.person} ({statement.reason}){words}"

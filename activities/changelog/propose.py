@@ -47,14 +47,7 @@ class ChangelogProposing:
             says=proposal.summary,
             cost_usd=None if usd is None else str(usd),
         )
-        return Sealed(
-            digest=proposal.digest,
-            title=proposal.title,
-            revision=proposal.revision,
-            effects=tuple(effect.key for effect in proposal.effects),
-            says=proposal.button(),
-            cost=proposal.cost,
-        )
+        return Sealed.of(proposal)
 
     def sealed(self, request: ProposeRequest, history: History, now: datetime) -> Proposal:
         """The proposal of a request, made at `now`. BadInput for an edit that can't be used."""

@@ -228,13 +228,8 @@ def paid_for_nothing(spent: Cost) -> Cost:
 
 
 def added(spent: Cost, reply: ModelReply) -> Cost:
-    """What the run has cost with this reply. A price that is unknown makes the sum unknown."""
+    """What the run has cost with this reply."""
     used = reply.usage
-    return Cost(
-        usd=None if spent.usd is None or reply.usd is None else spent.usd + reply.usd,
-        input_tokens=spent.input_tokens + used.input + used.cached_read + used.cached_write,
-        output_tokens=spent.output_tokens + used.output + used.reasoning,
-        model_calls=spent.model_calls + 1,
-        model=reply.model,
-        tried=spent.tried,
+    return spent + Cost(
+        usd=reply.usd, input_tokens=used.prompt, output_tokens=used.written, model_calls=1, model=reply.model
     )

@@ -41,14 +41,7 @@ class TicketProposing:
             says=proposal.summary,
             cost_usd=None if usd is None else str(usd),
         )
-        return Sealed(
-            digest=proposal.digest,
-            title=proposal.title,
-            revision=proposal.revision,
-            effects=tuple(effect.key for effect in proposal.effects),
-            says=proposal.button(),
-            cost=proposal.cost,
-        )
+        return Sealed.of(proposal)
 
     def sealed(self, request: ProposeFix, now: datetime) -> Proposal:
         """The proposal of a request, made at `now`."""

@@ -62,9 +62,7 @@ class HostedSandbox:
     ) -> Result:
         """Run a program; see `sandboxes.protocol.Sandbox`. `timeout` can only shorten the policy's."""
         self._check_alive()
-        _check_words([*argv, cwd, *(env or {}), *(env or {}).values()])
-        if not argv or not argv[0]:
-            raise BadInput("There is no program to run.", subject=repr(argv))
+        arguments.check_command(argv, cwd, env or {})
         before, output = time.monotonic(), Output(self.policy.output_bytes, on_stdout)
         merged = arguments.ENVIRONMENT | self.policy.environment | arguments.named(self.policy) | dict(env or {})
         seconds = min(timeout or self.policy.wall_seconds, self.policy.wall_seconds)
@@ -187,9 +185,3 @@ class HostedSandbox:
             await surely(self.destroy())
         except CountersignError as failed:  # the work is done; the intervals and `reap` remove the rest
             log.warning("The hosted sandbox %s could not be removed: %s", self.id, failed.what)
-
-
-def _check_words(words: Sequence[str]) -> None:
-    for word in words:
-        if "\0" in word:
-            raise BadInput("A command line can't hold a zero byte.", subject=repr(word))

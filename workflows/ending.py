@@ -1,0 +1,45 @@
+"""How a run ends, whichever workflow it is of: what was signed is carried out, and the end is written down."""
+
+from temporalio import workflow
+
+from workflows.gate import ReviewGate
+from workflows.steps import show, step
+
+with workflow.unsafe.imports_passed_through():
+    # Types only, see workflows/steps.py.
+    from contracts.decision import SignedDecision
+    from contracts.policy import Policy
+    from contracts.runs import CarryOut, Close, Done, Outcome, Sealed
+    from contracts.steps import CARRY_OUT, CLOSE
+
+
+async def carry_out(policy: Policy, gate: ReviewGate, sealed: Sealed, decision: SignedDecision) -> Outcome:
+    """Signed effects only: the activity verifies digest and signature itself."""
+    signer, done = decision.statement.person, list[Done]()
+    show(policy, state="carrying out", says=f"Signed by {signer}. {sealed.says}")
+    for key in sealed.effects:
+        request = CarryOut(run=workflow.info().workflow_id, digest=sealed.digest, effect=key, decision=decision)
+        done.append(await step(CARRY_OUT, request, summary=f"{sealed.says}, signed by {signer}"))
+    says = " ".join(each.says for each in done) or "Signed as read. Nothing was to be done."
+    outcome = await close(policy, gate, "done", says, sealed)
+    return outcome.model_copy(update={"signed_by": signer, "effects": tuple(done), "cost": sealed.cost})
+
+
+async def close(policy: Policy, gate: ReviewGate, state: str, says: str, sealed: Sealed | None = None) -> Outcome:
+    """Rule on what came too late, and write down how the run ended."""
+    await gate.leave()
+    outcome = Outcome.model_validate({"state": state, "says": says, "digest": sealed.digest if sealed else None})
+    await step(
+        CLOSE,
+        Close(run=workflow.info().workflow_id, state=outcome.state, says=outcome.says, digest=outcome.digest),
+        summary=f"Write down how it ended: {outcome.state}",
+    )
+    show(policy, state=outcome.state, says=outcome.says)
+    return outcome
+
+
+def rejection(decision: SignedDecision) -> str:
+    """A person's rejection in one line."""
+    statement = decision.statement
+    words = f": {statement.words}" if statement.words else ""
+    return f"Rejected by {statement.person} ({statement.reason}){words}"
