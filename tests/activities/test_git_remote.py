@@ -126,7 +126,7 @@ async def test_a_host_that_does_not_answer_is_tried_again(hosted: Hosted) -> Non
     bare = hosted.host.add("private.git", main)
     effects = hosted.worker("effects", egress_private=f"git.test:{port}")
     effect = effects.effect(f"https://git.test:{port}/x.git", base=git(main, "rev-parse", "HEAD"))
-    request = effects.request(effect, panels=(effects.panel(effects.effect(f"file://{bare}")),))
+    request = effects.request(effect, panels=tuple(effects.panels(effects.effect(f"file://{bare}"))))
     with pytest.raises(SandboxFailed, match="can't be connected to"):
         await effects.carry_out(request)
 
@@ -136,8 +136,8 @@ async def test_a_signed_commit_is_pushed(hosted: Hosted) -> None:
     bare = hosted.host.add("private.git", main)
     effects = hosted.worker("effects")
     effect = effects.effect(hosted.host.url("private.git"), base=git(main, "rev-parse", "HEAD"))
-    panel = effects.panel(effects.effect(f"file://{bare}"))
-    request = effects.request(effect, panels=(panel,))
+    panels = tuple(effects.panels(effects.effect(f"file://{bare}")))
+    request = effects.request(effect, panels=panels)
     done = await effects.carry_out(request)
     (branch,) = branches(bare)
     assert git(bare, "rev-parse", branch) == done.facts["commit"]
@@ -155,7 +155,7 @@ async def test_who_may_not_write_is_told_how(hosted: Hosted) -> None:
     hosted.host.public.add("private.git")
     effects = hosted.worker("effects", git_write_credentials="")
     effect = effects.effect(hosted.host.url("private.git"), base=git(main, "rev-parse", "HEAD"))
-    request = effects.request(effect, panels=(effects.panel(effects.effect(f"file://{bare}")),))
+    request = effects.request(effect, panels=tuple(effects.panels(effects.effect(f"file://{bare}"))))
     with pytest.raises(AccessRefused, match="COUNTERSIGN_GIT_WRITE_CREDENTIALS"):
         await effects.carry_out(request)
     assert branches(bare) == []
