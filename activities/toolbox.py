@@ -8,6 +8,7 @@ from pathlib import Path
 from activities.machine.leases import Leases
 from activities.models import Tiers
 from activities.repositories import Repositories
+from activities.services.service import Services
 from contracts.base import Contract
 from ledger import ArtifactStore, Ledger
 from sandboxes.egress import Credential
@@ -36,6 +37,8 @@ class Toolbox:
     leases: Leases | None = None  # the machines of this process, where it holds any
     # Which credential, by name, goes to which git host and port: to read with here, to write with there.
     git_credentials: Mapping[tuple[str, int], Credential] = field(default_factory=dict)
+    # Where tickets are read or pull requests opened, with this worker's credentials.
+    services: Services = field(default_factory=Services)
     team_usd: Mapping[str, Decimal] = field(default_factory=dict)  # what teams may spend on models in a month
 
     @property

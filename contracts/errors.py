@@ -46,7 +46,7 @@ class BadInput(CountersignError):
 
 
 class NotFound(CountersignError):
-    """The thing asked for is not in the ledger."""
+    """The thing asked for is not there, or not for this process to see."""
 
     status = 404
 
@@ -196,6 +196,30 @@ class Unaskable(CountersignError):
     """After a crash the destination cannot say whether the effect happened. A person has to look."""
 
     status = 409
+
+
+# Services on the web: where tickets come from, and where pull requests go
+
+
+class ServiceBusy(CountersignError):
+    """The service is down, out of reach, or asks for patience. `retry_after` is in seconds, when it said so."""
+
+    retryable = True
+    status = 503
+
+    def __init__(self, what: str, *, subject: str = "", way_out: str = "", retry_after: float | None = None) -> None:
+        super().__init__(what, subject=subject, way_out=way_out)
+        self.retry_after = retry_after
+
+
+class StrangeReply(CountersignError):
+    """The service answered with something that its API never says, such as a page: a wrong address, or a login."""
+
+    status = 502
+
+
+class Moved(Conflict):
+    """The ticket or repository has another address now. Nothing was read by the old one."""
 
 
 # Models

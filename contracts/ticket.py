@@ -44,6 +44,7 @@ class Ticket(Contract):
     state: str = ""
     labels: tuple[str, ...] = ()
     comments: tuple[Comment, ...] = ()
+    left_out: int = Field(default=0, description="comments that were not read, because there are so many")
 
     @property
     def words(self) -> str:

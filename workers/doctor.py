@@ -212,6 +212,27 @@ async def egress(settings: Settings) -> list[Finding]:
     return [Finding("egress", "ok", says)]
 
 
+async def tickets(settings: Settings) -> list[Finding]:
+    """Where tickets can be read from. Nobody is asked, and no token is looked at beyond whether it is there."""
+    from workers.services import services
+
+    try:
+        known = services(settings, "agents").all
+    except CountersignError as error:
+        return [Finding("tickets", "missing", error.what, error.way_out)]
+    named = [each for each in known if each.credential]
+    if unset := [
+        each.credential.name for each in named if each.credential and not os.environ.get(each.credential.name)
+    ]:
+        fix = " ".join(f"{name}=…" for name in unset)
+        return [Finding("tickets", "missing", f"a setting names {', '.join(unset)}, and none is set here", fix)]
+    if named:
+        says = f"of files and {', '.join(each.name for each in named)} (by name, not tried)"
+        return [Finding("tickets", "ok", says)]
+    says = "of files, and of public issues at GitHub; no token for others"
+    return [Finding("tickets", "optional", says, "COUNTERSIGN_TICKET_CREDENTIALS=github.com=GITHUB_TOKEN")]
+
+
 async def models(_: Settings) -> list[Finding]:
     """Whether a key is there. Its value is not looked at, and never shown."""
     there = [name for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY") if os.environ.get(name)]
@@ -261,6 +282,7 @@ CHECKS: tuple[Check, ...] = (
     person,
     models,
     egress,
+    tickets,
     ssh_keygen,
     chromium,
 )

@@ -14,6 +14,7 @@ from ledger import Ledger
 from sandboxes.egress import Credential, Egress, Operator, Request
 from sandboxes.egress.operator import Place, git_credentials, named, places
 from sandboxes.egress.record import OnRequest
+from workers import services
 from workers.settings import Settings
 
 Kind = Literal["agents", "effects"]
@@ -46,7 +47,7 @@ def git_places(settings: Settings, kind: Kind) -> Mapping[Place, Credential]:
 
 def credential_names(settings: Settings, kind: Kind) -> tuple[str, ...]:
     """The variables that a worker has to be given for them."""
-    return tuple(sorted({name for _, name in operator(settings, kind).credentials}))
+    return tuple(sorted({name for _, name in operator(settings, kind).credentials} | services.names(settings, kind)))
 
 
 def recorder(ledger: Ledger, patience: float = PATIENCE) -> OnRequest:

@@ -17,7 +17,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from activities.faults import step_fault
 from activities.models.backoff import pause
-from contracts.errors import CountersignError, LedgerUnavailable, ModelBusy, SandboxBusy
+from contracts.errors import CountersignError, LedgerUnavailable, ModelBusy, SandboxBusy, ServiceBusy
 from contracts.records import Entry, RunRecord
 from contracts.runs import run_of
 from ledger import Ledger
@@ -160,7 +160,7 @@ def translated(error: Exception) -> ApplicationError:
         return error
     if isinstance(error, CountersignError):
         attempt = activity.info().attempt if activity.in_activity() else 1
-        busy = pause(error.retry_after, attempt) if isinstance(error, ModelBusy | SandboxBusy) else None
+        busy = pause(error.retry_after, attempt) if isinstance(error, ModelBusy | SandboxBusy | ServiceBusy) else None
         return ApplicationError(
             str(error),
             error.problem(),

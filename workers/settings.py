@@ -77,6 +77,12 @@ class Settings(BaseSettings):
     git_write_credentials: str = Field(
         default="", description="host=user:NAME,…: to push with, for the effects' worker"
     )
+    github: str = Field(default="github.com", description="hosts that are a GitHub; the first is meant by github:o/n#1")
+    linear: str = Field(default="api.linear.app", description="the host of Linear's API")
+    jira: str = Field(default="", description="hosts that are a Jira, with a path where it has one")
+    ticket_credentials: str = Field(
+        default="", description="host=user:NAME,…: to read tickets with, for the agents' worker"
+    )
     machines_memory_bytes: int = Field(
         default=0, ge=0, description="what this host's machines may take in all; 0: three quarters of its memory"
     )

@@ -22,7 +22,7 @@ from contracts.budgets import team_budgets
 from contracts.steps import AGENTS, EFFECTS
 from ledger import FolderArtifacts, Ledger
 from sandboxes import Providers, choose
-from workers import discovery, egress, machines
+from workers import discovery, egress, machines, services
 from workers.client import connect
 from workers.common import OPTIONS, interceptors
 from workers.hosted import hosted_sandboxes
@@ -58,6 +58,7 @@ def toolbox(settings: Settings, ledger: Ledger, *, models: bool) -> Toolbox:
         ),
         state=settings.state,
         git_credentials=egress.git_places(settings, kind),
+        services=services.services(settings, kind),
         leases=machines.leases(settings.state, settings.machines_memory_bytes) if models else None,
         team_usd=team_budgets(settings.team_budgets),
     )

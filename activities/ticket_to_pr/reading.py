@@ -1,4 +1,4 @@
-"""Reading a ticket: a file of this host. Other sources are beside it, by the prefix of their names."""
+"""Reading a ticket: a file of this host, or what a service has under its name (activities/tickets)."""
 
 import asyncio
 import hashlib
@@ -8,6 +8,8 @@ from typing import Any
 
 from temporalio import activity
 
+from activities.tickets.named import is_elsewhere
+from activities.tickets.source import from_service
 from activities.toolbox import Toolbox
 from contracts import shown
 from contracts.errors import AccessRefused, BadInput, Conflict, NotFound
@@ -24,6 +26,7 @@ class TicketReading:
     def __init__(self, toolbox: Toolbox) -> None:
         self._artifacts = toolbox.artifacts
         self._ledger = toolbox.ledger
+        self._services = toolbox.services
 
     @activity.defn(name=TICKET_READ.name)
     async def read(self, request: ReadTicket) -> TicketRead:
@@ -31,7 +34,10 @@ class TicketReading:
 
         Conflict where another open run works on it.
         """
-        ticket = await asyncio.to_thread(from_file, request.ticket)
+        if is_elsewhere(request.ticket):
+            ticket = await from_service(request.ticket, self._services)
+        else:
+            ticket = await asyncio.to_thread(from_file, request.ticket)
         await asyncio.to_thread(self._claim, ticket, request)
         return TicketRead(
             ticket=await asyncio.to_thread(self._artifacts.put_model, ticket),

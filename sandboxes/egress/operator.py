@@ -81,7 +81,7 @@ def _pairs(text: str, setting: str) -> Iterator[tuple[Place, Credential]]:
     for part in _parts(text):
         where, _, what = part.partition("=")
         user, _, name = what.rpartition(":")
-        if not _NAME.fullmatch(name) or not re.fullmatch(r"[\w.@-]*", user):
+        if not _NAME.fullmatch(name) or not re.fullmatch(r"[\w.@+-]*", user):
             raise BadInput(
                 f"{setting}: {part!r} does not name a variable.",
                 subject=setting,

@@ -145,3 +145,19 @@ def test_the_command_line_prints_json_and_its_exit_code_tells(settings: Settings
     said = json.loads(ended.stdout)
     assert (ended.returncode, said["well"]) == (1, False)
     assert [each["name"] for each in said["findings"] if each["state"] == "missing"] == [f"port {listening}"]
+
+
+async def test_where_tickets_come_from(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TEST_TICKETS", raising=False)
+    [found] = await doctor.tickets(settings)
+    assert found.state == "optional"
+    settings.ticket_credentials = "github.com=TEST_TICKETS"
+    [found] = await doctor.tickets(settings)
+    assert (found.state, found.fix) == ("missing", "TEST_TICKETS=…")
+    monkeypatch.setenv("TEST_TICKETS", "sentinel-of-the-doctor")
+    [found] = await doctor.tickets(settings)
+    assert found.state == "ok"
+    assert "sentinel" not in found.says
+    settings.ticket_credentials = "elsewhere.example=TEST_TICKETS"
+    [found] = await doctor.tickets(settings)
+    assert found.state == "missing"

@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from activities.tickets.named import is_elsewhere, named
 from contracts.ticket import TicketRequest
 from workers import discovery
 from workers.cli.common import out, platform, wait_for
 from workers.cli.runs import absolute, follow, start, temporal_link
+from workers.services import services
 from workers.settings import Settings
 
 
@@ -17,8 +19,12 @@ def register(app: typer.Typer) -> None:
 
 
 def fix(
-    ticket: Annotated[str, typer.Argument(help="A file: JSON with title and body, or Markdown.")],
-    repo: Annotated[str, typer.Option(help="The repository: a folder or a URL.")] = ".",
+    ticket: Annotated[
+        str, typer.Argument(help="github:owner/name#12, linear:ABC-12, jira:ABC-12, the URL of one, or a file.")
+    ],
+    repo: Annotated[
+        str, typer.Option(help="The repository: a folder or a URL. Empty: the GitHub ticket's own, or this folder.")
+    ] = "",
     branch: Annotated[str, typer.Option(help="The branch to fix; empty: the one that HEAD names.")] = "",
     test: Annotated[str, typer.Option(help="How its tests are run, where its own files don't say.")] = "",
     detach: Annotated[bool, typer.Option(help="Start it and return at once.")] = False,
@@ -26,9 +32,8 @@ def fix(
     """Fix what a ticket reports, prove it, and wait for your signature."""
     settings = Settings()
     discovery.add_folder(settings.workflows)
-    request = TicketRequest(
-        ticket=absolute(ticket), repository=absolute(repo), branch=branch, test=tuple(shlex.split(test))
-    )
+    ticket, repository = meant(ticket, repo, settings)
+    request = TicketRequest(ticket=ticket, repository=repository, branch=branch, test=tuple(shlex.split(test)))
 
     async def go() -> None:
         async with platform(settings) as here:
@@ -39,3 +44,13 @@ def fix(
                 await follow(here, run)
 
     wait_for(go())
+
+
+def meant(ticket: str, repo: str, settings: Settings) -> tuple[str, str]:
+    """Ticket and repository as a worker finds them. BadInput for a ticket that no service of the settings can have."""
+    if not is_elsewhere(ticket):
+        return absolute(ticket), absolute(repo or ".")
+    found = named(ticket, services(settings, "agents"))
+    if not repo and found.repository is not None:
+        return ticket, found.repository.url
+    return ticket, absolute(repo or ".")

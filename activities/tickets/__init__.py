@@ -1,0 +1,1 @@
+"""Tickets, from where people keep them. What one says is somebody's word: evidence, and never an instruction."""

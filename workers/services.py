@@ -1,0 +1,75 @@
+"""The services that the settings name, with one worker's credentials: to read tickets or to open pull requests."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+from activities.services.service import Kind, Service, Services
+from activities.tickets.named import SETTINGS
+from contracts.errors import BadInput
+from sandboxes.egress import Credential
+from sandboxes.egress.operator import Place, git_credentials, places
+from workers.settings import Settings
+
+Worker = Literal["agents", "effects"]
+READ, WRITE = "COUNTERSIGN_TICKET_CREDENTIALS", "COUNTERSIGN_GIT_WRITE_CREDENTIALS"
+
+
+def services(settings: Settings, worker: Worker) -> Services:
+    """All of them. The effects' worker has git's write credentials for GitHub, and reads no tickets.
+
+    Raises BadInput for a setting that can't be read.
+    """
+    found = tuple(_services(settings, worker))
+    authorities = Path(settings.egress_authorities) if settings.egress_authorities else None
+    return Services(found, authorities)
+
+
+def names(settings: Settings, worker: Worker) -> set[str]:
+    """The variables that a worker has to be given for them."""
+    return {each.credential.name for each in services(settings, worker).all if each.credential}
+
+
+def _services(settings: Settings, worker: Worker) -> Iterator[Service]:
+    text, setting = (
+        (settings.ticket_credentials, READ) if worker == "agents" else (settings.git_write_credentials, WRITE)
+    )
+    credentials = git_credentials(text, setting)
+    kinds: Mapping[Kind, str] = {"github": settings.github, "linear": settings.linear, "jira": settings.jira}
+    known: set[Place] = set()
+    for kind, listed in kinds.items():
+        if worker == "effects" and kind != "github":
+            continue
+        for part in filter(None, map(str.strip, listed.split(","))):
+            known.add((made := _service(kind, part, credentials, setting)).at)
+            yield made
+    if worker == "agents":
+        _require_used(credentials, known)
+
+
+def _service(kind: Kind, text: str, credentials: Mapping[Place, Credential], setting: str) -> Service:
+    """`host`, `host:port`, `host/path`, with or without https:// before it."""
+    if "://" in text and not text.startswith("https://"):
+        raise BadInput(
+            f"{SETTINGS[kind]}: {text!r} is not reached over https, so the credential could be read on the way.",
+            subject=SETTINGS[kind],
+            way_out="Give its https address.",
+        )
+    where, slash, path = text.removeprefix("https://").rstrip("/").partition("/")
+    if path and kind != "jira":
+        raise BadInput(
+            f"{SETTINGS[kind]}: {text!r} has a path.", subject=SETTINGS[kind], way_out="Give the host alone."
+        )
+    [(host, port)] = places(where, SETTINGS[kind])
+    return Service(kind, host, port, f"{slash}{path}", credentials.get((host, port)), setting)
+
+
+def _require_used(credentials: Mapping[Place, Credential], known: set[Place]) -> None:
+    """A credential for a host that is no service would be given to nobody, and its owner would wonder."""
+    for host, port in credentials:
+        if (host, port) not in known:
+            raise BadInput(
+                f"{READ} names a credential for {host}:{port}, which is no service.",
+                subject=READ,
+                way_out=f"Name the host in {' or '.join(SETTINGS.values())}.",
+            )
