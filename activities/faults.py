@@ -41,6 +41,8 @@ POINTS = (
     "git.after_push",
     "git.before_merge",
     "git.after_merge",
+    "pull.before_open",
+    "pull.after_open",
     "effect.after_act",
     "effect.after_finish",
     *MACHINE_POINTS,

@@ -7,7 +7,7 @@ files meanwhile: what was signed is the diff that was shown.
 """
 
 from activities.effects.git_commit import CommitFile, branch_tip, commit_tree, message, people
-from activities.effects.git_params import CHANGE, ChangeParams
+from activities.effects.git_params import CHANGE, ChangeParams, Commit
 from activities.effects.git_place import Place
 from activities.effects.kinds import EffectContext, Facts
 from activities.faults import fault
@@ -18,7 +18,7 @@ class ChangeFiles(CommitFile):
     """The kind. See `activities.effects.kinds.EffectKind`."""
 
     kind = CHANGE
-    params = ChangeParams
+    params: type[Commit] = ChangeParams
 
     async def found(self, place: Place, wanted: ChangeParams, context: EffectContext, commit: str) -> Facts | None:
         """The branch is there. The effect has happened when the target holds it, too."""

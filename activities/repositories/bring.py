@@ -14,6 +14,7 @@ from activities.progress import Progress
 from activities.repositories import mirror, source
 from activities.repositories.cache import Mirrors
 from activities.repositories.git import ENVIRONMENT
+from activities.repositories.head import default_branch
 from activities.repositories.source import Source
 from contracts.errors import NotARepository, UnknownRange
 from contracts.policy import SandboxPolicy
@@ -83,6 +84,10 @@ class Repositories:
         if not re.fullmatch(r"[0-9a-f]{40,64}", said):
             raise UnknownRange(f"{brought.repository!r} has no {name or 'HEAD'!r}.", subject=name)
         return said
+
+    async def default_branch(self, url: str, *, owner: str = "") -> str:
+        """The branch that a URL's HEAD names now."""
+        return await default_branch(source.checked_url(url), self.provider, owner, self.credentials)
 
     def mirrors(self) -> Mirrors:
         return Mirrors(self.folder)

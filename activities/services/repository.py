@@ -37,19 +37,11 @@ def github_repository(repository: str, services: Services) -> GitHubRepository |
     """The repository behind git's URL, by `https://`, `ssh://` or `git@`; None where it is at no GitHub that we
     know. Of ssh the host alone counts: its port is another."""
     parts = split(web_url(repository)) if is_url(repository) else None
-    if parts is None or not parts.hostname:
+    if parts is None or not parts.hostname or repository.lower().startswith("http://"):
         return None
     found = re.fullmatch(rf"/({OWNER})/({NAME})", parts.path)
+    port = parts.port or 443 if repository.lower().startswith("https://") else None
     for service in services.of("github"):
-        is_there = parts.hostname.lower() == service.host
-        if (
-            found
-            and is_there
-            and (parts.port or service.port if _is_ssh(repository) else parts.port or 443) == service.port
-        ):
+        if found and parts.hostname.lower() == service.host and port in (None, service.port):
             return GitHubRepository(service, found[1], found[2])
     return None
-
-
-def _is_ssh(repository: str) -> bool:
-    return not repository.lower().startswith(("https://", "http://"))

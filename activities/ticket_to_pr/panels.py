@@ -32,7 +32,8 @@ def intent(ticket: Ticket, approach: str) -> str:
     """The ticket's words quoted, as what they are: somebody's; then what was done."""
     words = f"{ticket.title}\n\n{ticket.body}"[:MOST_WORDS]
     quoted = "\n".join(f"> {line}" if line.strip() else ">" for line in words.splitlines())
-    return f"**The ticket** {ticket.key}\n\n{quoted}\n\n**The approach**\n\n{approach}\n"
+    state = f" ({words(ticket.state)[:40]})" if ticket.state else ""
+    return f"**The ticket** {ticket.key}{state}\n\n{quoted}\n\n**The approach**\n\n{approach}\n"
 
 
 def _flags(proof: Proof) -> list[Panel]:

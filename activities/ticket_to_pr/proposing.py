@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from temporalio import activity
 
 from activities.changelog.render import plain
-from activities.effects import FileChange, git_change_effect
+from activities.effects import FileChange, git_change_effect, pull_effect, pull_panel
 from activities.progress import progress
+from activities.services.repository import github_repository
+from activities.ticket_to_pr import pull
 from activities.ticket_to_pr.panels import panels
 from activities.ticket_to_pr.target import merge_target
 from activities.toolbox import Toolbox
-from contracts.proposal import Check, Effect, Proposal
+from contracts.proposal import Check, Effect, Panel, Proposal
 from contracts.repair import RepairResult
 from contracts.runs import Sealed
 from contracts.steps import TICKET_PROPOSE
@@ -28,10 +30,18 @@ class TicketProposing:
     async def propose(self, request: ProposeFix) -> Sealed:
         """Seal one revision and store it. The same request gives the same digest, at every attempt."""
         async with progress(f"sealing revision {request.revision}"):
-            return await asyncio.to_thread(self._propose, request, activity.info().scheduled_time)
+            into = await self._into(request)
+            return await asyncio.to_thread(self._propose, request, activity.info().scheduled_time, into)
 
-    def _propose(self, request: ProposeFix, now: datetime) -> Sealed:
-        proposal = self.sealed(request, now)
+    async def _into(self, request: ProposeFix) -> str:
+        """The branch that a pull request is for; empty where the repository is at no GitHub, or nothing is proposed."""
+        asked = request.request
+        if not request.proof or github_repository(asked.repository, self._toolbox.services) is None:
+            return ""
+        return asked.branch or await self._toolbox.repositories.default_branch(asked.repository, owner=request.run)
+
+    def _propose(self, request: ProposeFix, now: datetime, into: str) -> Sealed:
+        proposal = self.sealed(request, now, into)
         ledger, usd = self._toolbox.ledger, proposal.cost.usd
         ledger.store_proposal(proposal)
         ledger.update_run(
@@ -43,12 +53,13 @@ class TicketProposing:
         )
         return Sealed.of(proposal)
 
-    def sealed(self, request: ProposeFix, now: datetime) -> Proposal:
-        """The proposal of a request, made at `now`."""
+    def sealed(self, request: ProposeFix, now: datetime, into: str = "") -> Proposal:
+        """The proposal of a request, made at `now`. `into`: the branch of a pull request, where there will be one."""
         get = self._toolbox.artifacts.get_model
         ticket = get(Ticket, request.ticket)
         proof = get(Proof, request.proof) if request.proof else None
         found = get(RepairResult, request.repair) if request.repair else None
+        effects, shown = self._effects(request, ticket, proof, into) if proof else ((), ())
         return Proposal(
             realm=self._toolbox.ledger.realm,
             workflow=request.workflow,
@@ -59,8 +70,8 @@ class TicketProposing:
             summary=summary(request, ticket, proof, found),
             drafted_by=request.drafted_by,
             fallback=request.fallback,
-            effects=(self._effect(request, ticket, proof),) if proof else (),
-            panels=panels(request, ticket, proof, found, approach(request, proof, found)),
+            effects=effects,
+            panels=(*panels(request, ticket, proof, found, approach(request, proof, found)), *shown),
             checks=(*request.checks, *checks(proof)),
             cost=request.cost,
             role=request.role,
@@ -68,20 +79,54 @@ class TicketProposing:
             expires_at=now + timedelta(seconds=request.expire_seconds),
         ).seal()
 
-    def _effect(self, request: ProposeFix, ticket: Ticket, proof: Proof) -> Effect:
+    def _effects(
+        self, request: ProposeFix, ticket: Ticket, proof: Proof, into: str
+    ) -> tuple[tuple[Effect, ...], tuple[Panel, ...]]:
+        """What happens on a signature, and what is shown of it beside the proof."""
+        if not into:
+            return (self._merged(request, ticket, proof),), ()
+        known = github_repository(request.request.repository, self._toolbox.services)
+        effect, params = pull_effect(
+            run=request.run,
+            revision=request.revision,
+            repository=request.request.repository,
+            base=request.base,
+            into=into,
+            files=changes(proof),
+            identity=self._toolbox.identity,
+            subject=plain(f"Fix {ticket.title}", 100),
+            body=words(ticket, proof),
+            title=pull.title(ticket),
+            text=pull.text(request, ticket, proof),
+            ticket=ticket.key,
+            place=str(known),
+        )
+        return (effect,), (pull_panel(params),)
+
+    def _merged(self, request: ProposeFix, ticket: Ticket, proof: Proof) -> Effect:
         return git_change_effect(
             run=request.run,
             revision=request.revision,
             repository=request.request.repository,
             base=request.base,
-            files=[FileChange(path=each.path, ref=each.ref, mode=each.mode) for each in proof.files],
+            files=changes(proof),
             identity=self._toolbox.identity,
             subject=plain(f"Fix {ticket.title}", 100),
-            body=f"Ticket: {plain(ticket.key, 200)}\nTests: {proof.after.says}",
+            body=words(ticket, proof),
             merge_into=merge_target(request.request),
             ticket=ticket.key,
             branch_stem="fix",
         )
+
+
+def changes(proof: Proof) -> list[FileChange]:
+    """The files of the commit."""
+    return [FileChange(path=each.path, ref=each.ref, mode=each.mode) for each in proof.files]
+
+
+def words(ticket: Ticket, proof: Proof) -> str:
+    """The body of the commit's message."""
+    return f"Ticket: {plain(ticket.key, 200)}\nTests: {proof.after.says}"
 
 
 def summary(request: ProposeFix, ticket: Ticket, proof: Proof | None, found: RepairResult | None) -> str:

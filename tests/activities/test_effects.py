@@ -25,6 +25,7 @@ POINTS = [
     point for point in faults.POINTS if not point.endswith(faults.MOMENTS) and point not in faults.MACHINE_POINTS
 ]  # those of a machine are tried in tests/machines
 MERGING = ("git.before_merge", "git.after_merge")  # tests/activities/test_git_change.py kills there
+PULLING = ("pull.before_open", "pull.after_open")  # tests/activities/test_pull_request.py kills there
 
 
 @pytest.fixture
@@ -172,7 +173,7 @@ async def test_changed_content_is_not_committed(world: World) -> None:
 
 
 @pytest.mark.chaos
-@pytest.mark.parametrize("point", [point for point in POINTS if point not in ("git.after_push", *MERGING)])
+@pytest.mark.parametrize("point", [point for point in POINTS if point not in ("git.after_push", *MERGING, *PULLING)])
 async def test_killed_anywhere_there_is_one_commit(world: World, point: str) -> None:
     repository = world.repository()
     await _killed_and_resumed(world, repository, str(repository), point)

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.chaos
 
 # Points that no changelog passes: only a push to a URL or a merge does (tests/activities kills there), or a machine
 # (tests/machines).
-ELSEWHERE = {"git.after_push", "git.before_merge", "git.after_merge", *MACHINE_POINTS}
+PULLING = ("pull.before_open", "pull.after_open")  # tests/activities/test_pull_request.py
+ELSEWHERE = {"git.after_push", "git.before_merge", "git.after_merge", *PULLING, *MACHINE_POINTS}
 
 
 @pytest.mark.parametrize("point", [point for point in POINTS if point not in ELSEWHERE])

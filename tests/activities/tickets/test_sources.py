@@ -30,6 +30,7 @@ from tests.support.services import linear as linear_standin
 from tests.support.services.github import Repository, StandInGitHub, standin_github
 from tests.support.services.jira import StandInJira, paragraph, standin_jira
 from tests.support.services.linear import StandInLinear, standin_linear
+from tests.support.services.names import HOST, resolving
 from tests.support.services.wire import page, said
 from tests.support.tls_host import Answer, authority
 from workers.services import services
@@ -69,7 +70,7 @@ class World:
 @pytest.fixture(scope="module")
 async def started(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     folder = tmp_path_factory.mktemp("services")
-    ca, pem = authority(folder, ("localhost",))
+    ca, pem = authority(folder, ("localhost", HOST))
     source = build(folder / "source", [Commit("Start", {"a": b"1"})])
     async with AsyncExitStack() as stack:
         github = await stack.enter_async_context(standin_github(folder / "git", pem))
@@ -90,6 +91,7 @@ async def started(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Wor
 
 @pytest.fixture
 def world(started: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(socket, "getaddrinfo", resolving)
     for name, secret in zip(("TEST_GITHUB", "TEST_LINEAR", "TEST_JIRA"), SECRETS, strict=True):
         monkeypatch.setenv(name, secret)
     started.github.trouble = started.linear.trouble = started.jira.trouble = None
@@ -313,12 +315,12 @@ async def test_a_url_never_decides_who_is_asked(world: World) -> None:
         "https://169.254.169.254/latest/meta-data/issues/1",
         "https://evil.example/acme/app/issues/12",
         f"https://127.0.0.1:{port}/acme/app/issues/12",
-        f"https://localhost.evil.example:{port}/acme/app/issues/12",
-        f"https://localhost:{port}@evil.example/acme/app/issues/12",
-        f"http://localhost:{port}/acme/app/issues/12",
-        f"https://localhost:{port}/acme/../../api/v3/user",
-        f"https://localhost:{port}/acme/%2e%2e/issues/12",
-        f"https://localhost:{port}/acme/../issues/12",
+        f"https://{HOST}.evil.example:{port}/acme/app/issues/12",
+        f"https://{HOST}:{port}@evil.example/acme/app/issues/12",
+        f"http://{HOST}:{port}/acme/app/issues/12",
+        f"https://{HOST}:{port}/acme/../../api/v3/user",
+        f"https://{HOST}:{port}/acme/%2e%2e/issues/12",
+        f"https://{HOST}:{port}/acme/../issues/12",
         "github:evil.example/acme/app#12",
         "github:acme/..#12",
         "github:acme/app%23#12",

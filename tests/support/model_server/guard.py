@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.httpsession import URLLib3Session
 
+from tests.support.services.names import HOST
+
 SETTINGS = ("ANTHROPIC_", "OPENAI_", "AWS_", "COUNTERSIGN_MODEL", "COUNTERSIGN_PRICES_OF", "COUNTERSIGN_ALLOW_UNPRICED")
 
 
@@ -17,7 +19,7 @@ class RealModelCalled(AssertionError):
 
 
 def is_local(host: str) -> bool:
-    if host in ("localhost", "testserver", "test"):
+    if host in ("localhost", "testserver", "test", HOST):
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -9,12 +9,13 @@ import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tests.support.git_server import READ, WRITE, GitHost, git_host
 from tests.support.repositories import git
+from tests.support.services.names import HOST
 from tests.support.services.wire import Trouble, page, path_of, query_of, said, token_of
 from tests.support.tls_host import Answer, Seen
 
@@ -58,7 +59,7 @@ class StandInGitHub:
 
     @property
     def place(self) -> str:
-        return f"localhost:{self.git.port}"
+        return f"{HOST}:{self.git.port}"
 
     @property
     def url(self) -> str:
@@ -103,13 +104,21 @@ class StandInGitHub:
             return answer
         path = path_of(seen)
         if not path.startswith(f"{API}/"):
-            return self.git.act(seen)
+            return self._git(seen)
         answer = self._api(seen, path.removeprefix(API))
         if self.after is not None and (broken := self.after(seen)) is not None:
             return broken
         self.remaining -= 1
         answer.headers += self.limits()
         return answer
+
+    def _git(self, seen: Seen) -> Answer:
+        """Git's own protocol, whatever case the repository is written in."""
+        found = re.match(r"/([^/]+/[^/?]+?)(?:\.git)?(?=/)", seen.target)
+        known = self.repositories.get(found[1].lower()) if found else None
+        if found is None or known is None:
+            return page(404)
+        return self.git.act(replace(seen, target=f"/{known.full_name}.git{seen.target[found.end() :]}"))
 
     def limits(self) -> list[tuple[str, str]]:
         return [
@@ -222,7 +231,7 @@ def _tip(folder: Path, branch: str) -> str:
 
 @asynccontextmanager
 async def standin_github(folder: Path, pem: Path) -> AsyncIterator[StandInGitHub]:
-    """Started on a free port, as `localhost`."""
+    """Started on a free port, as HOST."""
     folder.mkdir(exist_ok=True)
     async with git_host(folder, pem) as host:
         made = StandInGitHub(host)
