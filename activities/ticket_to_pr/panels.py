@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from contracts.proposal import Cell, DiffPanel, MarkdownPanel, Panel, TablePanel
 from contracts.repair import RepairResult
+from contracts.shown import words as spelt_out
 from contracts.ticket import Proof, ProposeFix, TestRun, Ticket, Try
 
 MOST_ROWS = 60
@@ -32,7 +33,7 @@ def intent(ticket: Ticket, approach: str) -> str:
     """The ticket's words quoted, as what they are: somebody's; then what was done."""
     words = f"{ticket.title}\n\n{ticket.body}"[:MOST_WORDS]
     quoted = "\n".join(f"> {line}" if line.strip() else ">" for line in words.splitlines())
-    state = f" ({words(ticket.state)[:40]})" if ticket.state else ""
+    state = f" ({spelt_out(ticket.state)[:40]})" if ticket.state else ""
     return f"**The ticket** {ticket.key}{state}\n\n{quoted}\n\n**The approach**\n\n{approach}\n"
 
 
