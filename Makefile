@@ -2,6 +2,8 @@
 
 REPO ?= .
 PYTEST_ARGS ?=
+# Tests run in that many processes side by side; most of them wait more than they compute.
+LANES ?= 2
 
 .PHONY: help demo test up lint format histories bench clean
 
@@ -14,7 +16,7 @@ demo: ## Set up, then show the main job: REPO=path for another repository than t
 
 test: ## Set up, then run every test: PYTEST_ARGS="tests/ledger -x" for some
 	@deploy/bin/setup test
-	@.venv/bin/pytest $(PYTEST_ARGS)
+	@.venv/bin/pytest -n $(LANES) --dist loadgroup $(PYTEST_ARGS)
 
 up: ## Set up, then start server, workers and console in this terminal
 	@deploy/bin/setup demo
