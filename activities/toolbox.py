@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from activities.machine.leases import Leases
+from activities.mcp.servers import Servers
 from activities.models import Tiers
 from activities.repositories import Repositories
 from activities.services.service import Services
@@ -40,6 +41,7 @@ class Toolbox:
     # Where tickets are read or pull requests opened, with this worker's credentials.
     services: Services = field(default_factory=Services)
     team_usd: Mapping[str, Decimal] = field(default_factory=dict)  # what teams may spend on models in a month
+    mcp: Servers = field(default_factory=dict)  # the servers that policies may name
 
     @property
     def repositories(self) -> Repositories:

@@ -14,7 +14,7 @@ from contracts.base import Contract
 from contracts.budgets import Spender
 from contracts.machine import Call, Changed, MachineSpec, MachineState
 from contracts.models import Usage
-from contracts.policy import Tier
+from contracts.policy import McpTools, Tier
 
 
 class AgentLimits(Contract):
@@ -43,10 +43,12 @@ class AgentTask(Contract):
     """One agent's work. `brief` is the artifact with a `Brief`; `tools` are names (activities/agent/tools), empty: all.
 
     The tool list is part of what is recorded, so a later release with other tools replays what this one did.
+    `mcp`: more tools, of servers outside; see contracts/mcp.py.
     """
 
     brief: str
     tools: tuple[str, ...] = ()
+    mcp: tuple[McpTools, ...] = ()
     tier: Tier = "small"
     limits: AgentLimits = AgentLimits()
     spender: Spender
@@ -76,11 +78,34 @@ class Given(Contract):
     words: str = ""
 
 
+class McpName(Contract):
+    """A tool of a server, as history keeps it: what the model calls it, what the server does, and its description's
+    digest."""
+
+    name: str
+    server: str
+    tool: str
+    digest: str
+
+
+class McpOffer(Contract):
+    """What servers offered when the agent started; `offer` is the artifact with descriptions and arguments.
+
+    `missing`: what the policy wants and is not offered, each with the reason.
+    """
+
+    offer: str = ""
+    tools: tuple[McpName, ...] = ()
+    missing: tuple[str, ...] = ()
+    says: str = ""
+
+
 class AgentProgress(Contract):
     """All that goes over when the run continues as new."""
 
     started_at: AwareDatetime
     machine: MachineState | None = None
+    mcp: McpOffer | None = Field(default=None, description="None: nobody was asked yet")
     talk: str = ""
     steps: int = 0
     spent: Spent = Spent()
@@ -104,6 +129,7 @@ class ThinkRequest(Contract):
     talk: str
     given: tuple[Given, ...]
     tools: tuple[str, ...]
+    offer: str = ""
     tier: Tier
     limits: AgentLimits
     spender: Spender
@@ -121,6 +147,7 @@ class Wanted(Contract):
     call: str
     says: str
     changes: bool = False
+    mcp: bool = False
     answer: str = ""
 
 

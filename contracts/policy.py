@@ -63,6 +63,8 @@ class Schedule(Contract):
     overlap: Literal["skip", "buffer_one", "allow_all"] = "skip"
 
 
+SERVER = r"^[a-z][a-z0-9-]{0,23}$"  # an MCP server's name in settings and policies
+
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -135,6 +137,14 @@ class SandboxPolicy(Contract):
         return self
 
 
+class McpTools(Contract):
+    """Tools of one MCP server that an agent may use, each by its name: nothing else of the server is offered, and of
+    these only what the server declares to be read-only. The settings say how the server is reached (docs/agents.md)."""
+
+    server: str = Field(pattern=SERVER)
+    tools: tuple[str, ...] = Field(min_length=1)
+
+
 class Policy(Contract):
     """All that a scoped workflow declares about itself."""
 
@@ -146,4 +156,5 @@ class Policy(Contract):
     route: Route = Route()
     gate: Gate = Gate()
     sandbox: SandboxPolicy = SandboxPolicy()
+    mcp: tuple[McpTools, ...] = ()
     retention: timedelta = timedelta(days=365)

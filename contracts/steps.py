@@ -10,7 +10,7 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from contracts import agent, changelog, machine, runs, text, ticket
+from contracts import agent, changelog, machine, mcp, runs, text, ticket
 from contracts.decision import Ruling
 
 In = TypeVar("In", bound=BaseModel)
@@ -128,6 +128,9 @@ AGENT_THINK = Step(
 )
 TOOL_LOOK = of_a_machine("machine.tool.look", agent.ToolUse, agent.ToolDone, timedelta(hours=1))
 TOOL_CHANGE = of_a_machine("machine.tool.change", agent.ToolUse, agent.ToolDone, timedelta(hours=2))
+# Of MCP servers. They are read-only, so a call whose worker died is made again.
+MCP_OFFER = Step("mcp.offer", mcp.AskForTools, agent.McpOffer, timeout=timedelta(minutes=5), attempts=3)
+MCP_CALL = Step("mcp.call", mcp.McpUse, mcp.McpDone, timeout=timedelta(minutes=15), attempts=3)
 
 # Ticket to pull request (docs/workflows/ticket_to_pr.md).
 TICKET_READ = Step("ticket.read", ticket.ReadTicket, ticket.TicketRead, timeout=timedelta(minutes=2))

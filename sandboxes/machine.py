@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import errno
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import AsyncIterable, Mapping, Sequence
 from pathlib import Path
 
 from contracts.errors import BadInput, SandboxFailed
@@ -12,6 +13,7 @@ from contracts.policy import SandboxPolicy
 from sandboxes import arguments, cgroups, limits, process, reaper, seccomp
 from sandboxes.egress import Broker
 from sandboxes.local import KILLED, LocalSandbox
+from sandboxes.protocol import Result
 from sandboxes.trees.arrival import Arrival
 from sandboxes.trees.overlay import Layers
 
@@ -49,6 +51,23 @@ class BubblewrapSandbox(LocalSandbox):
         self._broker = broker
         self._running: set[process.Started] = set()
 
+    async def converse(
+        self, argv: Sequence[str], said: AsyncIterable[bytes], heard: process.Sink, *, seconds: float
+    ) -> Result:
+        """See `sandboxes.protocol.Converses`."""
+        self._check_alive()
+        arguments.check_command(argv, "/work", {})
+        before, output = time.monotonic(), process.Output(self.policy.output_bytes, heard)
+        code = await self._run(argv, cwd="/work", env={}, stdin=said, seconds=seconds, output=output)
+        return Result(
+            exit_code=code,
+            stdout=b"",
+            stderr=b"".join(output.stderr),
+            seconds=time.monotonic() - before,
+            truncated=output.truncated,
+            timed_out=code == KILLED,
+        )
+
     def _start(self, argv: Sequence[str], *, cwd: str, env: Mapping[str, str], stdin: bool) -> process.Started:
         options = [*self._options, *arguments.for_command(self.policy, cwd=cwd, env=env)]
         try:
@@ -64,12 +83,12 @@ class BubblewrapSandbox(LocalSandbox):
         *,
         cwd: str,
         env: Mapping[str, str],
-        stdin: bytes | None,
+        stdin: process.Input,
         seconds: float,
         output: process.Output,
     ) -> int:
         started = self._start(argv, cwd=cwd, env=env, stdin=stdin is not None)
-        feeding = asyncio.create_task(started.feed(stdin or b""))
+        feeding = asyncio.create_task(started.feed(stdin))
         self._running.add(started)
         opened = contextlib.AsyncExitStack()
         try:

@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ READY_SECONDS = 5
 STDERR_FOR_MESSAGES = 4096
 
 Sink = Callable[[bytes], None]
+Input = bytes | AsyncIterable[bytes] | None  # all at once, or as it comes: for what has to be answered in between
 
 
 async def readable(descriptor: int) -> None:
@@ -81,6 +82,15 @@ async def feed(descriptor: int, data: bytes) -> None:
                 rest = rest[os.write(descriptor, rest[:CHUNK]) :]
             except BlockingIOError:
                 await _ready(descriptor, loop.add_writer, loop.remove_writer)
+
+
+async def pieces(given: Input) -> AsyncIterator[bytes]:
+    """A command's input, piece by piece."""
+    if isinstance(given, bytes):
+        yield given
+    elif given is not None:
+        async for piece in given:
+            yield piece
 
 
 @dataclass(frozen=True)
@@ -216,10 +226,11 @@ class Started:
             raise CommandNotFound(f"The sandbox can't run {argv[0]!r}: {words}.", subject=argv[0])
         raise SandboxFailed(f"The sandbox ended before the command did: {words or 'it was killed'}.")
 
-    async def feed(self, data: bytes) -> None:
+    async def feed(self, given: Input) -> None:
         """Give the command its input, and its end."""
         if self.stdin is not None:
-            await feed(self.stdin, data)
+            async for piece in pieces(given):
+                await feed(self.stdin, piece)
             self.close_input()
 
     def close_input(self) -> None:

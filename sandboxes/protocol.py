@@ -1,10 +1,10 @@
 """What every sandbox can do, whichever provider made it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from contracts.policy import SandboxPolicy
 
@@ -156,6 +156,20 @@ class Sandbox(Protocol):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+@runtime_checkable
+class Converses(Protocol):
+    """A sandbox whose programs can be talked with: what they are told may depend on what they said."""
+
+    async def converse(
+        self, argv: Sequence[str], said: AsyncIterable[bytes], heard: Callable[[bytes], None], *, seconds: float
+    ) -> Result:
+        """Run a program with `said` as its input while it comes; `heard` is given its output. Raises as `exec`.
+
+        What `heard` raises ends the program, and is raised here.
+        """
+        ...
 
 
 class SandboxProvider(Protocol):

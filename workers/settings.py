@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     ticket_credentials: str = Field(
         default="", description="host=user:NAME,…: to read tickets with, for the agents' worker"
     )
+    mcp_servers: Path | None = Field(
+        default=None, description="TOML file of the MCP servers that policies may name (docs/agents.md)"
+    )
     machines_memory_bytes: int = Field(
         default=0, ge=0, description="what this host's machines may take in all; 0: three quarters of its memory"
     )

@@ -16,6 +16,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.mcp.servers import servers
 from activities.models import models_from_environment
 from activities.toolbox import Identity, Toolbox
 from contracts.budgets import team_budgets
@@ -61,6 +62,7 @@ def toolbox(settings: Settings, ledger: Ledger, *, models: bool) -> Toolbox:
         services=services.services(settings, kind),
         leases=machines.leases(settings.state, settings.machines_memory_bytes) if models else None,
         team_usd=team_budgets(settings.team_budgets),
+        mcp=servers(settings.mcp_servers) if models else {},
     )
 
 

@@ -23,13 +23,15 @@ with workflow.unsafe.imports_passed_through():
         AgentProgress,
         EndState,
         Given,
+        McpOffer,
         Thinking,
         ThinkRequest,
         ToolUse,
         Wanted,
     )
     from contracts.errors import BudgetSpent
-    from contracts.steps import AGENT_THINK, TOOL_CHANGE, TOOL_LOOK
+    from contracts.mcp import AskForTools, McpUse
+    from contracts.steps import AGENT_THINK, MCP_CALL, MCP_OFFER, TOOL_CHANGE, TOOL_LOOK
 
 DECLINED = ("refusal", "content_filter")
 CUT_IN_A_ROW = 3
@@ -51,6 +53,7 @@ class Agent:
     @workflow.run
     async def run(self, given: AgentInput) -> AgentEnd:
         async with self.machine:
+            await self.ask_for_tools()
             while not (limit := self.limit_reached()):
                 try:
                     thought = await self.think()
@@ -66,6 +69,18 @@ class Agent:
                     workflow.continue_as_new(AgentInput(task=self.task, progress=self.so_far))
             return await self.end("limit", limit)
 
+    async def ask_for_tools(self) -> None:
+        """Once, at the start: what servers outside offer of what the policy wants. Without them it works on."""
+        if self.task.mcp and self.so_far.mcp is None:
+            try:
+                asked = AskForTools(wanted=self.task.mcp)
+                offer = await step(MCP_OFFER, asked, summary="Ask MCP servers for their tools")
+            except ActivityError as error:
+                if is_cancelled_exception(error):
+                    raise
+                offer = McpOffer(missing=("No server could be asked.",))
+            self.note(mcp=offer)
+
     async def think(self) -> Thinking:
         """One model call. What it says and wants becomes part of the talk."""
         number, so_far, task = self.so_far.steps + 1, self.so_far, self.task
@@ -74,6 +89,7 @@ class Agent:
             talk=so_far.talk,
             given=so_far.given,
             tools=task.tools,
+            offer=so_far.mcp.offer if so_far.mcp else "",
             tier=task.tier,
             limits=task.limits,
             spender=task.spender,
@@ -94,6 +110,8 @@ class Agent:
         """One tool call. What it gives is for the model, errors too; a lost machine is told of and not hidden."""
         if wanted.answer:
             return Given(call=wanted.call, result=wanted.answer)
+        if wanted.mcp:
+            return await self.call_outside(wanted)
 
         def request(lease: str) -> ToolUse:
             return ToolUse(
@@ -113,6 +131,24 @@ class Agent:
                 done = await self.machine.look(TOOL_LOOK, request, wanted.says)
         except CallInterrupted as interrupted:
             return Given(call=wanted.call, words=str(interrupted.message))
+        return Given(call=wanted.call, result=done.result)
+
+    async def call_outside(self, wanted: Wanted) -> Given:
+        """One call of an MCP server's tool. It changes nothing, so Temporal may repeat it."""
+        assert self.so_far.mcp is not None
+        use = McpUse(
+            call=wanted.call,
+            offer=self.so_far.mcp.offer,
+            tool=wanted.name,
+            about=wanted.says,
+            limits=self.task.limits,
+        )
+        try:
+            done = await step(MCP_CALL, use, summary=wanted.says)
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            return Given(call=wanted.call, words="The call could not be made. Work without it.")
         return Given(call=wanted.call, result=done.result)
 
     def limit_reached(self) -> str:

@@ -185,6 +185,7 @@ class TicketToPr:
             spender=Spender.of(self.policy, run=workflow.info().workflow_id, workflow=workflow.info().workflow_type),
             machine=self.machine.spec,
             test=self.project.project.test,
+            mcp=self.policy.mcp,
         )
         end = await workflow.execute_child_workflow(
             Agent.run,

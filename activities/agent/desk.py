@@ -38,8 +38,13 @@ class Desk:
 
     def clip(self, text: str) -> str:
         """No longer than `limit`: the beginning, the end, and how much lies between."""
-        if len(text) <= self.limit:
-            return text
-        head, tail = self.limit // 3, self.limit - self.limit // 3
-        left = len(text) - head - tail
-        return f"{text[:head]}\n[… {left:,} characters left out; ask for a smaller part …]\n{text[-tail:]}"
+        return clipped(text, self.limit)
+
+
+def clipped(text: str, limit: int) -> str:
+    """No longer than `limit`: the beginning, the end, and how much lies between."""
+    if len(text) <= limit:
+        return text
+    head, tail = limit // 3, limit - limit // 3
+    left = len(text) - head - tail
+    return f"{text[:head]}\n[… {left:,} characters left out; ask for a smaller part …]\n{text[-tail:]}"

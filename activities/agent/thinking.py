@@ -16,11 +16,12 @@ from activities.toolbox import Toolbox
 from contracts import shown
 from contracts.agent import Brief, Given, Thinking, ThinkRequest, Wanted
 from contracts.errors import ContextOverflow
+from contracts.mcp import Offered
 from contracts.models import Message, ModelReply, ModelRequest, Text, Tool, ToolCall, ToolResult
 from contracts.steps import AGENT_THINK
 
 SMALLEST_TALK = 8_000
-LONGEST_SAYING = 300
+LONGEST_SAYING, LONGEST_CALL = 300, 120
 GO_ON = "Your last reply was cut at its length. Go on with one tool call, or with your last words."
 
 
@@ -36,16 +37,22 @@ class AgentThinking:
     async def think(self, request: ThinkRequest) -> Thinking:
         """One model call. Raises ModelBusy (retried), BudgetSpent, ModelMisconfigured, ContextOverflow."""
         async with progress("reading the talk so far") as told:
-            asked = asking(self._toolbox, request)
+            call = asking(self._toolbox, request)
             brief, said = await asyncio.to_thread(self._read, request)
-            tools = tuple(declared(tool) for tool in chosen(request.tools))
-            reply, messages, cut = await self._reply(asked, brief, said, tools, told)
+            ours = tuple(declared(tool) for tool in chosen(request.tools))
+            tools = (*ours, *await asyncio.to_thread(self._offered, request.offer))
+            reply, messages, cut = await self._reply(call, brief, said, tools, told)
             return await asyncio.to_thread(self._kept, request, reply, messages, cut, tools)
 
     def _read(self, request: ThinkRequest) -> tuple[Brief, list[Message]]:
         brief = self._artifacts.get_model(Brief, request.brief)
         said = self._talks.read(request.talk)
         return brief, [*said, *self._news(request, said)]
+
+    def _offered(self, offer: str) -> list[Tool]:
+        """The tools of servers outside, as they were when the agent started."""
+        body = self._artifacts.get_model(Offered, offer) if offer else Offered()
+        return [Tool(name=each.name, description=each.description, schema_=each.arguments) for each in body.tools]
 
     def _news(self, request: ThinkRequest, said: Sequence[Message]) -> list[Message]:
         if request.given:
@@ -106,8 +113,15 @@ class AgentThinking:
         ref, problem = self._artifacts.put_model(call), call.problem(tools)
         answer = self._artifacts.put_model(call.gives(problem, failed=True)) if problem else ""
         tool = TOOLS.get(call.name)
-        says = about(tool, call.arguments) if tool else shown.spelt(call.name)[:64]
-        return Wanted(name=call.name[:64], call=ref, says=says, changes=bool(tool and tool.changes), answer=answer)
+        says = about(tool, call.arguments) if tool else asked(call)
+        return Wanted(
+            name=call.name[:64],
+            call=ref,
+            says=says,
+            changes=bool(tool and tool.changes),
+            mcp=tool is None and not problem,
+            answer=answer,
+        )
 
 
 def opened(brief: Brief, messages: Sequence[Message]) -> tuple[Message, ...]:
@@ -116,6 +130,12 @@ def opened(brief: Brief, messages: Sequence[Message]) -> tuple[Message, ...]:
         first = Message(role="user", parts=(Text(text=brief.task), *messages[0].content()))
         return (first, *messages[1:])
     return (Message(role="user", text=brief.task), *messages)
+
+
+def asked(call: ToolCall) -> str:
+    """A call of a tool that isn't ours, in a few words."""
+    given = ", ".join(f"{name}={value!r}" for name, value in call.arguments.items())
+    return shown.spelt(" ".join(f"{call.name}({given})".split()))[:LONGEST_CALL]
 
 
 def saying(reply: ModelReply, wanted: Sequence[Wanted]) -> str:

@@ -69,12 +69,16 @@ FIXED = """\
 """
 
 
-async def installed(stack: AsyncExitStack, server: DevServer, state: Path, environ: dict[str, str]) -> Platform:
+async def installed(
+    stack: AsyncExitStack, server: DevServer, state: Path, environ: dict[str, str], *, cached_workflows: int = 0
+) -> Platform:
     platform = await Installation(server, state).open(stack, models=models_from_environment(environ))
     held = machines.leases(state, 0)
     platform = replace(platform, tools=replace(platform.tools, leases=held))
     for kind in ("agents", "effects"):
-        await stack.enter_async_context(build_worker(platform.client, kind, platform.tools, cached_workflows=0))
+        await stack.enter_async_context(
+            build_worker(platform.client, kind, platform.tools, cached_workflows=cached_workflows)
+        )
     await stack.enter_async_context(machines.serving(platform.client, platform.tools))
     return platform
 

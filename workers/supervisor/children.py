@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from activities.mcp.servers import servers
 from workers.devserver import ServerPlan, wait_until_healthy
 from workers.devserver.server import rotate
 from workers.egress import credential_names
@@ -67,6 +68,7 @@ def temporal(plan: ServerPlan) -> Plan:
 def agents(settings: Settings) -> Plan:
     """Runs workflows and activities. It sees model keys and no way to write anywhere."""
     names = [*MODEL_NAMES, *credential_names(settings, "agents")]
+    names += [name for server in servers(settings.mcp_servers).values() for name in server.secrets]
     chosen = [value for name, value in os.environ.items() if name.startswith("COUNTERSIGN_MODEL")]
     if os.environ.get(BEDROCK_KEY) or any("bedrock" in value for value in chosen):
         names += AWS_NAMES
