@@ -5,11 +5,13 @@ each tool call is an activity of its own: the Temporal UI shows what the agent d
 decided here: checks, proof and a person come after it.
 """
 
+import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 
 from workflows.machine import CallInterrupted, Machine
 from workflows.steps import step
@@ -186,3 +188,21 @@ class Agent:
             spent=self.so_far.spent,
             machine=await self.machine.park(),
         )
+
+
+async def at_work(given: AgentInput, *, id: str) -> AgentEnd:
+    """Start an agent as a child run, and wait for its end. A cancellation of the parent reaches it wherever it is.
+
+    The SDK asks the child's first run to cancel, and one that continued as new is another: the agent would work on.
+    So it is asked by its id alone.
+    """
+    child = await workflow.start_child_workflow(
+        Agent.run, given, id=id, static_summary=f"The agent of {workflow.info().workflow_id}"
+    )
+    try:
+        return await asyncio.shield(child)
+    except asyncio.CancelledError:
+        with suppress(FailureError):  # it has ended meanwhile
+            await workflow.get_external_workflow_handle(id).cancel()
+        await workflow.wait([child])  # until its machine is destroyed
+        raise

@@ -6,7 +6,7 @@ from decimal import Decimal
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from workflows.agent import Agent
+from workflows.agent import at_work
 from workflows.ending import carry_out, close, rejection
 from workflows.gate import ReviewGate
 from workflows.machine import Machine
@@ -187,11 +187,8 @@ class TicketToPr:
             test=self.project.project.test,
             mcp=self.policy.mcp,
         )
-        end = await workflow.execute_child_workflow(
-            Agent.run,
-            AgentInput(task=task, start=self.machine.state),
-            id=f"{workflow.info().workflow_id}/agent-{self.agents}",
-            static_summary=f"The agent of {workflow.info().workflow_id}",
+        end = await at_work(
+            AgentInput(task=task, start=self.machine.state), id=f"{workflow.info().workflow_id}/agent-{self.agents}"
         )
         self.machine.adopt(end.machine or MachineState(machine="agent", commit=self.machine.commit))
         self.said = end.said

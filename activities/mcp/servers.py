@@ -71,7 +71,7 @@ Servers = Mapping[str, Server]
 
 def servers(path: Path | None) -> Servers:
     """The servers of a file; none without one. Raises BadInput, naming what is wrong and never a value."""
-    if path is None:
+    if path is None or not path.name:  # unset, or set to nothing
         return {}
     try:
         given = tomllib.loads(path.read_text("utf-8"))
