@@ -1,18 +1,24 @@
 # The two commands a newcomer needs are `make demo` and `make test`. Both set up what they need.
 
-REPO ?= .
+REPO ?=
+TICKET ?=
+TEST ?=
 PYTEST_ARGS ?=
 # Tests run in that many processes side by side; most of them wait more than they compute.
 LANES ?= 2
 
-.PHONY: help demo test up lint format histories bench clean
+.PHONY: help demo demo-fix test up lint format histories bench clean
 
 help: ## Show what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: ## Set up, then show the main job: REPO=path for another repository than this one
 	@deploy/bin/setup demo
-	@.venv/bin/countersign demo --repo "$(REPO)"
+	@.venv/bin/countersign demo --repo "$(or $(REPO),.)"
+
+demo-fix: ## Set up, then show a bug's way from ticket to signed merge: REPO=path TICKET=file for your own
+	@deploy/bin/setup demo
+	@.venv/bin/countersign demo-fix --repo "$(REPO)" --ticket "$(TICKET)" --test "$(TEST)"
 
 test: ## Set up, then run every test: PYTEST_ARGS="tests/ledger -x" for some
 	@deploy/bin/setup test

@@ -307,5 +307,11 @@ class ChildDied(CountersignError):
     """A process that `countersign up` supervises ended and did not come back."""
 
 
+class IndexUnreachable(CountersignError):
+    """The package index of this machine does not answer, or does not have the release that was asked for."""
+
+    status = 503
+
+
 class MissingTool(CountersignError):
     """A program that has to be on this host is not there."""

@@ -1,6 +1,8 @@
 """What a run does on its machine beside running commands: look at the project, test, search a repair, prove."""
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 
 from temporalio import activity
 
@@ -16,6 +18,7 @@ from contracts.errors import NotFound
 from contracts.repair import RepairCandidate, RepairRequest, RepairResult, RepositoryUnderRepair
 from contracts.ticket import (
     LookAtProject,
+    Project,
     ProjectSeen,
     Prove,
     Proved,
@@ -26,6 +29,7 @@ from contracts.ticket import (
     TestsRan,
     Ticket,
 )
+from sandboxes.protocol import Sandbox
 
 LARGEST_SETTING = 1 << 20
 MOST_NAMES = 50_000
@@ -40,14 +44,7 @@ class TicketCalls(MachineCalls):
     async def project(self, request: LookAtProject) -> ProjectSeen:
         """How the project is tested, from its own files."""
         async with self._using(request) as held:
-            files = {}
-            for name in projects.FILES:
-                try:
-                    data = await held.sandbox.read(f"{held.folder}/{name}", limit=LARGEST_SETTING)
-                except NotFound:
-                    continue
-                files[name] = data.decode(errors="replace")
-            found = projects.found_out(files, await _names(held), request.test)
+            found = await looked_at(held.sandbox, held.folder, request.test)
             says = f"{' '.join(found.test)} ({found.why})" if found.test else found.why
             return ProjectSeen(project=found, says=says)
 
@@ -118,9 +115,19 @@ class TicketCalls(MachineCalls):
             return await self._kept(held, gives)
 
 
-async def _names(held: Held) -> list[str]:
+async def looked_at(sandbox: Sandbox, folder: str, given: Sequence[str] = ()) -> Project:
+    """How the project in a sandbox's folder is tested, from its own files or by a person's word."""
+    files = {}
+    for name in projects.FILES:
+        with suppress(NotFound):
+            data = await sandbox.read(f"{folder}/{name}", limit=LARGEST_SETTING)
+            files[name] = data.decode(errors="replace")
+    return projects.found_out(files, await _names(sandbox, folder), given)
+
+
+async def _names(sandbox: Sandbox, folder: str) -> list[str]:
     """All files that git knows of."""
-    listed = await held.sandbox.exec(["git", "ls-files", "-z"], cwd=f"/work/{held.folder}")
+    listed = await sandbox.exec(["git", "ls-files", "-z"], cwd=f"/work/{folder}")
     return [name for name in listed.stdout.decode(errors="replace").split("\0") if name][:MOST_NAMES]
 
 

@@ -14,7 +14,7 @@ from contracts.shown import is_visible
 from ledger import FolderArtifacts, Ledger
 from tests.console.test_pages import hostile
 from tests.ledger.support import entry
-from workers.cli import common, runs
+from workers.cli import common, following
 from workers.cli.screen import KEPT, UNSEEN, Diff, Screen
 from workers.cli.show import print_proposal
 
@@ -41,7 +41,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def shown(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """What the commands print, as a terminal with all its powers would be given it."""
     file = io.StringIO()
-    for module, name in ((common, "out"), (common, "err"), (runs, "out")):
+    for module, name in ((common, "out"), (common, "err"), (following, "out")):
         screen = Screen(file=file, force_terminal=True, color_system="truecolor", width=200)
         monkeypatch.setattr(module, name, screen)
     return file
@@ -63,14 +63,14 @@ def test_a_proposal_in_the_terminal(ledger: Ledger, shown: io.StringIO, words: s
 @pytest.mark.parametrize("words", ATTACKS)
 def test_an_entry_and_an_error_in_the_terminal(shown: io.StringIO, words: str) -> None:
     stored = entry("k", name=words, says=words, run=words).model_dump() | {"id": 1, "digest": "d"}
-    runs.print_entry(StoredEntry.model_validate(stored))
+    following.print_entry(StoredEntry.model_validate(stored))
     common.print_problem(BadInput(words, subject=words, way_out=words))
     harmless(shown.getvalue(), words)
 
 
 def test_an_entry_stays_on_its_line(shown: io.StringIO) -> None:
     forged = entry("k", says="Read it\n  ✓ gate.judge   0.01 s  Accepted: approve by ana")
-    runs.print_entry(StoredEntry.model_validate(forged.model_dump() | {"id": 1, "digest": "d"}))
+    following.print_entry(StoredEntry.model_validate(forged.model_dump() | {"id": 1, "digest": "d"}))
     assert shown.getvalue().count("\n") == 1
 
 
@@ -98,7 +98,7 @@ def test_what_goes_to_a_file_is_wide_enough_to_read(monkeypatch: pytest.MonkeyPa
 
 def test_an_entry_is_one_line_in_a_file(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     file = io.StringIO()
-    monkeypatch.setattr(runs, "out", Screen(file=file))
+    monkeypatch.setattr(following, "out", Screen(file=file))
     ledger.append(entry("a", says="word " * 100))
-    runs.print_entry(ledger.entries()[-1])
+    following.print_entry(ledger.entries()[-1])
     assert file.getvalue().count("\n") == 1

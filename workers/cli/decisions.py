@@ -23,7 +23,7 @@ from contracts.runs import Sealed
 from contracts.shown import spelt
 from workers import keys
 from workers.cli.common import Platform, opened_ledger, out, platform, wait_for
-from workers.cli.runs import follow
+from workers.cli.following import follow
 from workers.cli.screen import one_line
 from workers.cli.show import print_proposal
 from workers.watcher import root_message

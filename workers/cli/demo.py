@@ -1,15 +1,16 @@
-"""`countersign demo`."""
+"""`countersign demo` and `countersign demo-fix`."""
 
 import os
+import shlex
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from contracts.errors import CountersignError
-from workers.cli.common import print_problem
-from workers.cli.screen import Screen
+from contracts.errors import BadInput, CountersignError
+from workers.cli.common import out, print_problem
 
 FOLDER = ".demo"
 STOPPED = 130  # by Ctrl-C, before its end
@@ -19,22 +20,45 @@ def demo(
     repo: Annotated[Path, typer.Option(help="The repository to write a changelog of.")] = Path(),
 ) -> None:
     """Run the changelog on a real repository, sign it, kill the workers, and see that it holds."""
+    from workers.demo import demo as tell
+
+    told(lambda folder, attended: tell(repo.resolve(), folder, out, attended=attended))
+
+
+def demo_fix(
+    repo: Annotated[str, typer.Option(help="A repository of your own; a bare clone of it is worked on.")] = "",
+    ticket: Annotated[str, typer.Option(help="A file that says what is wrong with it.")] = "",
+    test: Annotated[str, typer.Option(help="How its tests are run, where its own files don't say.")] = "",
+) -> None:
+    """Take a real bug of a released package from its ticket to a signed merge, without a model."""
+    from workers.demo import demo_fix as tell
+    from workers.demo.own import own_case
+
+    if bool(repo) != bool(ticket):
+        raise BadInput(
+            "A repository of your own needs a ticket, and a ticket its repository.",
+            way_out="Say both: make demo-fix REPO=path TICKET=file.",
+        )
+    own = own_case(Path(repo), ticket) if repo else None
+    told(lambda folder, attended: tell(own, tuple(shlex.split(test)), folder, out, attended=attended))
+
+
+def told(story: Callable[[Path, bool], Coroutine[Any, Any, None]]) -> None:
+    """Tell a story to its end, in a folder below this one. Exits: 1 where it can't go on, 130 after Ctrl-C."""
     import uvloop
 
-    from workers.demo import demo as tell
     from workers.supervisor import Terminal, until_told
 
-    screen = Screen()
     attended = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("CI", "").lower() not in ("true", "1")
     ended = False
 
-    async def story() -> None:
+    async def whole() -> None:
         nonlocal ended
-        await tell(repo.resolve(), Path.cwd() / FOLDER, screen, attended=attended)
+        await story(Path.cwd() / FOLDER, attended)
         ended = True
 
     try:
-        code = uvloop.run(until_told(story(), Terminal(screen)))
+        code = uvloop.run(until_told(whole(), Terminal(out)))
         code = code if ended else STOPPED
     except CountersignError as error:
         print_problem(error)
@@ -44,3 +68,4 @@ def demo(
 
 def register(app: typer.Typer) -> None:
     app.command("demo")(demo)
+    app.command("demo-fix")(demo_fix)

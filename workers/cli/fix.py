@@ -9,7 +9,8 @@ from activities.tickets.named import is_elsewhere, named
 from contracts.ticket import TicketRequest
 from workers import discovery
 from workers.cli.common import out, platform, wait_for
-from workers.cli.runs import absolute, follow, start, temporal_link
+from workers.cli.following import follow, temporal_link
+from workers.cli.runs import FAILED, absolute, start
 from workers.services import services
 from workers.settings import Settings
 
@@ -40,8 +41,8 @@ def fix(
             run = await start(here, discovery.workflow_named("ticket_to_pr"), request)
             out.print(f"Started [bold]{run}[/bold]")
             out.print(f"[dim]{temporal_link(here.settings, run)}[/dim]")
-            if not detach:
-                await follow(here, run)
+            if not detach and (await follow(here, run)).state in FAILED:
+                raise typer.Exit(1)
 
     wait_for(go())
 

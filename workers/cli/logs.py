@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from workers.cli.common import opened_ledger, out
-from workers.cli.runs import print_entry, temporal_link
+from workers.cli.following import print_entry, temporal_link
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -1,6 +1,5 @@
 """Start runs, list them, follow them."""
 
-import asyncio
 import re
 import secrets
 from datetime import UTC, datetime
@@ -14,26 +13,18 @@ from rich.table import Table
 from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
 
 from contracts import search, shown
-from contracts.digests import short
 from contracts.errors import BadInput
-from contracts.records import RunRecord, RunState, StoredEntry
+from contracts.records import RunRecord, RunState
 from contracts.steps import AGENTS
 from contracts.urls import carries_secret
 from workers import discovery
 from workers.cli.common import Platform, opened_ledger, out, platform, wait_for
+from workers.cli.following import follow, temporal_link
 from workers.cli.screen import one_line
 from workers.settings import Settings
 
 EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
-MARKS = {
-    "ok": "[green]✓[/green]",
-    "failed": "[red]✗[/red]",
-    "refused": "[red]⊘[/red]",
-    "cancelled": "[yellow]–[/yellow]",
-}
-PARKED = ("waiting",)
 FAILED = ("failed", "cancelled")
-ENDS = ("run.closed", "run.close")  # entries that say what the state says right after them
 
 
 def register(app: typer.Typer) -> None:
@@ -188,43 +179,3 @@ def new_run_id(workflow: str, request: BaseModel) -> str:
 def summary_of(what: str, request: BaseModel) -> str:
     subject = getattr(request, "repository", "")
     return shown.summary(f"{what}: {subject}" if subject else what)
-
-
-def temporal_link(settings: Settings, run: str) -> str:
-    return f"{settings.ui}/namespaces/{settings.namespace}/workflows/{run}"
-
-
-async def follow(here: Platform, run_id: str, *, until_closed: bool = False) -> RunRecord:
-    """Print each entry of a run as it comes, until the run waits for a person or has ended."""
-    after = 0
-    while True:
-        record = here.ledger.run(run_id)
-        for entry in here.ledger.entries(run=run_id, after=after):
-            if entry.name not in ENDS:
-                print_entry(entry)
-            after = entry.id
-        if record.state != "running" and not (until_closed and record.state in PARKED):
-            print_state(here, record)
-            return record
-        await asyncio.sleep(0.15)
-
-
-def print_entry(entry: StoredEntry) -> None:
-    """One line of the timeline."""
-    seconds = (entry.finished_at - entry.started_at).total_seconds()
-    name, says = one_line(entry.name), "" if entry.says == entry.name else escape(one_line(entry.says))
-    line = f"  {MARKS.get(entry.outcome, '·')} {escape(f'{name:<22}')} [dim]{seconds:7.2f} s[/dim]  {says}"
-    out.print(line, soft_wrap=not out.is_terminal)
-
-
-def print_state(here: Platform, record: RunRecord) -> None:
-    """How the run stands: what it waits for and the way there, or how it ended."""
-    if record.state == "waiting":
-        for proposal in here.ledger.proposals(state="open", run=record.run):
-            short_id = short(proposal.digest)
-            out.print(f"\n[bold]{escape(proposal.title)}[/bold] waits for you")
-            out.print(f"  in the browser: {here.settings.console_url}/proposals/{short_id}")
-            out.print(f"  here: countersign show {short_id}, then countersign approve {short_id}")
-        return
-    colour = "green" if record.state in ("done", "nothing to do") else "red"
-    out.print(f"[{colour}]{record.state.capitalize()}[/{colour}]: {escape(record.says)}")

@@ -1,5 +1,6 @@
-"""`countersign demo`: the first five minutes."""
+"""The demos: the first five minutes."""
 
+from workers.demo.fixing import demo_fix
 from workers.demo.story import demo
 
-__all__ = ["demo"]
+__all__ = ["demo", "demo_fix"]

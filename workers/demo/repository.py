@@ -32,6 +32,12 @@ def clone_of(repository: Path, target: Path) -> Path:
     return target
 
 
+def bare_clone_of(repository: Path, target: Path) -> Path:
+    """A bare clone, whose branches nobody has checked out."""
+    git(repository, "clone", "--quiet", "--bare", "--template=", "--no-hardlinks", str(repository), str(target))
+    return target
+
+
 def git(repository: Path, *arguments: str) -> str:
     """git in the person's own repository, with nothing that it could be made to run. Raises CalledProcessError."""
     quiet = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.pager=cat")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
+from rich.text import Text
 
 from contracts.errors import StateUnusable
 from workers import keys
@@ -22,6 +24,7 @@ from workers.up import platform
 
 MARKER = ".countersign-demo"
 PERSON = "demo"
+MOST_QUOTED = 6  # lines of a ticket
 FAULT = "effect.after_act"  # the worst moment: the commit is made, and nothing has noted it yet
 
 
@@ -40,6 +43,12 @@ class Narrator(Terminal):
 
     def tell(self, text: str) -> None:
         self.screen.print(escape(text), soft_wrap=True)
+
+    def quote(self, text: str) -> None:
+        """Somebody's words, of which the first lines are enough."""
+        lines = text.strip().splitlines()[:MOST_QUOTED]
+        for line in filter(None, lines):
+            self.screen.print(Padding(Text(line, style="italic"), (0, 0, 0, 2)))
 
 
 @dataclass(frozen=True)

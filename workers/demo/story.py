@@ -9,27 +9,28 @@ import signal
 import time
 from pathlib import Path
 
-import psutil
 from rich.console import Console
 from temporalio.api.enums.v1 import PendingActivityState
 
 from contracts.changelog import ChangelogRequest
 from contracts.errors import CountersignError
-from contracts.proposal import Proposal
 from contracts.records import EffectRecord, RunRecord
 from contracts.steps import CHANGELOG_GATHER
-from workers import discovery, keys
-from workers.cli import decisions, runs
 from workers.cli.screen import Diff
-from workers.cli.show import print_proposal
-from workers.demo.keyboard import enter_or
+from workers.demo.chapters import (
+    RUN_LIMIT,
+    branch_of,
+    decided,
+    follow,
+    leave,
+    only_effect,
+    sign,
+    start,
+    verify,
+    waiting,
+)
 from workers.demo.repository import LOOK_BACK, clone_of, git, head_of, since
-from workers.demo.stage import PERSON, Narrator, Stage, fault_file, fresh, open_stage, settings_for
-from workers.installation import open_ledger
-from workers.settings import Settings
-
-PATIENCE = 15 * 60  # seconds that the demo waits for a person
-RUN_LIMIT = 600.0
+from workers.demo.stage import Narrator, Stage, fault_file, fresh, open_stage, settings_for
 
 
 async def demo(repository: Path, folder: Path, screen: Console, *, attended: bool) -> None:
@@ -62,21 +63,13 @@ async def demo(repository: Path, folder: Path, screen: Console, *, attended: boo
 
 async def first_run(stage: Stage, repository: Path) -> EffectRecord | None:
     """From trigger to commit; None when the person did not approve."""
-    run = await start(stage, ChangelogRequest(repository=str(repository)))
+    run = await start(stage, "changelog", ChangelogRequest(repository=str(repository)))
     record = await follow(stage, run)
     if record.state == "nothing to do":
         stage.narrator.tell(f"{record.says} So the demo takes the last {LOOK_BACK} commits instead.")
-        run = await start(stage, ChangelogRequest(repository=str(repository), since=since(repository)))
+        run = await start(stage, "changelog", ChangelogRequest(repository=str(repository), since=since(repository)))
         record = await follow(stage, run)
-    while record.state == "waiting":
-        if not await review(stage, waiting(stage, run)):
-            stage.narrator.tell(f"Nobody decided in {PATIENCE // 60} minutes, so nothing was committed.")
-            return None
-        record = await follow(stage, run, leaving=True)
-    if record.state == "failed":
-        raise CountersignError(f"The run failed: {record.says}", subject=run)
-    stage.narrator.tell(f"The run ended: {record.state}. {record.says}")
-    return only_effect(stage, run) if record.state == "done" else None
+    return await decided(stage, run, record)
 
 
 async def second_run(stage: Stage, repository: Path, head: str) -> None:
@@ -84,7 +77,7 @@ async def second_run(stage: Stage, repository: Path, head: str) -> None:
     narrator = stage.narrator
     narrator.chapter("Second run: kill -9 in the middle")
     clone = clone_of(repository, stage.settings.state / "second")
-    run = await start(stage, ChangelogRequest(repository=str(clone), since=since(clone)))
+    run = await start(stage, "changelog", ChangelogRequest(repository=str(clone), since=since(clone)))
     await kill_while_gathering(stage, run)
     record = await follow(stage, run)
     if record.state != "waiting":
@@ -134,97 +127,6 @@ def report_once(stage: Stage, run: str, clone: Path, head: str, record: RunRecor
         raise CountersignError(f"There should be one commit, and there are {commits}.", subject=run)
 
 
-async def review(stage: Stage, proposal: Proposal) -> bool:
-    """Show the proposal, and return when somebody has decided, here or in the browser; False if nobody did."""
-    narrator = stage.narrator
-    narrator.chapter("The proposal: nothing has left this computer yet")
-    print_proposal(narrator.screen, proposal, full=False)
-    if not stage.attended:
-        narrator.tell("Nobody is at the keyboard, so the demo person signs exactly what was shown above.")
-        await sign(stage, proposal)
-        return True
-    token = stage.here.ledger.create_invitation(PERSON, seconds=PATIENCE)
-    narrator.tell(f"Open the inbox and decide there:  {stage.settings.console_url}/enter#{token}")
-    narrator.tell(f"or press Enter here to sign: {proposal.button()}")
-    narrator.tell(f"(Ctrl-C ends the demo. It waits {PATIENCE // 60} minutes; time alone approves nothing.)")
-    ledger = stage.here.ledger
-
-    def decided() -> bool:
-        return ledger.proposal_record(proposal.digest).state != "open"
-
-    heard = await enter_or(decided, narrator.tell, patience=PATIENCE)
-    if heard == "enter":
-        await sign(stage, proposal)
-    return heard != "nothing"
-
-
-async def sign(stage: Stage, proposal: Proposal) -> None:
-    await decisions.send(stage.here, keys.sign(stage.settings, proposal, "approve"))
-
-
-async def start(stage: Stage, request: ChangelogRequest) -> str:
-    run = await runs.start(stage.here, discovery.workflow_named("changelog"), request)
-    stage.narrator.tell(f"Started {run}\n{runs.temporal_link(stage.settings, run)}")
-    return run
-
-
-async def follow(stage: Stage, run: str, *, leaving: bool = False) -> RunRecord:
-    """Print each activity as it happens, until the run waits or has ended.
-
-    `leaving`: it waits now for what was decided already, and is followed until it moves on.
-    """
-    deadline = time.monotonic() + RUN_LIMIT
-    seen = max((entry.id for entry in stage.here.ledger.entries(run=run)), default=0) if leaving else 0
-    before = {each.digest for each in open_proposals(stage, run)} if leaving else set()
-    while time.monotonic() < deadline:
-        record = stage.here.ledger.run(run)
-        for entry in stage.here.ledger.entries(run=run, after=seen):
-            if entry.name not in runs.ENDS:
-                runs.print_entry(entry)
-            seen = entry.id
-        if record.state not in ("running", "waiting"):
-            return record
-        if record.state == "waiting" and {each.digest for each in open_proposals(stage, run)} - before:
-            return record
-        await asyncio.sleep(0.1)
-    raise CountersignError(f"The run {run} took over {RUN_LIMIT:.0f} seconds.", subject=run)
-
-
-def open_proposals(stage: Stage, run: str) -> list[Proposal]:
-    ledger = stage.here.ledger
-    return [ledger.proposal(each.digest) for each in ledger.proposals(state="open", run=run)]
-
-
-def waiting(stage: Stage, run: str) -> Proposal:
-    return open_proposals(stage, run)[-1]
-
-
-def only_effect(stage: Stage, run: str) -> EffectRecord:
-    """The one effect of a run. More or fewer is an error."""
-    effects = stage.here.ledger.effects(run=run)
-    if len(effects) != 1 or effects[0].state != "done":
-        states = [effect.state for effect in effects]
-        raise CountersignError(f"The run should have one effect that is done, and has {states}.", subject=run)
-    return effects[0]
-
-
-def branch_of(effect: EffectRecord) -> str:
-    return str(effect.outcome["branch"])
-
-
-def verify(settings: Settings, narrator: Narrator) -> None:
-    """With everything stopped: seal what is new, and check all of it."""
-    ledger = open_ledger(settings, seals=True)
-    try:
-        ledger.seal()
-        found = ledger.verify()
-    finally:
-        ledger.close()
-    if not found.ok:
-        raise CountersignError(f"The log does not verify: {'; '.join(found.problems)}", subject="ledger")
-    narrator.tell(f"{found.entries} entries, all sealed under {found.heads} signed heads; none was changed or removed.")
-
-
 def show_commit(narrator: Narrator, repository: Path, effect: EffectRecord) -> None:
     """The commit as git shows it, and how to take it back."""
     commit, branch = str(effect.outcome["commit"]), branch_of(effect)
@@ -232,12 +134,3 @@ def show_commit(narrator: Narrator, repository: Path, effect: EffectRecord) -> N
     shown = git(repository, "show", "--stat", "-p", "--no-ext-diff", "--no-textconv", "--no-color", commit)
     narrator.screen.print(Diff(shown), crop=False)
     narrator.tell(f"Your work tree was not touched. To remove the branch: git -C {repository} branch -D {branch}")
-
-
-def leave(narrator: Narrator, folder: Path) -> None:
-    """Everything was stopped; say so only if it is so."""
-    left = psutil.Process().children(recursive=True)
-    narrator.tell(
-        "Nothing is left running." if not left else f"Still running: {', '.join(str(each.pid) for each in left)}"
-    )
-    narrator.tell(f"To look around later: {folder} (ledger.db, processes.log, temporal/).")
