@@ -80,10 +80,11 @@ class Cost(Contract):
 
 
 class Cell(Contract):
-    """A table cell. The text is untrusted and gets escaped; a link must be http(s)."""
+    """A table cell. The text is untrusted and gets escaped; a link must be http(s). `tone`: how it is coloured."""
 
     text: str
     href: str | None = None
+    tone: Literal["", "good", "bad"] = ""
 
     @field_validator("href")
     @classmethod
@@ -99,6 +100,7 @@ class MarkdownPanel(Contract):
     kind: Literal["markdown"] = "markdown"
     title: str
     text: str
+    folded: bool = False
 
 
 class DiffPanel(Contract):

@@ -102,7 +102,7 @@ class Job:
         search.log = log or search.log
         await search.run()
         progress(f"{len(search.passing)} edits pass; comparing them")
-        good, refused = await self._chosen(search)
+        good, refused = await self._chosen(search, progress)
         # What passed once and not in a process of its own is no repair.
         ended = "fixed" if good else "refused" if refused else search.ended or "exhausted"
         return RepairResult(
@@ -146,7 +146,7 @@ class Job:
         late = {"time"} if "time" in {self.baseline.outcome.end, *(case.state for case in cases)} else set()
         return frozenset(raised | late)
 
-    async def _chosen(self, search: Search) -> tuple[list[RepairCandidate], list[RepairCandidate]]:
+    async def _chosen(self, search: Search, progress: Progress) -> tuple[list[RepairCandidate], list[RepairCandidate]]:
         """Proved candidates, the most plausible first, and refused ones."""
         best = sorted(search.passing, key=lambda row: -row[0].score)[:FINALISTS]
         finalists = [Finalist(idea, ground, outcome) for idea, ground, outcome in best]
@@ -157,6 +157,7 @@ class Job:
         for each, answer in zip(finalists, answers[1:], strict=True):
             each.answers, each.examples = (answer.answers, answer.examples) if answer else ((), ())
         plausible.agree(finalists)
+        progress(f"{len(search.passing)} edits pass; proving the best in processes of their own")
         return await self._proved(plausible.ordered(finalists), unchanged)
 
     async def _proved(

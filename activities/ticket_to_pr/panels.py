@@ -14,19 +14,26 @@ MOST_WORDS = 3_000
 def panels(
     request: ProposeFix, ticket: Ticket, proof: Proof | None, found: RepairResult | None, approach: str
 ) -> tuple[Panel, ...]:
-    """In the order in which a person decides."""
-    shown: list[Panel] = [MarkdownPanel(title="What is to be fixed, and how", text=intent(ticket, approach))]
-    if proof is not None:
-        shown += [*_flags(proof), _proof(proof)]
-        shown += [
+    """In the order in which a person decides: warnings, the verdict, the change, why; the rest is folded."""
+    words = MarkdownPanel(title="The ticket, and what was done", text=intent(ticket, approach))
+    if proof is None:
+        return (words, *_tried(request.tries), *_suspects(found))
+    return (
+        *_flags(proof),
+        _proof(proof),
+        *(
             DiffPanel(title=f"{file.path} (+{file.added} −{file.removed})", path=file.path, diff=file.diff)
             for file in proof.files
-        ]
-        shown += _touched(proof)
-    shown += [*_tried(request.tries), *_suspects(found)]
-    if proof is not None:
-        shown += [_output("What the tests said before", proof.before), _output("What they say now", proof.after)]
-    return tuple(shown)
+        ),
+        words,
+        *_tried(request.tries),
+        *(_others(found) if request.drafted_by == "baseline" else []),
+        _measured(proof),
+        *_touched(proof),
+        *_suspects(found),
+        _output("What the tests said before", proof.before),
+        _output("What they say now", proof.after),
+    )
 
 
 def intent(ticket: Ticket, approach: str) -> str:
@@ -41,27 +48,52 @@ def _flags(proof: Proof) -> list[Panel]:
     if not proof.flags:
         return []
     rows = tuple(
-        (Cell(text="✗ red" if flag.red else "look"), Cell(text=flag.says))
+        (Cell(text="✗ red", tone="bad") if flag.red else Cell(text="look"), _said(flag.says, good=not flag.red))
         for flag in sorted(proof.flags, key=lambda flag: not flag.red)
     )
     return [TablePanel(title="Look at this first", columns=("", "What"), rows=rows)]
 
 
 def _proof(proof: Proof) -> TablePanel:
+    """The verdict: what decides, in four rows."""
+    fixed = (*proof.fixed, *proof.added_fail_before)
+    harm = (*proof.broken, *proof.gone)
+    return _rows(
+        "The proof",
+        [
+            ("Failed before, pass now", _names(fixed), bool(fixed)),
+            ("Passed before, fail now or gone", _names(harm), not harm),
+            ("All tests, before", proof.before.says, True),
+            ("All tests, now", proof.after.says, proof.after.passed),
+        ],
+    )
+
+
+def _measured(proof: Proof) -> TablePanel:
+    """The rest of what was measured."""
     new = f"{len(proof.added_fail_before)} of {len(proof.added)} fail on the old code" if proof.added else "none"
     rows = [
-        ("Failed before, pass now", _names(proof.fixed), bool(proof.fixed)),
         ("Passed before, fail now", _names(proof.broken), not proof.broken),
         ("Passed before, still pass", _still(proof), not proof.broken),
         ("Failed before, still fail", _names(proof.still), not proof.still),
         ("Gone", _names(proof.gone), not proof.gone),
         ("New tests", new, not proof.added or bool(proof.added_fail_before)),
         ("Lint of the changed files", proof.lint or "nothing to say", proof.lint_ok),
-        ("All tests, before", proof.before.says, True),
-        ("All tests, now", proof.after.says, proof.after.passed),
     ]
-    cells = tuple((Cell(text="✓" if good else "✗"), Cell(text=what), Cell(text=says)) for what, says, good in rows)
-    return TablePanel(title="The proof", columns=("", "What", "Measured"), rows=cells)
+    return _rows("What else was measured", rows, folded=all(good for *_, good in rows))
+
+
+def _rows(title: str, rows: Sequence[tuple[str, str, bool]], *, folded: bool = False) -> TablePanel:
+    cells = tuple((_tick(good), Cell(text=what), _said(says, good=good)) for what, says, good in rows)
+    return TablePanel(title=title, columns=("", "What", "Measured"), rows=cells, folded=folded)
+
+
+def _tick(good: bool) -> Cell:
+    return Cell(text="✓", tone="good") if good else Cell(text="✗", tone="bad")
+
+
+def _said(says: str, *, good: bool) -> Cell:
+    return Cell(text=says, tone="" if good else "bad")
 
 
 def _names(tests: Sequence[str]) -> str:
@@ -103,7 +135,17 @@ def _tried(tries: Sequence[Try]) -> list[Panel]:
         for each in tries[:MOST_ROWS]
     )
     columns = ("By", "What was tried", "What came of it", "Cost", "Time")
-    return [TablePanel(title="What was tried", columns=columns, rows=rows, folded=len(rows) > 1)]
+    return [TablePanel(title="What was tried", columns=columns, rows=rows)]
+
+
+def _others(found: RepairResult | None) -> list[Panel]:
+    """What else would make the tests pass: a reviewer may know that it is what was meant."""
+    others = found.candidates[1:] if found is not None else ()
+    if not others:
+        return []
+    rows = tuple((Cell(text=f"{each.file}:{each.line}"), Cell(text=each.says)) for each in others[:MOST_ROWS])
+    title = "Other edits that make the same tests pass"
+    return [TablePanel(title=title, columns=("Place", "Edit"), rows=rows, folded=True)]
 
 
 def _suspects(found: RepairResult | None) -> list[Panel]:
@@ -120,4 +162,5 @@ def _suspects(found: RepairResult | None) -> list[Panel]:
 def _output(title: str, run: TestRun) -> MarkdownPanel:
     fence = "`" * 8
     said = run.output[-6_000:].replace(fence, "`")
-    return MarkdownPanel(title=title, text=f"{fence}text\n$ {' '.join(run.command)}\n{said}\n{fence}\n")
+    text = f"{fence}text\n$ {' '.join(run.command)}\n{said}\n{fence}\n"
+    return MarkdownPanel(title=title, text=text, folded=True)

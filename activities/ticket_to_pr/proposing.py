@@ -136,11 +136,18 @@ def summary(request: ProposeFix, ticket: Ticket, proof: Proof | None, found: Rep
         return plain(f"No fix was found for “{ticket.title}”. What was tried and where to look is inside.{where}", 500)
     files = f"{len(proof.files)} file{'s' * (len(proof.files) != 1)}"
     fixed = len(proof.fixed) + len(proof.added_fail_before)
-    tests = f"{fixed} test{'s' * (fixed != 1)} failed before and pass now" if fixed else "no test failed before"
+    passes = "test failed before and passes" if fixed == 1 else "tests failed before and pass"
+    tests = f"{fixed} {passes} now" if fixed else "no test failed before"
     red = sum(flag.red for flag in proof.flags)
     warn = f" {red} thing{'s' * (red != 1)} to look at first." if red else ""
     asked = f" A reviewer asked: {'; '.join(request.words)}." if request.words else ""
-    return plain(f"Changes {files}; {tests}, {len(proof.broken)} broke.{warn}{asked}", 500)
+    return plain(f"Changes {files}; {tests}, {_count(len(proof.broken))} broke.{warn}{asked}", 500)
+
+
+def _count(tests: int, *, capital: bool = False) -> str:
+    """ "no test", "1 test", "3 tests"."""
+    said = f"{tests or 'no'} test{'s' * (tests > 1)}"
+    return said[0].upper() + said[1:] if capital else said
 
 
 def approach(request: ProposeFix, proof: Proof | None, found: RepairResult | None) -> str:
@@ -167,7 +174,11 @@ def checks(proof: Proof | None) -> tuple[Check, ...]:
             if proof.fixed or proof.added_fail_before
             else "No test failed before this change and passes after it.",
         ),
-        Check(name="nothing broken", passed=not proof.broken, says=f"{len(proof.broken)} tests broke."),
-        Check(name="nothing gone", passed=not proof.gone, says=f"{len(proof.gone)} tests are gone."),
+        Check(name="nothing broken", passed=not proof.broken, says=f"{_count(len(proof.broken), capital=True)} broke."),
+        Check(
+            name="nothing gone",
+            passed=not proof.gone,
+            says=f"{_count(len(proof.gone), capital=True)} went away.",
+        ),
         Check(name="lint", passed=proof.lint_ok, says="Lint is content." if proof.lint_ok else "Lint finds something."),
     )

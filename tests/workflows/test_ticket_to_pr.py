@@ -160,7 +160,7 @@ async def test_a_small_bug_is_fixed_proved_signed_and_merged_without_a_model(fix
     assert [check.passed for check in proposal.checks] == [True] * 4
     proof = {row[1]: row[2] for row in table(proposal, "The proof")}
     assert "test_calc.py::test_add" in proof["Failed before, pass now"]
-    assert proof["Passed before, fail now"] == "none"
+    assert proof["Passed before, fail now or gone"] == "none"
     assert proposal.button().endswith("and merge it into main")
 
     await fixing.decide(proposal, "approve")
@@ -258,7 +258,7 @@ async def test_a_reviewers_words_go_back_into_the_same_run(
     await modelled.decide(first, "request_changes", words="Add a test for add(1, 1), please.")
     second = await modelled.waiting(run, revision=2)
     assert "Add a test for add(1, 1)" in serving.requests[0].prompt
-    proof = {row[1]: row[2] for row in table(second, "The proof")}
+    proof = {row[1]: row[2] for row in table(second, "What else was measured")}
     assert proof["New tests"] == "1 of 1 fail on the old code"
     assert {panel.path for panel in second.panels if panel.kind == "diff"} == {"calc.py", "test_more.py"}
     await modelled.decide(second, "approve")

@@ -19,6 +19,7 @@ from contracts.proposal import (
 from workers.cli.screen import Diff
 
 MOST_ROWS = 15
+TONES = {"": "", "good": "green", "bad": "bold red"}
 
 
 def print_proposal(console: Console, proposal: Proposal, *, full: bool = True) -> None:
@@ -89,7 +90,7 @@ def claim_line(panel: ClaimsPanel, index: int) -> Text:
 def table(panel: TablePanel) -> RenderableType:
     grid = Table(*map(escape, panel.columns), box=None, header_style="dim")
     for row in panel.rows[:MOST_ROWS]:
-        grid.add_row(*(Text(cell.text) for cell in row))
+        grid.add_row(*(Text(cell.text, style=TONES[cell.tone]) for cell in row))
     more = len(panel.rows) - MOST_ROWS
     note = " ".join(filter(None, [panel.note, f"{more} more in the console." if more > 0 else ""]))
     return Group(grid, Text(note, style="dim"))

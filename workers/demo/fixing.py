@@ -8,6 +8,7 @@ from rich.console import Console
 from contracts.errors import CountersignError
 from contracts.records import EffectRecord, RunRecord
 from contracts.ticket import TicketRequest
+from workers.cli.following import now
 from workers.cli.screen import Diff
 from workers.demo.afterwards import tests_of
 from workers.demo.chapters import decided, follow, leave, start, verify
@@ -28,7 +29,9 @@ async def demo_fix(own: Case | None, test: tuple[str, ...], folder: Path, screen
     narrator = Narrator(screen, folder / "processes.log")
     settings = settings_for(folder)
     narrator.chapter("A ticket about a real bug")
-    case = own.cloned(folder) if own else prepared(BOLTONS, folder, settings.tools / "releases")
+    with now(screen) as shown:
+        shown.say("fetching what it is about")
+        case = own.cloned(folder) if own else prepared(BOLTONS, folder, settings.tools / "releases")
     narrator.tell(f"Repository:  {case.says}\nTicket:      {case.title}")
     narrator.quote(case.body)
     narrator.chapter("Starting a Temporal server, two workers and the console")
@@ -69,7 +72,9 @@ async def show_main(stage: Stage, case: Case, effect: EffectRecord, test: tuple[
     narrator.chapter(f"The branch {branch} of {case.repository.name}, after the merge")
     shown = git(case.repository, "log", "-1", COLOUR, "--format=%h  %an  %s%n%n%b", branch)
     narrator.tell(shown.strip())
-    ran = await tests_of(stage, case.repository, branch, test)
+    with now(narrator.screen) as watched:
+        watched.say("its tests once more, in a new sandbox")
+        ran = await tests_of(stage, case.repository, branch, test)
     if not ran.passed:
         raise CountersignError(f"The tests of {branch} fail after the merge: {ran.says}.", subject=branch)
     narrator.tell(f"\nIts tests, run once more in a new sandbox: {ran.says}.")

@@ -8,6 +8,7 @@ import configparser
 import hashlib
 import os
 import re
+import ssl
 import tomllib
 from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
@@ -87,7 +88,7 @@ def _pip(path: Path) -> str:
 
 def _fetched(index: str, project: str, name: str) -> bytes:
     authorities = os.environ.get("PIP_CERT") or os.environ.get("REQUESTS_CA_BUNDLE") or ""
-    verify = httpx.create_ssl_context(verify=authorities) if authorities else True
+    verify = ssl.create_default_context(cafile=authorities) if authorities else True
     with httpx.Client(follow_redirects=True, timeout=SECONDS, verify=verify) as client:
         page = client.get(f"{index.rstrip('/')}/{project}/", headers=SIMPLE).raise_for_status()
         link = next((url for text, url in _links(page) if text == name), "")

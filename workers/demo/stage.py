@@ -3,7 +3,7 @@
 import dataclasses
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,11 @@ from rich.padding import Padding
 from rich.text import Text
 
 from contracts.errors import StateUnusable
+from sandboxes import Providers
 from workers import keys
 from workers.cli.common import Platform
 from workers.cli.common import platform as opened
+from workers.cli.following import now
 from workers.devserver import ServerFolder
 from workers.processes import free_port
 from workers.settings import Settings
@@ -95,7 +97,11 @@ def fault_file(settings: Settings) -> Path:
 @asynccontextmanager
 async def open_stage(settings: Settings, narrator: Narrator, attended: bool) -> AsyncIterator[Stage]:
     fault_file(settings).touch()
-    async with platform(settings, narrator, plans_for(settings)) as supervisor, opened(settings) as here:
+    async with AsyncExitStack() as stack:
+        with now(narrator.screen) as shown:
+            shown.say("starting them: a few seconds")
+            supervisor = await stack.enter_async_context(platform(settings, narrator, plans_for(settings)))
+        here = await stack.enter_async_context(opened(settings))
         person, key, _ = keys.enrol_local_person(settings, here.ledger)
         narrator.tell(f"Enrolled {person.display_name!r}, whose key {key.fingerprint} signs nothing but this demo.")
         yield Stage(settings, narrator, here, supervisor, attended)
@@ -111,6 +117,8 @@ def fresh(folder: Path) -> None:
                 way_out="Move it away, or run the demo in another folder.",
             )
         ServerFolder(folder / "temporal").end_leftover()
+        # A demo whose terminal was closed leaves mounts, which no folder can be removed with.
+        Providers(folder / "sandboxes").reap()
         shutil.rmtree(folder)
     folder.mkdir(mode=0o700, parents=True)
     (folder / MARKER).touch()
