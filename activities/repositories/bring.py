@@ -82,7 +82,7 @@ class Repositories:
         async with await self.provider.create(policy, owner=owner, mounts=mounts) as sandbox:
             said = (await sandbox.exec(argv, env=ENVIRONMENT)).stdout.decode(errors="replace").strip()
         if not re.fullmatch(r"[0-9a-f]{40,64}", said):
-            raise UnknownRange(f"{brought.repository!r} has no {name or 'HEAD'!r}.", subject=name)
+            raise no_commit(str(brought.repository), name)
         return said
 
     async def default_branch(self, url: str, *, owner: str = "") -> str:
@@ -91,3 +91,12 @@ class Repositories:
 
     def mirrors(self) -> Mirrors:
         return Mirrors(self.folder)
+
+
+def no_commit(repository: str, name: str) -> UnknownRange:
+    """A branch that isn't there, or (`name` empty) a repository in which nothing was committed yet."""
+    if name:
+        what, way_out = f"{repository!r} has no {name!r}.", "Name a branch, tag or commit that it has."
+    else:
+        what, way_out = f"{repository!r} has no commits yet.", "Commit something, or name another branch."
+    return UnknownRange(what, subject=name, way_out=way_out)

@@ -118,7 +118,8 @@ def _touched(proof: Proof) -> list[Panel]:
         )
         for file in proof.files[:MOST_ROWS]
     )
-    return [TablePanel(title="What points at the files it touches", columns=("File", "Pointed at by"), rows=rows)]
+    title = "What points at the files it touches"
+    return [TablePanel(title=title, columns=("File", "Pointed at by"), rows=rows, folded=True)]
 
 
 def _tried(tries: Sequence[Try]) -> list[Panel]:
@@ -129,13 +130,17 @@ def _tried(tries: Sequence[Try]) -> list[Panel]:
             Cell(text=each.tier),
             Cell(text=each.says),
             Cell(text="the proof holds" if each.held else "the proof does not hold"),
-            Cell(text="unknown" if each.cost.usd is None else f"${each.cost.usd:.4f}"),
-            Cell(text=f"{each.seconds:.0f} s"),
+            Cell(text=f"{_usd(each)}, {each.seconds:.0f} s"),
         )
         for each in tries[:MOST_ROWS]
     )
-    columns = ("By", "What was tried", "What came of it", "Cost", "Time")
+    columns = ("By", "What was tried", "What came of it", "Spent")
     return [TablePanel(title="What was tried", columns=columns, rows=rows)]
+
+
+def _usd(each: Try) -> str:
+    usd = each.cost.usd
+    return "unknown" if usd is None else f"${usd:.4f}" if usd else "$0"
 
 
 def _others(found: RepairResult | None) -> list[Panel]:
