@@ -2,8 +2,9 @@
 
 `COUNTERSIGN_FAULT` names the point. With `COUNTERSIGN_FAULT_ONCE`, the path of a file, it happens once: the
 file is made just before, and while it exists nothing happens. `COUNTERSIGN_FAULT=@PATH` reads the name from a file each
-time, and removes that file before it dies: so a running process can be told where to. Without the first variable all of
-it is nothing.
+time, and removes that file before it dies: so a running process can be told where to. Where PATH is a folder, each file
+in it names a point by its own name, and is removed by whoever dies there. Without the first variable all of it is
+nothing.
 """
 
 import os
@@ -21,7 +22,20 @@ RUN_STEPS = (
 )
 # Calls of a machine that aren't here go the way of `read` (they change nothing) or of `write`.
 MACHINE_STEPS = ("machine.open", "machine.write", "machine.run", "machine.read", "machine.close", "run.recall")
-STEPS = (*RUN_STEPS, *MACHINE_STEPS)
+# Of a fix (tests/chaos/test_kill_a_fix.py).
+FIX_STEPS = (
+    "ticket.read",
+    "ticket.brief",
+    "ticket.propose",
+    "agent.think",
+    "machine.project",
+    "machine.tests",
+    "machine.repair",
+    "machine.prove",
+    "machine.tool.look",
+    "machine.tool.change",
+)
+STEPS = (*RUN_STEPS, *MACHINE_STEPS, *FIX_STEPS)
 MOMENTS = ("started", "worked", "entered")
 
 MACHINE_POINTS = (
@@ -30,6 +44,7 @@ MACHINE_POINTS = (
     "machine.after_command",
     "machine.after_checkpoint",
 )
+FIX_POINTS = tuple(f"{step}.{moment}" for step in FIX_STEPS for moment in MOMENTS)
 POINTS = (
     *(f"{step}.{moment}" for step in RUN_STEPS for moment in MOMENTS),
     "effect.before_intent",
@@ -46,6 +61,7 @@ POINTS = (
     "effect.after_act",
     "effect.after_finish",
     *MACHINE_POINTS,
+    *FIX_POINTS,
 )
 
 # Around the steps of a paid model call (activities/models/journal.py); tests/ledger kills at each of them.
@@ -80,7 +96,9 @@ def fault(point: str) -> None:
 
 
 def _told_by(order: Path, point: str) -> None:
-    if order.is_file() and order.read_text().strip() == point:
+    if order.is_dir():
+        order /= point
+    if order.is_file() and order.read_text().strip() in ("", point):
         order.unlink()
         os.kill(os.getpid(), signal.SIGKILL)
 

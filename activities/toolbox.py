@@ -11,6 +11,7 @@ from activities.models import Tiers
 from activities.repositories import Repositories
 from activities.services.service import Services
 from contracts.base import Contract
+from contracts.install import Registry
 from ledger import ArtifactStore, Ledger
 from sandboxes.egress import Credential
 from sandboxes.protocol import SandboxProvider
@@ -42,6 +43,7 @@ class Toolbox:
     services: Services = field(default_factory=Services)
     team_usd: Mapping[str, Decimal] = field(default_factory=dict)  # what teams may spend on models in a month
     mcp: Servers = field(default_factory=dict)  # the servers that policies may name
+    registries: tuple[Registry, ...] = ()  # from which machines may install a project's packages; none: they may not
 
     @property
     def repositories(self) -> Repositories:

@@ -10,7 +10,7 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from contracts import agent, changelog, machine, mcp, runs, text, ticket
+from contracts import agent, changelog, install, machine, mcp, runs, text, ticket
 from contracts.decision import Ruling
 
 In = TypeVar("In", bound=BaseModel)
@@ -137,6 +137,7 @@ TICKET_READ = Step("ticket.read", ticket.ReadTicket, ticket.TicketRead, timeout=
 TICKET_BRIEF = Step("ticket.brief", ticket.WriteBrief, ticket.BriefWritten)
 TICKET_PROPOSE = Step("ticket.propose", ticket.ProposeFix, runs.Sealed, timeout=timedelta(minutes=2))
 TICKET_PROJECT = of_a_machine("machine.project", ticket.LookAtProject, ticket.ProjectSeen, timedelta(minutes=5))
+TICKET_INSTALL = of_a_machine("machine.install", install.Install, install.Installed, timedelta(minutes=30))
 TICKET_TESTS = of_a_machine("machine.tests", ticket.RunTests, ticket.TestsRan, timedelta(hours=1))
 TICKET_REPAIR = of_a_machine("machine.repair", ticket.SearchRepair, ticket.RepairSearched, timedelta(hours=1))
 TICKET_PROVE = of_a_machine("machine.prove", ticket.Prove, ticket.Proved, timedelta(hours=2))

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from contracts.base import Contract
+from contracts.install import Needs, Registry
 from contracts.machine import Call, Changed
 from contracts.policy import Tier
 from contracts.proposal import Check, Cost
@@ -16,13 +17,15 @@ class TicketRequest(Contract):
 
     `ticket`: a file (JSON, Markdown, text), `github:owner/name#12`, `linear:ABC-12`, `jira:ABC-12`, or the URL of one.
     `repository`: a folder of the worker's host, or a URL. `branch`: the one that takes the change in; empty: the one
-    that HEAD names. `test`: the project's test command, where its own files don't say.
+    that HEAD names. `test`: the project's test command, where its own files don't say. `install`: whether the packages
+    that its tests need are installed, where the operator allows it (docs/workflows/ticket_to_pr.md).
     """
 
     ticket: str
     repository: str
     branch: str = ""
     test: tuple[str, ...] = ()
+    install: bool = False
     search_seconds: float = Field(default=180, ge=0, le=3000, description="for the search without a model; 0: none")
 
 
@@ -80,6 +83,15 @@ class Project(Contract):
     is_pytest: bool = Field(default=False, description="so that single tests can be named and told apart")
     environment: dict[str, str] = Field(default_factory=dict)
 
+    def using(self, python: str) -> "Project":
+        """The project with its own environment's interpreter, which finds the machine's pytest by itself."""
+        if not python:
+            return self
+        path = [each for each in self.environment.get("PYTHONPATH", "").split(":") if not each.startswith("/opt/")]
+        own = {"PATH": f"{python.rpartition('/')[0]}:/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": ":".join(path)}
+        test = (python, *self.test[1:]) if self.test[:1] == ("python3",) else self.test
+        return self.model_copy(update={"test": test, "environment": {**self.environment, **own}})
+
 
 class LookAtProject(Call):
     """Find out how the project is tested. `test` is what a person said."""
@@ -88,7 +100,11 @@ class LookAtProject(Call):
 
 
 class ProjectSeen(Contract):
+    """`needs`: the packages its tests need. `registry`: where they may come from; None: the operator allows none."""
+
     project: Project
+    needs: Needs = Needs()
+    registry: Registry | None = None
     says: str = ""
 
 
@@ -240,7 +256,10 @@ class ProposeFix(Contract):
     ticket: str
     base: str
     proof: str = ""
+    before: str = Field(default="", description="the proof of the revision before, as the reviewer saw it")
     repair: str = ""
+    installed: str = Field(default="", description="the artifact with the Packages")
+    not_installed: str = Field(default="", description="why there are none, where the project needs some")
     tries: tuple[Try, ...] = ()
     drafted_by: Literal["baseline", "model"] = "baseline"
     fallback: str = ""

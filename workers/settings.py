@@ -86,6 +86,10 @@ class Settings(BaseSettings):
     mcp_servers: Path | None = Field(
         default=None, description="TOML file of the MCP servers that policies may name (docs/agents.md)"
     )
+    packages: str = Field(
+        default="",
+        description="what machines may install a project's packages from: pip, npm, or pip=URL,npm=URL; empty: nothing",
+    )
     machines_memory_bytes: int = Field(
         default=0, ge=0, description="what this host's machines may take in all; 0: three quarters of its memory"
     )

@@ -23,7 +23,7 @@ from contracts.budgets import team_budgets
 from contracts.steps import AGENTS, EFFECTS
 from ledger import FolderArtifacts, Ledger
 from sandboxes import Providers, choose
-from workers import discovery, egress, machines, services
+from workers import discovery, egress, machines, registries, services
 from workers.client import connect
 from workers.common import OPTIONS, interceptors
 from workers.hosted import hosted_sandboxes
@@ -63,6 +63,7 @@ def toolbox(settings: Settings, ledger: Ledger, *, models: bool) -> Toolbox:
         leases=machines.leases(settings.state, settings.machines_memory_bytes) if models else None,
         team_usd=team_budgets(settings.team_budgets),
         mcp=servers(settings.mcp_servers) if models else {},
+        registries=registries.registries(settings.packages) if models else (),
     )
 
 

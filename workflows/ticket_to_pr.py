@@ -1,5 +1,6 @@
 """Ticket to pull request: what a person first sees is a fix with its proof, and what comes of it is what they sign."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -9,7 +10,9 @@ from temporalio.exceptions import ApplicationError
 from workflows.agent import at_work
 from workflows.ending import carry_out, close, rejection
 from workflows.gate import ReviewGate
-from workflows.machine import Machine
+from workflows.installing import installed
+from workflows.machine import In, Machine, Made
+from workflows.measuring import again
 from workflows.steps import show, step
 
 with workflow.unsafe.imports_passed_through():
@@ -30,6 +33,7 @@ with workflow.unsafe.imports_passed_through():
         TICKET_READ,
         TICKET_REPAIR,
         TICKET_TESTS,
+        Step,
     )
     from contracts.ticket import (
         LookAtProject,
@@ -72,7 +76,7 @@ class TicketToPr:
         self.revision, self.agents = 0, 0
         self.words: tuple[str, ...] = ()
         self.tries: list[Try] = []
-        self.repair = ""
+        self.repair, self.shown = "", ""
         self.said = ""
 
     @workflow.run
@@ -113,7 +117,11 @@ class TicketToPr:
             lambda lease: LookAtProject(lease=lease, test=self.request.test),
             "Find out how the project is tested",
         )
-        self.before: TestsRan = await self.machine.change(
+        self.installed = await installed(self.machine, self.project, asked=self.request.install)
+        if self.installed is not None and self.installed.ok:
+            using = self.project.project.using(self.installed.python)
+            self.project = self.project.model_copy(update={"project": using})
+        self.before: TestsRan = await self.measured(
             TICKET_TESTS,
             lambda lease: RunTests(lease=lease, project=self.project.project),
             "Run the tests before any change",
@@ -131,7 +139,7 @@ class TicketToPr:
             return None
         show(self.policy, state="working", says="Searching small edits that make the failing tests pass")
         began = workflow.now()
-        searched: RepairSearched = await self.machine.change(
+        searched: RepairSearched = await self.measured(
             TICKET_REPAIR,
             lambda lease: SearchRepair(
                 lease=lease,
@@ -197,7 +205,7 @@ class TicketToPr:
     async def prove(self) -> Proved:
         """Measured anew, on the work tree as it is."""
         show(self.policy, state="working", says="Proving it: the tests before and after, new tests on the old code")
-        return await self.machine.change(
+        return await self.measured(
             TICKET_PROVE,
             lambda lease: Prove(
                 lease=lease,
@@ -210,8 +218,14 @@ class TicketToPr:
         )
 
     async def start_over(self) -> None:
-        await self.machine.run(["git", "reset", "--quiet", "--hard", self.machine.commit], summary="Take it back")
-        await self.machine.run(["git", "clean", "--quiet", "-fd"], summary="Take new files back")
+        reset = ("git", "reset", "--quiet", "--hard", self.machine.commit)
+        clean = ("git", "clean", "--quiet", "-fd", "-e", "node_modules")
+        await again(lambda: self.machine.run(reset, summary="Take it back"), "take it back")
+        await again(lambda: self.machine.run(clean, summary="Take new files back"), "take new files back")
+
+    async def measured(self, what: Step[In, Made], request: Callable[[str], In], summary: str) -> Made:
+        """A call of ours on the machine, made again where that dies. Not an agent's: those are told of it."""
+        return await again(lambda: self.machine.change(what, request, summary), summary)
 
     async def propose(self, proved: Proved | None) -> Sealed:
         self.revision += 1
@@ -228,7 +242,10 @@ class TicketToPr:
                 ticket=self.ticket.ticket,
                 base=self.machine.commit,
                 proof=proved.proof if proved is not None else "",
+                before=self.shown,
                 repair=self.repair,
+                installed=self.installed.packages if self.installed else "",
+                not_installed=self.installed.says if self.installed and not self.installed.ok else "",
                 tries=tuple(self.tries),
                 drafted_by="model" if by_model else "baseline",
                 fallback=fallback,
@@ -240,6 +257,7 @@ class TicketToPr:
             ),
             summary=f"Seal revision {self.revision}",
         )
+        self.shown = proved.proof if proved is not None else ""
         show(self.policy, state="waiting for review", cost=sealed.cost, says=f"Waiting for review: {sealed.title}")
         return sealed
 

@@ -13,6 +13,7 @@ from sandboxes.protocol import Mount
 
 TARGET = "/opt/countersign"
 PYTHON = f"{TARGET}/python"
+PIP = f"{TARGET}/pip"  # beside it: tests shall not find it
 PARTS = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")  # pure Python, for any interpreter inside
 PLUGIN = "countersign_report"
 REPORT = "COUNTERSIGN_REPORT"
@@ -45,7 +46,7 @@ def _write(row):
 
 def mount(state: Path) -> Mount:
     """The folder, made once for each version of what is in it."""
-    versions = [f"{name} {metadata.version(name)}" for name in PARTS]
+    versions = [f"{name} {metadata.version(name)}" for name in (*PARTS, "pip")]
     name = hashlib.sha256("\n".join([*versions, REPORTING]).encode()).hexdigest()[:16]
     folder = state / "toolchains" / name
     if not folder.is_dir():
@@ -63,6 +64,7 @@ def _make(folder: Path) -> None:
         shutil.rmtree(new, ignore_errors=True)
         for part in PARTS:
             _copy(part, new / "python")
+        _copy("pip", new / "pip")
         (new / "python" / f"{PLUGIN}.py").write_text(REPORTING)
         new.replace(folder)
 

@@ -11,10 +11,14 @@ from activities.machine.leases import Held
 from activities.progress import progress
 from activities.repair.repair import repair
 from activities.ticket_to_pr import project as projects
+from activities.ticket_to_pr.installing import install
+from activities.ticket_to_pr.needs import FILES as SAYS_NEEDS
+from activities.ticket_to_pr.needs import needs
 from activities.ticket_to_pr.proving import prove, why_not
 from activities.ticket_to_pr.testing import run_tests
 from contracts import steps
 from contracts.errors import NotFound
+from contracts.install import Install, Installed
 from contracts.repair import RepairCandidate, RepairRequest, RepairResult, RepositoryUnderRepair
 from contracts.ticket import (
     LookAtProject,
@@ -31,7 +35,7 @@ from contracts.ticket import (
 )
 from sandboxes.protocol import Sandbox
 
-LARGEST_SETTING = 1 << 20
+LARGEST_SETTING = 8 << 20
 MOST_NAMES = 50_000
 MOST_NAMED = 50
 TEST_SECONDS = 900.0
@@ -44,9 +48,20 @@ class TicketCalls(MachineCalls):
     async def project(self, request: LookAtProject) -> ProjectSeen:
         """How the project is tested, from its own files."""
         async with self._using(request) as held:
-            found = await looked_at(held.sandbox, held.folder, request.test)
+            files = await _settings(held.sandbox, held.folder)
+            found = projects.found_out(files, await _names(held.sandbox, held.folder), request.test)
             says = f"{' '.join(found.test)} ({found.why})" if found.test else found.why
-            return ProjectSeen(project=found, says=says)
+            wanted = needs(files)
+            registry = next((each for each in self._tools.registries if each.kind == wanted.kind), None)
+            return ProjectSeen(project=found, needs=wanted, registry=registry, says=says)
+
+    @activity.defn(name=steps.TICKET_INSTALL.name)
+    async def install(self, request: Install) -> Installed:
+        """Install what the project's tests need, in a machine that reaches the registry and nothing else."""
+        async with self._changing(request) as held, progress("installing what the tests need"):
+            made, installed = await install(held.sandbox, held.folder, request)
+            kept = await asyncio.to_thread(self._artifacts.put_model, installed)
+            return await self._kept(held, made.model_copy(update={"packages": kept}))
 
     @activity.defn(name=steps.TICKET_TESTS.name)
     async def tests(self, request: RunTests) -> TestsRan:
@@ -117,12 +132,17 @@ class TicketCalls(MachineCalls):
 
 async def looked_at(sandbox: Sandbox, folder: str, given: Sequence[str] = ()) -> Project:
     """How the project in a sandbox's folder is tested, from its own files or by a person's word."""
+    return projects.found_out(await _settings(sandbox, folder), await _names(sandbox, folder), given)
+
+
+async def _settings(sandbox: Sandbox, folder: str) -> dict[str, str]:
+    """The text of the files that say how the project is tested and what it needs."""
     files = {}
-    for name in projects.FILES:
+    for name in dict.fromkeys((*projects.FILES, *SAYS_NEEDS)):
         with suppress(NotFound):
             data = await sandbox.read(f"{folder}/{name}", limit=LARGEST_SETTING)
             files[name] = data.decode(errors="replace")
-    return projects.found_out(files, await _names(sandbox, folder), given)
+    return files
 
 
 async def _names(sandbox: Sandbox, folder: str) -> list[str]:

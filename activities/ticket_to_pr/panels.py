@@ -2,25 +2,35 @@
 
 from collections.abc import Sequence
 
+from activities.changelog.render import plain
+from contracts.install import Packages
 from contracts.proposal import Cell, DiffPanel, MarkdownPanel, Panel, TablePanel
 from contracts.repair import RepairResult
 from contracts.shown import words as spelt_out
 from contracts.ticket import Proof, ProposeFix, TestRun, Ticket, Try
 
 MOST_ROWS = 60
+MOST_PACKAGES = 300
 MOST_WORDS = 3_000
 
 
 def panels(
-    request: ProposeFix, ticket: Ticket, proof: Proof | None, found: RepairResult | None, approach: str
+    request: ProposeFix,
+    ticket: Ticket,
+    proof: Proof | None,
+    found: RepairResult | None,
+    approach: str,
+    packages: Packages | None = None,
+    news: Sequence[Panel] = (),
 ) -> tuple[Panel, ...]:
     """In the order in which a person decides: warnings, the verdict, the change, why; the rest is folded."""
     words = MarkdownPanel(title="The ticket, and what was done", text=intent(ticket, approach))
     if proof is None:
-        return (words, *_tried(request.tries), *_suspects(found))
+        return (words, *_tried(request.tries), *_suspects(found), *_installed(request.not_installed, packages))
     return (
         *_flags(proof),
         _proof(proof),
+        *news,
         *(
             DiffPanel(title=f"{file.path} (+{file.added} −{file.removed})", path=file.path, diff=file.diff)
             for file in proof.files
@@ -31,6 +41,7 @@ def panels(
         _measured(proof),
         *_touched(proof),
         *_suspects(found),
+        *_installed(request.not_installed, packages),
         _output("What the tests said before", proof.before),
         _output("What they say now", proof.after),
     )
@@ -162,6 +173,21 @@ def _suspects(found: RepairResult | None) -> list[Panel]:
     )
     title = "Where it is likely to be broken"
     return [TablePanel(title=title, columns=("Place", "Function", "Why"), rows=rows, folded=True)]
+
+
+def _installed(why_not: str, packages: Packages | None) -> list[Panel]:
+    """What the tests could use of what the project asks for."""
+    title = "Packages for the tests"
+    if why_not or packages is None:
+        said = f"{plain(why_not, 400)}. The tests ran with what the machine has."
+        return [MarkdownPanel(title=title, text=said)] if why_not else []
+    rows = tuple(
+        (Cell(text=each.name), Cell(text=each.version), Cell(text=each.hash or "not told"))
+        for each in packages.packages[:MOST_PACKAGES]
+    )
+    more = len(packages.packages) - len(rows)
+    named = f"{title}: {packages.says}" + (f", {more:,} of them not shown" if more > 0 else "")
+    return [TablePanel(title=named[:200], columns=("Package", "Version", "Hash"), rows=rows, folded=True)]
 
 
 def _output(title: str, run: TestRun) -> MarkdownPanel:

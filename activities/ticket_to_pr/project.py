@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 
 from activities.machine import toolchain
+from activities.ticket_to_pr.needs import uses_plugins
 from contracts.ticket import Project
 
 # Read where they are there, at the top of the repository.
@@ -16,20 +17,26 @@ FILES = (
 )
 PYTEST = ("python3", "-m", "pytest", "-q")
 UNITTEST = ("python3", "-m", "unittest", "discover")
+# A plugin that the machine happens to have is no part of a project that does not name one.
+NO_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 QUIET = {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def found_out(files: Mapping[str, str], names: Sequence[str], given: Sequence[str] = ()) -> Project:
     """`files`: the text of those of FILES that are there. `names`: all paths of the repository. `given`: a person's
     word on the test command, which beats everything."""
-    if given:
-        is_pytest = any(word.endswith("pytest") for word in given)
-        return _project("", given, "a person said so", is_pytest=is_pytest)
+    found = _said(given) if given else None
     for look in (_python, _node, _cargo, _go, _make):
-        project = look(files, names)
-        if project is not None:
-            return project
-    return Project(why="None of its files says how it is tested.")
+        found = found or look(files, names)
+    if found is None:
+        return Project(why="None of its files says how it is tested.")
+    if not found.is_pytest or uses_plugins(files):
+        return found
+    return found.model_copy(update={"environment": {**found.environment, **NO_PLUGINS}})
+
+
+def _said(given: Sequence[str]) -> Project:
+    return _project("", given, "a person said so", is_pytest=any(word.endswith("pytest") for word in given))
 
 
 def _project(

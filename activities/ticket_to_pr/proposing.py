@@ -11,13 +11,16 @@ from activities.progress import progress
 from activities.services.repository import github_repository
 from activities.ticket_to_pr import pull
 from activities.ticket_to_pr.panels import panels
+from activities.ticket_to_pr.reading import claim
+from activities.ticket_to_pr.rounds import since
 from activities.ticket_to_pr.target import merge_target
 from activities.toolbox import Toolbox
+from contracts.install import Packages
 from contracts.proposal import Check, Effect, Panel, Proposal
 from contracts.repair import RepairResult
 from contracts.runs import Sealed
 from contracts.steps import TICKET_PROPOSE
-from contracts.ticket import Proof, ProposeFix, Ticket
+from contracts.ticket import Flag, Proof, ProposeFix, Ticket
 
 
 class TicketProposing:
@@ -41,6 +44,7 @@ class TicketProposing:
         return asked.branch or await self._toolbox.repositories.default_branch(asked.repository, owner=request.run)
 
     def _propose(self, request: ProposeFix, now: datetime, into: str) -> Sealed:
+        self._still_claimed(request)
         proposal = self.sealed(request, now, into)
         ledger, usd = self._toolbox.ledger, proposal.cost.usd
         ledger.store_proposal(proposal)
@@ -53,12 +57,22 @@ class TicketProposing:
         )
         return Sealed.of(proposal)
 
+    def _still_claimed(self, request: ProposeFix) -> None:
+        """A run that was ended and reset since may have lost its ticket to another."""
+        ticket = self._toolbox.artifacts.get_model(Ticket, request.ticket)
+        claim(self._toolbox.ledger, ticket.key, request.request.repository, request.run)
+
     def sealed(self, request: ProposeFix, now: datetime, into: str = "") -> Proposal:
         """The proposal of a request, made at `now`. `into`: the branch of a pull request, where there will be one."""
         get = self._toolbox.artifacts.get_model
         ticket = get(Ticket, request.ticket)
         proof = get(Proof, request.proof) if request.proof else None
         found = get(RepairResult, request.repair) if request.repair else None
+        packages = get(Packages, request.installed) if request.installed else None
+        earlier = get(Proof, request.before) if request.before else None
+        if proof and found and request.drafted_by == "baseline":
+            proof = proof.model_copy(update={"flags": (*proof.flags, *ambiguous(found))})
+        news = since(self._toolbox.artifacts, request.revision, earlier, proof)
         effects, shown = self._effects(request, ticket, proof, into) if proof else ((), ())
         return Proposal(
             realm=self._toolbox.ledger.realm,
@@ -71,7 +85,7 @@ class TicketProposing:
             drafted_by=request.drafted_by,
             fallback=request.fallback,
             effects=effects,
-            panels=(*panels(request, ticket, proof, found, approach(request, proof, found)), *shown),
+            panels=(*panels(request, ticket, proof, found, approach(request, proof, found), packages, news), *shown),
             checks=(*request.checks, *checks(proof)),
             cost=request.cost,
             role=request.role,
@@ -127,6 +141,18 @@ def changes(proof: Proof) -> list[FileChange]:
 def words(ticket: Ticket, proof: Proof) -> str:
     """The body of the commit's message."""
     return f"Ticket: {plain(ticket.key, 200)}\nTests: {proof.after.says}"
+
+
+def ambiguous(found: RepairResult) -> tuple[Flag, ...]:
+    """Other edits pass as well and do something else: the tests don't settle which is right."""
+    agreement = found.candidates[0].agreement if found.candidates else 1.0
+    if agreement >= 1:
+        return ()
+    says = (
+        f"The tests do not settle the fix: {1 - agreement:.0%} of the weight of all edits that pass is on some that "
+        "behave otherwise."
+    )
+    return (Flag(says=says, red=False),)
 
 
 def summary(request: ProposeFix, ticket: Ticket, proof: Proof | None, found: RepairResult | None) -> str:

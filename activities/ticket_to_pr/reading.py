@@ -15,6 +15,7 @@ from contracts import shown
 from contracts.errors import AccessRefused, BadInput, Conflict, NotFound
 from contracts.steps import TICKET_READ
 from contracts.ticket import Comment, ReadTicket, Ticket, TicketRead
+from ledger import Ledger
 
 LARGEST = 1 << 20
 WAY_OUT = "Give a JSON file with title and body, or a text or Markdown file whose first line is the title."
@@ -38,7 +39,7 @@ class TicketReading:
             ticket = await from_service(request.ticket, self._services)
         else:
             ticket = await asyncio.to_thread(from_file, request.ticket)
-        await asyncio.to_thread(self._claim, ticket, request)
+        await asyncio.to_thread(claim, self._ledger, ticket.key, request.repository, request.run)
         return TicketRead(
             ticket=await asyncio.to_thread(self._artifacts.put_model, ticket),
             key=ticket.key,
@@ -47,17 +48,22 @@ class TicketReading:
             says=shown.spelt(f"{ticket.key}: {ticket.title}")[:300],
         )
 
-    def _claim(self, ticket: Ticket, request: ReadTicket) -> None:
-        what = hashlib.sha256(f"{ticket.key}\n{request.repository}".encode()).hexdigest()[
-            :24
-        ]  # names in that table have 40 characters
-        holder = self._ledger.claim(f"ticket/{what}", request.run)
-        if holder != request.run:
-            raise Conflict(
-                f"The ticket {ticket.key} is being worked on by the run {holder}.",
-                subject=ticket.key,
-                way_out=f"Decide on that one, or end it: `countersign log {holder}`.",
-            )
+
+def claim(ledger: Ledger, key: str, repository: str, run: str) -> None:
+    """Take the ticket for this run, or keep it. Conflict where another open run works on it."""
+    holder = ledger.claim(claim_of(key, repository), run)
+    if holder != run:
+        raise Conflict(
+            f"The ticket {key} is being worked on by the run {holder}.",
+            subject=key,
+            way_out=f"Decide on that one, or end it: `countersign log {holder}`.",
+        )
+
+
+def claim_of(key: str, repository: str) -> str:
+    """What a run claims: this ticket for this repository. Names in that table have 40 characters."""
+    named = f"{key}\n{repository}"
+    return f"ticket/{hashlib.sha256(named.encode()).hexdigest()[:24]}"
 
 
 def from_file(name: str) -> Ticket:

@@ -28,13 +28,20 @@ def fix(
     ] = "",
     branch: Annotated[str, typer.Option(help="The branch to fix; empty: the one that HEAD names.")] = "",
     test: Annotated[str, typer.Option(help="How its tests are run, where its own files don't say.")] = "",
+    install: Annotated[bool, typer.Option(help="Install what its tests need, if the operator lets you.")] = False,
     detach: Annotated[bool, typer.Option(help="Start it and return at once.")] = False,
 ) -> None:
     """Fix what a ticket reports, prove it, and wait for your signature."""
     settings = Settings()
     discovery.add_folder(settings.workflows)
     ticket, repository = meant(ticket, repo, settings)
-    request = TicketRequest(ticket=ticket, repository=repository, branch=branch, test=tuple(shlex.split(test)))
+    request = TicketRequest(
+        ticket=ticket,
+        repository=repository,
+        branch=branch,
+        test=tuple(shlex.split(test)),
+        install=install,
+    )
 
     async def go() -> None:
         async with platform(settings) as here:
