@@ -52,9 +52,9 @@ class Platform:
     async def start(self, workflow: str, request: BaseModel) -> str:
         return await start(self.command, discovery.workflow_named(workflow), request)
 
-    async def waiting(self, run: str, *, revision: int = 1) -> Proposal:
+    async def waiting(self, run: str, *, revision: int = 1, patience: float = PATIENCE) -> Proposal:
         """The run's open proposal of that revision or a later one, as soon as the run waits for it."""
-        deadline = asyncio.get_running_loop().time() + PATIENCE
+        deadline = asyncio.get_running_loop().time() + patience
         while asyncio.get_running_loop().time() < deadline:
             record = self.ledger.runs(limit=1000)
             state = next((each for each in record if each.run == run), None)
@@ -64,7 +64,7 @@ class Platform:
             if open_ones and open_ones[0].revision >= revision:
                 return self.ledger.proposal(open_ones[0].digest)
             await asyncio.sleep(0.05)
-        raise AssertionError(f"{run} did not come to wait within {PATIENCE} s")
+        raise AssertionError(f"{run} did not come to wait within {patience} s")
 
     def sign(
         self, proposal: Proposal, verdict: Verdict, *, reason: RejectReason | None = None, words: str = ""

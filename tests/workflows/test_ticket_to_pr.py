@@ -1,17 +1,22 @@
 """Ticket to pull request on a real Temporal server: the proof decides, whatever a model says of its work."""
 
 import json
+import re
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+from temporalio.client import WorkflowFailureError
 
 from activities.models import models_from_environment
+from activities.ticket_to_pr.reading import claim_of
 from contracts.proposal import Proposal, TablePanel
 from contracts.ticket import TicketRequest
 from tests.support.model_server import Called, ModelServer, Scripted, error
@@ -19,6 +24,7 @@ from tests.support.platform import Installation, Platform
 from tests.support.repositories import Commit, build, git
 from workers import machines
 from workers.devserver import Binary, DevServer
+from workers.watcher import look_once
 from workers.worker import build as build_worker
 
 KEY = "sk-sentinel-of-the-ticket-tests"
@@ -261,9 +267,16 @@ async def test_a_reviewers_words_go_back_into_the_same_run(
     proof = {row[1]: row[2] for row in table(second, "What else was measured")}
     assert proof["New tests"] == "1 of 1 fail on the old code"
     assert {panel.path for panel in second.panels if panel.kind == "diff"} == {"calc.py", "test_more.py"}
+    [news] = [panel for panel in second.panels if panel.title.startswith("Since revision 1")]
+    assert news.title == "Since revision 1: test_more.py", "what the reviewer has read already is not news"
+    told = json.loads(serving.requests[0].prompt)[1][0]["content"]
+    words = "".join(part["text"] for part in told) if isinstance(told, list) else told
+    assert re.search(r"<<<REVIEWER (\w+)>>>\nAdd a test for add\(1, 1\), please.\n<<<END \1>>>", words)
+    refused = await modelled.decide(first, "approve")
+    assert refused.statement.digest != second.digest, "the first revision can't be signed any more"
     await modelled.decide(second, "approve")
     outcome = await modelled.outcome(run)
-    assert outcome.state == "done"
+    assert (outcome.state, outcome.digest) == ("done", second.digest)
     assert "test_more" in git(repository, "show", "main:test_more.py")
 
 
@@ -307,3 +320,63 @@ async def test_two_runs_on_one_ticket_are_one_too_many(fixing: Platform, tmp_pat
     )
     await fixing.decide(proposal, "reject", reason="duplicate")
     await fixing.outcome(first)
+
+
+@pytest.mark.parametrize("end", ["cancel", "terminate", "reject", "reset"])
+async def test_a_ticket_is_free_as_soon_as_its_run_is_closed_and_never_before(
+    fixing: Platform, tmp_path: Path, end: str
+) -> None:
+    repository = bare(tmp_path, **{"main.c": b"int main(void) { return 1; }\n"})
+    request = asked(tmp_path, repository, "It exits with 1")
+    first = await fixing.start("ticket_to_pr", request)
+    proposal = await fixing.waiting(first)
+    handle = fixing.client.get_workflow_handle(first)
+    assert fixing.ledger.claim(claim_of("T-7", str(repository)), "another") == first
+    if end == "reject":
+        await fixing.decide(proposal, "reject", reason="not needed")
+        await fixing.outcome(first)
+    else:
+        await (handle.cancel() if end == "cancel" else handle.terminate())
+        with suppress(WorkflowFailureError):
+            await handle.result()
+        await look_once(fixing.client, fixing.ledger)  # as the worker's watcher does every two seconds
+    assert fixing.tools.leases is not None
+    assert fixing.tools.leases.all() == []
+    second = await fixing.start("ticket_to_pr", request)
+    newer = await fixing.waiting(second)
+    assert fixing.ledger.claim(claim_of("T-7", str(repository)), "another") == second
+    if end == "reset":
+        await reset(fixing, first)
+        with pytest.raises(WorkflowFailureError):
+            await fixing.outcome(first)
+        assert second in fixing.ledger.entries(run=first)[-1].says or any(
+            second in entry.says for entry in fixing.ledger.entries(run=first)
+        ), "it lost its ticket meanwhile, and may not propose"
+    await fixing.decide(newer, "reject", reason="not needed")
+    await fixing.outcome(second)
+
+
+async def reset(here: Platform, run: str) -> None:
+    """From its last step on, as somebody would in the Temporal UI: the ticket is not read again."""
+    handle = here.client.get_workflow_handle(run)
+    events = [event async for event in handle.fetch_history_events()]
+    named = {
+        event.event_id: event.activity_task_scheduled_event_attributes.activity_type.name
+        for event in events
+        if event.HasField("activity_task_scheduled_event_attributes")
+    }
+    last = max(number for number, name in named.items() if name == "ticket.propose")
+    done = max(
+        event.event_id
+        for event in events
+        if event.HasField("workflow_task_completed_event_attributes") and event.event_id < last
+    )
+    await here.client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=here.client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=run, run_id=(await handle.describe()).run_id),
+            workflow_task_finish_event_id=done,
+            request_id=run,
+            reason="a test",
+        )
+    )

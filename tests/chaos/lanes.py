@@ -1,0 +1,154 @@
+"""Lanes: fixes that are killed here and there, side by side on one server, each in a namespace of its own."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from activities.ticket_to_pr.reading import claim_of
+from contracts.proposal import Proposal
+from contracts.runs import Outcome
+from contracts.ticket import TicketRequest
+from sandboxes import Bubblewrap
+from tests.chaos import forked
+from tests.chaos.conftest import environment
+from tests.support.model_server import ModelServer
+from tests.support.platform import Installation, Platform, settings_for
+from tests.support.repositories import git
+from tests.workflows.test_ticket_to_pr import KEY, bare, ticket
+from workers.devserver import Binary, DevServer
+from workers.devserver.attributes import ensure_search_attributes
+from workers.devserver.server import ServerPlan
+
+KINDS = ("agents", "effects")
+
+
+@dataclass
+class Lane:
+    """One fix, and the fault points at which its workers die, each once. `told` is what is known of it afterwards."""
+
+    name: str
+    folder: Path
+    files: dict[str, bytes]
+    points: tuple[str, ...] = ()
+    search_seconds: float = 2
+    model: ModelServer | None = None
+    kill_while_it_waits: bool = False
+    here: Platform = field(init=False)
+    processes: dict[str, ForkServerProcess] = field(default_factory=dict)
+    deaths: int = 0
+    run: str = ""
+    claimed_meanwhile: str = ""
+    proposal: Proposal = field(init=False)
+    outcome: Outcome = field(init=False)
+
+    @property
+    def order(self) -> Path:
+        return self.folder / "order"
+
+    @property
+    def repository(self) -> Path:
+        return self.folder / "app.git"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    async def go(self, server: DevServer) -> "Lane":
+        """From the ticket to the merge, whatever dies on the way."""
+        self.order.mkdir(parents=True)
+        for point in self.points:
+            (self.order / point).touch()
+        bare(self.folder, **self.files)
+        async with AsyncExitStack() as stack:
+            await self._open(server, stack)
+            stack.callback(self._stop)
+            keeper = asyncio.create_task(self._keep_alive())
+            stack.callback(keeper.cancel)
+            await self._fix()
+        return self
+
+    async def _open(self, server: DevServer, stack: AsyncExitStack) -> None:
+        installation = Installation(server, self.state)
+        installation.settings = settings_for(server, self.state, TEMPORAL_NAMESPACE=self.name)
+        self.here = await installation.open(stack)
+        await ensure_search_attributes(self.here.client)
+
+    async def _fix(self) -> None:
+        request = TicketRequest(
+            ticket=ticket(self.folder, "It gives the wrong result", "add(2, 3) gives -1"),
+            repository=str(self.repository),
+            search_seconds=self.search_seconds,
+        )
+        self.run = await self.here.start("ticket_to_pr", request)
+        self.proposal = await self.here.waiting(self.run, patience=240)
+        self.claimed_meanwhile = self.here.ledger.claim(claim_of("T-7", str(self.repository)), "another")
+        if self.kill_while_it_waits:
+            for process in self.processes.values():
+                kill(process)
+        await self.here.decide(self.proposal, "approve")
+        self.outcome = await self.here.outcome(self.run)
+
+    def _start(self, kind: str) -> None:
+        environ = {
+            **environment(self.here.settings),
+            "TEMPORAL_NAMESPACE": self.name,
+            "COUNTERSIGN_FAULT": f"@{self.order}",
+        }
+        if self.model is not None:
+            environ |= {
+                "ANTHROPIC_API_KEY": KEY,
+                "ANTHROPIC_BASE_URL": self.model.anthropic_url,
+                "COUNTERSIGN_PRICES_OF": "anthropic",
+            }
+        self.processes[kind] = forked.start(kind, environ, self.folder / f"{kind}.log")
+
+    async def _keep_alive(self) -> None:
+        while True:
+            for kind in KINDS:
+                if kind not in self.processes:
+                    self._start(kind)
+                elif not self.processes[kind].is_alive():
+                    self.deaths += 1
+                    self._start(kind)
+            await asyncio.sleep(0.05)
+
+    def _stop(self) -> None:
+        for process in self.processes.values():
+            kill(process)
+        Bubblewrap(self.state / "sandboxes").reap()
+
+    def merged(self) -> tuple[str, str]:
+        """How many commits the branch has, and what its newest holds."""
+        return git(self.repository, "rev-list", "--count", "main"), git(self.repository, "rev-parse", "main^{tree}")
+
+
+def kill(process: ForkServerProcess) -> None:
+    if process.is_alive() and process.pid is not None:
+        os.kill(process.pid, signal.SIGKILL)
+    process.join()
+
+
+@dataclass(frozen=True)
+class WideServerPlan(ServerPlan):
+    """With a namespace for each lane: those that are made later are usable after half a minute only."""
+
+    namespaces: tuple[str, ...] = ()
+
+    def argv(self) -> list[str]:
+        return [*super().argv(), *(word for name in self.namespaces for word in ("--namespace", name))]
+
+
+class WideServer(DevServer):
+    """A Temporal server with these namespaces beside the usual one."""
+
+    def __init__(self, folder: Path, binary: Binary, namespaces: Iterable[str]) -> None:
+        super().__init__(folder, binary=binary, say=print)
+        self.namespaces = tuple(namespaces)
+
+    def _plan(self, binary: Binary) -> ServerPlan:
+        return WideServerPlan(**vars(super()._plan(binary)), namespaces=self.namespaces)
