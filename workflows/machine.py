@@ -159,7 +159,7 @@ class Machine:
         lease = self._state.lease
         if lease is not None:
             self._forget(lease)
-            await _close(lease)
+            await _surely(asyncio.ensure_future(_close(lease)))
         return self._state
 
     async def __aenter__(self) -> Self:
@@ -266,7 +266,10 @@ async def _pause(lost: int) -> None:
 
 
 async def _close(lease: messages.Lease) -> None:
-    """Close a machine, if its worker still lives. One that doesn't has left nothing that its neighbours keep."""
+    """Close a machine, if its worker still lives. One that doesn't has left nothing that its neighbours keep.
+
+    Awaited as a task of its own: a cancelled run's would be taken for a worker that is gone, and the run would go on.
+    """
     try:
         await step(
             steps.MACHINE_CLOSE,

@@ -1,5 +1,6 @@
 """Ticket to pull request on a real Temporal server: the proof decides, whatever a model says of its work."""
 
+import asyncio
 import json
 import re
 import subprocess
@@ -20,7 +21,7 @@ from activities.ticket_to_pr.reading import claim_of
 from contracts.proposal import Proposal, TablePanel
 from contracts.ticket import TicketRequest
 from tests.support.model_server import Called, ModelServer, Scripted, error
-from tests.support.platform import Installation, Platform
+from tests.support.platform import PATIENCE, Installation, Platform
 from tests.support.repositories import Commit, build, git
 from workers import machines
 from workers.devserver import Binary, DevServer
@@ -340,8 +341,7 @@ async def test_a_ticket_is_free_as_soon_as_its_run_is_closed_and_never_before(
         with suppress(WorkflowFailureError):
             await handle.result()
         await look_once(fixing.client, fixing.ledger)  # as the worker's watcher does every two seconds
-    assert fixing.tools.leases is not None
-    assert fixing.tools.leases.all() == []
+    await until_given_back(fixing)
     second = await fixing.start("ticket_to_pr", request)
     newer = await fixing.waiting(second)
     assert fixing.ledger.claim(claim_of("T-7", str(repository)), "another") == second
@@ -354,6 +354,14 @@ async def test_a_ticket_is_free_as_soon_as_its_run_is_closed_and_never_before(
         ), "it lost its ticket meanwhile, and may not propose"
     await fixing.decide(newer, "reject", reason="not needed")
     await fixing.outcome(second)
+
+
+async def until_given_back(here: Platform) -> None:
+    """A run that was terminated can't close its machine: the worker does, as soon as it looks."""
+    assert here.tools.leases is not None
+    async with asyncio.timeout(PATIENCE):
+        while here.tools.leases.all():
+            await asyncio.sleep(0.1)
 
 
 async def reset(here: Platform, run: str) -> None:
