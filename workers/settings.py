@@ -83,8 +83,8 @@ class Settings(BaseSettings):
     ticket_credentials: str = Field(
         default="", description="host=user:NAME,…: to read tickets with, for the agents' worker"
     )
-    mcp_servers: Path | None = Field(
-        default=None, description="TOML file of the MCP servers that policies may name (docs/agents.md)"
+    mcp_servers: Path = Field(
+        default=Path(), description="TOML file of the MCP servers that policies may name (docs/agents.md)"
     )
     packages: str = Field(
         default="",

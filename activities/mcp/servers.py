@@ -69,9 +69,9 @@ class Server(Contract):
 Servers = Mapping[str, Server]
 
 
-def servers(path: Path | None) -> Servers:
+def servers(path: Path) -> Servers:
     """The servers of a file; none without one. Raises BadInput, naming what is wrong and never a value."""
-    if path is None or not path.name:  # unset, or set to nothing
+    if not path.name:  # unset, or set to nothing
         return {}
     try:
         given = tomllib.loads(path.read_text("utf-8"))

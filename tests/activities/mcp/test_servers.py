@@ -263,4 +263,4 @@ def test_settings_that_cannot_be_name_what_is_wrong(text: str, why: str, tmp_pat
     assert "sesame" not in str(told.value)
     with pytest.raises(BadInput, match="can't be used"):
         servers(tmp_path / "none.toml")
-    assert servers(None) == {}
+    assert servers(Path()) == {}
