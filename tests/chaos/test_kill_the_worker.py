@@ -49,6 +49,6 @@ def test_every_step_of_a_run_is_among_the_points() -> None:
     named = {each.name for each in vars(steps).values() if isinstance(each, steps.Step)}
     like_read_or_write = {
         *("machine.list", "machine.search", "machine.diff", "machine.checkpoint"),
-        "machine.install",
+        *("machine.install", "mcp.offer", "mcp.call"),
     }
     assert named - set(STEPS) == {"run.note", "text.propose", "changelog.rewrite"} | like_read_or_write

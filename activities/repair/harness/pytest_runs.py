@@ -50,8 +50,9 @@ def serve_tests(request: dict[str, Any], emit: serve.Emit) -> None:
 def arguments(job: Job) -> list[str]:
     """No cache, no coverage, no other processes, no shuffling; capture in memory, which forks well."""
     fixed = ["-q", "--capture=sys", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:faulthandler"]
-    fixed += ["-n0"] if importlib.util.find_spec("xdist") else []
-    fixed += ["--no-cov"] if importlib.util.find_spec("pytest_cov") else []
+    if not os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):  # an option of a plugin that isn't loaded is an error
+        fixed += ["-n0"] if importlib.util.find_spec("xdist") else []
+        fixed += ["--no-cov"] if importlib.util.find_spec("pytest_cov") else []
     return [*fixed, *job["arguments"]]
 
 
