@@ -4,8 +4,6 @@ REPO ?=
 TICKET ?=
 TEST ?=
 PYTEST_ARGS ?=
-# Tests run in that many processes side by side; most of them wait more than they compute.
-LANES ?= 2
 
 .PHONY: help demo demo-fix test up lint format histories bench clean
 
@@ -22,7 +20,7 @@ demo-fix: ## Set up, then show a bug's way from ticket to signed merge: REPO=pat
 
 test: ## Set up, then run every test: PYTEST_ARGS="tests/ledger -x" for some
 	@deploy/bin/setup test
-	@.venv/bin/pytest -n $(LANES) --dist loadgroup $(PYTEST_ARGS)
+	@.venv/bin/pytest $(PYTEST_ARGS)
 
 up: ## Set up, then start server, workers and console in this terminal
 	@deploy/bin/setup demo

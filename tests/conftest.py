@@ -1,7 +1,6 @@
 """Fixtures that all tests share. See tests/support for the real parts they start."""
 
 import os
-from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
@@ -23,17 +22,6 @@ pytest_plugins = [
     "tests.support.model_server",
     "tests.support.time_skipping",
 ]
-
-
-SANDBOXES = Path(__file__).parent / "sandboxes"
-
-
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups as soon as it is asked itself
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What stays in one lane of `pytest -n 2 --dist loadgroup`: a file's tests, and all that the one engine serves."""
-    for item in items:
-        file = item.path
-        item.add_marker(pytest.mark.xdist_group("sandboxes" if SANDBOXES in file.parents else file.stem))
 
 
 @pytest.fixture(autouse=True)
