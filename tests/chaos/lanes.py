@@ -88,10 +88,16 @@ class Lane:
         self.proposal = await self.here.waiting(self.run, patience=240)
         self.claimed_meanwhile = self.here.ledger.claim(claim_of("T-7", str(self.repository)), "another")
         if self.kill_while_it_waits:
-            for process in self.processes.values():
-                kill(process)
+            await self._kill_all()
         await self.here.decide(self.proposal, "approve")
         self.outcome = await self.here.outcome(self.run)
+
+    async def _kill_all(self) -> None:
+        """When the last death at a point is over: a proposal is seen before the worker that made it has died."""
+        while self.deaths < len(self.points) or not all(each.is_alive() for each in self.processes.values()):
+            await asyncio.sleep(0.05)
+        for process in self.processes.values():
+            kill(process)
 
     def _start(self, kind: str) -> None:
         environ = {
