@@ -168,10 +168,12 @@ def _space(path: Path) -> Finding:
     free = shutil.disk_usage(path).free
     says = f"{free / (1 << 30):.1f} GiB free at {path}"
     if free < DISK_NEEDED:
-        return Finding("disk", "missing", f"{says}; 2 GiB are needed", "free some, or COUNTERSIGN_STATE=/other/disk")
+        return Finding(
+            "disk space", "missing", f"{says}; 2 GiB are needed", "free some, or COUNTERSIGN_STATE=/other/disk"
+        )
     if free < DISK_TO_BUILD:
-        return Finding("disk", "optional", f"{says}; building the Temporal server needs 4 GiB")
-    return Finding("disk", "ok", says)
+        return Finding("disk space", "optional", f"{says}; building the Temporal server needs 4 GiB")
+    return Finding("disk space", "ok", says)
 
 
 async def database(settings: Settings) -> list[Finding]:

@@ -71,6 +71,11 @@ _SAYS: tuple[tuple[str, type[CountersignError], str], ...] = (
     ),
 )
 
+_UNREACHED = re.compile(
+    r"Could not resolve|Failed to connect|Connection (refused|timed out|reset)|No route to host"
+    r"|Network is unreachable|early EOF|The requested URL returned error: 5",
+    re.IGNORECASE,
+)
 
 PARTIAL = "A partial clone has to be completed first: `git fetch --refetch --no-filter`. Else check it with `git fsck`."
 
@@ -149,8 +154,13 @@ def failed(result: Result, repository: str) -> CountersignError:
     for pattern, error, way_out in _SAYS:
         if re.search(pattern, said, re.IGNORECASE):
             return error(f"git could not read {repository!r}: {said}", subject=repository, way_out=way_out)
-    way_out = PARTIAL if "unable to read" in said else "Check it with `git fsck`, or give another."
-    return not_one(repository, f"git says: {said}", way_out)
+    return not_one(repository, f"git says: {said}", _way_out(said))
+
+
+def _way_out(said: str) -> str:
+    if _UNREACHED.search(said):
+        return "Check the address, and that this host reaches it; then start the run again."
+    return PARTIAL if "unable to read" in said else "Check it with `git fsck`, or give another."
 
 
 def _words(stderr: bytes, limit: int = 300) -> str:

@@ -228,6 +228,13 @@ def test_a_disk_that_is_full() -> None:
     assert error.subject == "/r"
 
 
+def test_a_url_that_nobody_answers_is_not_called_damaged() -> None:
+    said = b"fatal: unable to access 'https://nobody.invalid/': Could not resolve host: nobody.invalid\n"
+    error = failed(Result(128, b"", said, 0.1), "https://nobody.invalid/")
+    assert "Could not resolve host" in error.what
+    assert error.way_out.startswith("Check the address")
+
+
 async def test_borrowed_objects_are_refused(toolbox: Toolbox, tmp_path: Path) -> None:
     small(tmp_path / "a")
     git(tmp_path, "clone", "--quiet", "--shared", "a", "b")

@@ -30,7 +30,7 @@ check(close)
 """
 
 
-def request(source: str, tests: str, entry: str, ticket: str = "", seconds: float = 90) -> RepairRequest:
+def request(source: str, tests: str, entry: str, ticket: str = "", seconds: float = 200) -> RepairRequest:
     subject = FunctionUnderRepair(source=source, tests=tests, entry_point=entry)
     limits = RepairLimits(seconds=seconds, settle_tries=100)
     return RepairRequest(subject=subject, ticket=ticket, limits=limits)
