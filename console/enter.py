@@ -14,7 +14,7 @@ from console.sessions import SESSION_SECONDS, Signed, clear_cookie, find_session
 from contracts import errors
 from contracts.base import Contract
 from contracts.records import Person, PersonKey
-from contracts.signatures import fingerprint
+from contracts.wire import fingerprint
 
 router = APIRouter(include_in_schema=False)
 

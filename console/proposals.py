@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from console import decide
 from console.deps import Console, Here, in_thread
 from console.inbox import find_run
+from console.keys import signers
 from console.render import DiffLine, changes_between
 from console.sessions import Session, Signed
 from contracts.decision import REJECT_REASONS, Ruling, SignedDecision
@@ -76,7 +77,7 @@ def show(
         session,
         status=error.status if error else 200,
         view=view,
-        keys=usable_keys(here, session),
+        signers=signers(here, session),
         reasons=REJECT_REASONS,
         typed=typed,
         error=error,
@@ -112,12 +113,6 @@ def changed_since(here: Console, proposal: Proposal, revisions: list[ProposalRec
     except CountersignError:
         return []
     return changes_between(before.text, proposal.editable.text) if before else []
-
-
-def usable_keys(here: Console, session: Session) -> str:
-    """Fingerprints of the person's keys, for the page to find the one that this browser holds."""
-    keys = here.ledger.keys(session.person.name)
-    return " ".join(key.fingerprint for key in keys if key.revoked_at is None)
 
 
 def history(here: Console, view: View) -> str:

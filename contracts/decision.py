@@ -60,11 +60,11 @@ class Signature(Contract):
 
     `sshsig`: an armored SSH signature in the namespace `countersign`, as `ssh-keygen -Y sign` writes it.
     `ed25519`: a raw Ed25519 signature, base64, as a browser's WebCrypto makes it with a key that cannot be
-    exported from that browser. Passkeys will be a third scheme.
+    exported from that browser. `passkey`: a WebAuthn assertion, as `contracts.passkeys` reads it.
     `key` is the key's fingerprint, `SHA256:…` as OpenSSH prints it.
     """
 
-    scheme: Literal["sshsig", "ed25519"]
+    scheme: Literal["sshsig", "ed25519", "passkey"]
     key: str
     value: str
 

@@ -1,4 +1,4 @@
-"""Signatures by people: SSH signatures (`ssh-keygen -Y sign`) and raw Ed25519 from a browser.
+"""Signatures by people: SSH signatures (`ssh-keygen -Y sign`), passkeys, and raw Ed25519 from a browser.
 
 Pure functions over `cryptography`; nothing here reads a file. `verify` never raises for a bad signature,
 whatever bytes it is given: it answers no.
@@ -17,8 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_public_key
 
+from contracts import passkeys
 from contracts.decision import Signature
 from contracts.errors import BadInput
+from contracts.wire import Malformed, Reader, fingerprint, key_blob, string
 
 NAMESPACE = "countersign"
 MAGIC = b"SSHSIG"
@@ -32,16 +34,12 @@ RSA_HASHES: dict[bytes, type[HashAlgorithm]] = {b"rsa-sha2-256": SHA256, b"rsa-s
 SMALLEST_RSA = 2048  # bits
 
 
-class Malformed(ValueError):
-    """The bytes are not a signature or a key in OpenSSH's format."""
-
-
 def sshsig_sign(private: Ed25519PrivateKey, data: bytes, namespace: str = NAMESPACE) -> str:
     """An armored SSH signature, byte for byte what `ssh-keygen -Y sign -n NAMESPACE` writes."""
-    key = _blob(public_line(private))
-    signature = _string(b"ssh-ed25519") + _string(private.sign(_signed_bytes(namespace, b"", "sha512", data)))
-    body = MAGIC + struct.pack(">I", 1) + _string(key) + _string(namespace.encode())
-    return _armor(body + _string(b"") + _string(b"sha512") + _string(signature))
+    key = key_blob(public_line(private))
+    signature = string(b"ssh-ed25519") + string(private.sign(_signed_bytes(namespace, b"", "sha512", data)))
+    body = MAGIC + struct.pack(">I", 1) + string(key) + string(namespace.encode())
+    return _armor(body + string(b"") + string(b"sha512") + string(signature))
 
 
 def raw_sign(private: Ed25519PrivateKey, data: bytes) -> str:
@@ -55,20 +53,16 @@ def verify(signature: Signature, public_key_line: str, data: bytes, namespace: s
         if signature.key != fingerprint(public_key_line):
             return False
         if signature.scheme == "sshsig":
-            _verify_sshsig(signature.value, _blob(public_key_line), data, namespace)
+            _verify_sshsig(signature.value, key_blob(public_key_line), data, namespace)
         elif signature.scheme == "ed25519":
-            _verify_raw(signature.value, _blob(public_key_line), data)
+            _verify_raw(signature.value, key_blob(public_key_line), data)
+        elif signature.scheme == "passkey":
+            passkeys.verify(signature.value, public_key_line, data)
         else:
             return False
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, BadInput):
         return False
     return True
-
-
-def fingerprint(public_key_line: str) -> str:
-    """`SHA256:…` as `ssh-keygen -l` prints it. BadInput when the line is no public key."""
-    digest = hashlib.sha256(_blob(public_key_line)).digest()
-    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
 def public_line(key: Ed25519PrivateKey | Ed25519PublicKey, comment: str = "") -> str:
@@ -79,7 +73,7 @@ def public_line(key: Ed25519PrivateKey | Ed25519PublicKey, comment: str = "") ->
 
 
 def _verify_sshsig(armored: str, enrolled: bytes, data: bytes, namespace: str) -> None:
-    reader = _Reader(_unarmor(armored))
+    reader = Reader(_unarmor(armored))
     if reader.take(len(MAGIC)) != MAGIC or reader.number() != 1:
         raise Malformed("no SSH signature of version 1")
     embedded, space, reserved = reader.string(), reader.string(), reader.string()
@@ -91,7 +85,7 @@ def _verify_sshsig(armored: str, enrolled: bytes, data: bytes, namespace: str) -
 
 
 def _verify_raw(value: str, enrolled: bytes, data: bytes) -> None:
-    reader = _Reader(enrolled)
+    reader = Reader(enrolled)
     if reader.string() != b"ssh-ed25519":
         raise InvalidSignature
     signature = base64.b64decode(value, validate=True)
@@ -101,12 +95,12 @@ def _verify_raw(value: str, enrolled: bytes, data: bytes) -> None:
 def _signed_bytes(namespace: str, reserved: bytes, algorithm: str, data: bytes) -> bytes:
     digest = HASHES[algorithm](data).digest()
     fields = (namespace.encode(), reserved, algorithm.encode(), digest)
-    return MAGIC + b"".join(_string(field) for field in fields)
+    return MAGIC + b"".join(string(field) for field in fields)
 
 
 def _verify_blob(key: bytes, signature: bytes, signed: bytes) -> None:
     """Check an SSH signature blob against an SSH public key blob, by the key's own type."""
-    public, reader = _Reader(key), _Reader(signature)
+    public, reader = Reader(key), Reader(signature)
     kind, made_by = public.string(), reader.string()
     if kind == b"ssh-ed25519" == made_by:
         Ed25519PublicKey.from_public_bytes(public.string()).verify(reader.string(), signed)
@@ -121,7 +115,7 @@ def _verify_blob(key: bytes, signature: bytes, signed: bytes) -> None:
     reader.end()
 
 
-def _verify_hardware(public: "_Reader", reader: "_Reader", signed: bytes) -> None:
+def _verify_hardware(public: "Reader", reader: "Reader", signed: bytes) -> None:
     point, application = public.string(), public.string()
     raw, flags, counter = reader.string(), reader.take(1), reader.take(4)
     if not flags[0] & USER_PRESENT:
@@ -138,34 +132,14 @@ def _verify_rsa(key: bytes, algorithm: type[HashAlgorithm], raw: bytes, signed: 
 
 
 def _verify_ecdsa(key: bytes, raw: bytes, signed: bytes) -> None:
-    kind = _Reader(key).string()
+    kind = Reader(key).string()
     public = load_ssh_public_key(kind + b" " + base64.b64encode(key))
     if not isinstance(public, ec.EllipticCurvePublicKey):
         raise InvalidSignature
-    numbers = _Reader(raw)
+    numbers = Reader(raw)
     r, s = (int.from_bytes(numbers.string(), "big", signed=True) for _ in range(2))
     numbers.end()
     public.verify(encode_dss_signature(r, s), signed, ec.ECDSA(CURVE_HASHES[public.curve.name]()))
-
-
-def _blob(public_key_line: str) -> bytes:
-    """The key's bytes from its one-line form, after checking that line and bytes name the same type."""
-    words = public_key_line.split()
-    try:
-        blob = base64.b64decode(words[1], validate=True)
-        if _Reader(blob).string() != words[0].encode("ascii"):
-            raise Malformed("the type in the line is not the type in the key")
-    except (IndexError, ValueError) as error:
-        raise BadInput(
-            f"{public_key_line[:80]!r} is not an OpenSSH public key.",
-            subject=public_key_line[:80],
-            way_out="Give the one line of a .pub file, such as 'ssh-ed25519 AAAA… name'.",
-        ) from error
-    return blob
-
-
-def _string(value: bytes) -> bytes:
-    return struct.pack(">I", len(value)) + value
 
 
 def _armor(body: bytes) -> str:
@@ -179,26 +153,3 @@ def _unarmor(armored: str) -> bytes:
     if len(text) > LONGEST or not (text.startswith(BEGIN) and text.endswith(END)):
         raise Malformed("no armored SSH signature")
     return base64.b64decode("".join(text[len(BEGIN) : -len(END)].split()), validate=True)
-
-
-class _Reader:
-    """Reads SSH's length-prefixed wire format. Malformed when bytes are missing or left over."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data, self.at = data, 0
-
-    def take(self, size: int) -> bytes:
-        if self.at + size > len(self.data):
-            raise Malformed("cut off")
-        self.at += size
-        return self.data[self.at - size : self.at]
-
-    def number(self) -> int:
-        return int.from_bytes(self.take(4), "big")
-
-    def string(self) -> bytes:
-        return self.take(self.number())
-
-    def end(self) -> None:
-        if self.at != len(self.data):
-            raise Malformed("bytes left over")

@@ -14,6 +14,7 @@ from ledger.budgets import Budgets
 from ledger.claims import Claims
 from ledger.decisions import Decisions
 from ledger.effects import Effects
+from ledger.enrolments import Enrolments
 from ledger.entries import INSERT, Row
 from ledger.instant import Instant
 from ledger.migrate import migrate
@@ -28,7 +29,7 @@ from ledger.writer import Writer
 SEAL_SECONDS = 5.0
 
 
-class Ledger(Runs, Claims, Decisions, Effects, Budgets, Acceptances, Sessions, Seals):
+class Ledger(Runs, Claims, Decisions, Enrolments, Effects, Budgets, Acceptances, Sessions, Seals):
     """Entries, seals, runs, proposals, decisions, effects, budgets, people and sessions. Safe to share by threads."""
 
     def __init__(self, store: Store, artifacts: ArtifactStore, clock: Callable[[], datetime]) -> None:

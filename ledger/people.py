@@ -7,8 +7,9 @@ from pydantic import JsonValue
 from sqlalchemy.engine import RowMapping
 
 from contracts.errors import BadInput, Conflict, NotFound
+from contracts.passkeys import is_passkey
 from contracts.records import Entry, Person, PersonKey
-from contracts.signatures import fingerprint
+from contracts.wire import fingerprint
 from ledger.entries import Entries
 from ledger.schema import people, person_keys
 
@@ -29,8 +30,8 @@ class People(Entries):
             says = f"{person.name} was enrolled as {', '.join(person.roles)}"
             self.note(connection, self._person_entry("person.enrolled", person.name, says, fields))
 
-    def add_key(self, key: PersonKey) -> None:
-        """Enrol a public key. The same again is nothing.
+    def add_key(self, key: PersonKey, *, signed_by: str = "", signature: str = "") -> None:
+        """Enrol a public key, asked for with another key of theirs where one is named. The same again is nothing.
 
         BadInput when the fingerprint is not that of the key, NotFound for an unknown person, Conflict for a
         key of somebody else or one that was revoked.
@@ -47,6 +48,8 @@ class People(Entries):
             _refuse_other(kept, key)
             says = f"Key {key.label!r} ({key.fingerprint}) was enrolled for {key.person}"
             facts: dict[str, JsonValue] = {"fingerprint": key.fingerprint, "public_key": key.public_key}
+            if signed_by:
+                facts |= {"signed_by": signed_by, "signature": signature}
             name = "person.key_added"
             self.note(connection, self._person_entry(name, key.person, says, facts, f"key/{key.fingerprint}/added"))
 
@@ -87,6 +90,10 @@ class People(Entries):
             query = query.where(person_keys.c.person == person)
         with self.store.read() as connection:
             return [PersonKey.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+
+    def passkeys(self, person: str) -> list[PersonKey]:
+        """Their passkeys that were not revoked, oldest first."""
+        return [key for key in self.keys(person) if key.revoked_at is None and is_passkey(key.public_key)]
 
     def key(self, fingerprint: str) -> PersonKey | None:
         query = sa.select(person_keys).where(person_keys.c.fingerprint == fingerprint)

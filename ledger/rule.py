@@ -10,7 +10,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from contracts.decision import CLOSES, Ruling, SignedDecision, Statement, Verdict
+from contracts.decision import CLOSES, Ruling, Signature, SignedDecision, Statement, Verdict
 from contracts.digests import short
 from contracts.errors import (
     AlreadyUsed,
@@ -71,19 +71,29 @@ class Rule(Proposals, People):
             )
 
     def _require_signature(self, decision: SignedDecision) -> None:
-        statement, signature = decision.statement, decision.signature
+        statement = decision.statement
+        self.require_key(decision.signature, statement.person, statement.signing_bytes(), subject=decision.id)
+
+    def require_key(self, signature: Signature, person: str, data: bytes, *, subject: str) -> None:
+        """Raises UnknownKey or BadSignature, unless `data` is signed by a key of `person` that is good today."""
         key = self.key(signature.key)
         if key is None:
             raise UnknownKey(f"The key {signature.key} is not enrolled here.", subject=signature.key)
         if key.revoked_at is not None:
             raise UnknownKey(f"The key {signature.key} was revoked.", subject=signature.key)
-        if key.person != statement.person:
+        if key.person != person:
+            raise UnknownKey(f"It names {person!r}, and the key that signed it is not theirs.", subject=signature.key)
+        if not verify(signature, key.public_key, data):
+            raise BadSignature("The signature does not match the words under it.", subject=subject)
+
+    def require_best_key(self, signature: Signature, person: str) -> None:
+        """A script that got into a page could use the browser's own key, and no passkey: who has one signs with it."""
+        if signature.scheme == "ed25519" and self.passkeys(person):
             raise UnknownKey(
-                f"The decision names {statement.person!r}, and the key that signed it is not theirs.",
+                f"{person!r} has a passkey: a browser's own key signs nothing any more.",
                 subject=signature.key,
+                way_out="Sign with the passkey, or with `countersign approve`.",
             )
-        if not verify(signature, key.public_key, statement.signing_bytes()):
-            raise BadSignature("The signature does not match the words of the decision.", subject=decision.id)
 
     def _require_intact(self, statement: Statement) -> Proposal:
         try:
@@ -120,6 +130,7 @@ class Rule(Proposals, People):
         if state != "open":
             raise _closed(state, proposal)
         self._require_in_time(decision.statement, proposal)
+        self.require_best_key(decision.signature, decision.statement.person)
 
     def _require_in_time(self, statement: Statement, proposal: Proposal) -> None:
         now = self.clock()

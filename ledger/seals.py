@@ -17,7 +17,8 @@ from sqlalchemy.engine import Connection, RowMapping
 from contracts.digests import PREFIX
 from contracts.errors import CountersignError, StateUnusable
 from contracts.records import Head, Verification
-from contracts.signatures import fingerprint, public_line
+from contracts.signatures import public_line
+from contracts.wire import fingerprint
 from ledger import heads as signing
 from ledger.merkle import Tree
 from ledger.part import Part

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection, Row, RowMapping
 
 from contracts.digests import PREFIX, tagged_digest
 from contracts.records import Head, Verification
-from contracts.signatures import fingerprint
+from contracts.wire import fingerprint
 from ledger import heads as signing
 from ledger.entries import COLUMNS, ENTRY_TAG, expected_columns
 from ledger.merkle import Tree

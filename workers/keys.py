@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
-from contracts import signatures
+from contracts import signatures, wire
 from contracts.decision import RejectReason, Signature, SignedDecision, Statement, Verdict
 from contracts.errors import NotFound, StateUnusable
 from contracts.proposal import Proposal
@@ -41,7 +41,7 @@ def enrol_local_person(settings: Settings, ledger: Ledger) -> tuple[Person, Pers
     line = path.with_suffix(".pub").read_text().strip()
     person = Person(name=name, display_name=name, roles=("reviewer", "approver", "administrator"))
     key = PersonKey(
-        fingerprint=signatures.fingerprint(line),
+        fingerprint=wire.fingerprint(line),
         person=name,
         public_key=line,
         label="demo key" if settings.demo else "this computer",
@@ -113,7 +113,7 @@ def sign(
         statement=statement,
         signature=Signature(
             scheme="sshsig",
-            key=signatures.fingerprint(signatures.public_line(private, "")),
+            key=wire.fingerprint(signatures.public_line(private, "")),
             value=signatures.sshsig_sign(private, statement.signing_bytes()),
         ),
         via="demo" if settings.demo else "command line",

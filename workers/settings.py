@@ -61,6 +61,11 @@ class Settings(BaseSettings):
         default="NORMAL", description="FULL where a power cut matters; NORMAL survives any crash of a process"
     )
     console_port: Port = 8400
+    public_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^/\s?#@]+)?$",
+        description="where people reach the console, without a path; empty: http://127.0.0.1:PORT",
+    )
     person: str = Field(default="", description="who signs here; empty: the operating system's user name")
     author_name: str = "Countersign"
     author_email: str = "countersign@localhost"
@@ -109,7 +114,7 @@ class Settings(BaseSettings):
 
     @property
     def console_url(self) -> str:
-        return f"http://127.0.0.1:{self.console_port}"
+        return self.public_url or f"http://127.0.0.1:{self.console_port}"
 
     @property
     def database(self) -> str:

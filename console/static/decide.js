@@ -1,13 +1,12 @@
 // The decision panel of a proposal's page.
 
-import * as keys from "./keys.js";
 import { decide, Problem } from "./sign.js";
 import { refresh } from "./live.js";
+import { find } from "./signers.js";
 
 // The panel is replaced when something changes, so it is looked up each time.
 const panel = () => document.getElementById("decision");
-let key = null;
-let trouble = null;
+let signer = {};
 
 function say(text, bad = false) {
   const place = document.getElementById("progress");
@@ -62,7 +61,7 @@ async function act(verdict) {
   enable(false);
   say("Signing…");
   try {
-    const taken = await decide(choice, key);
+    const taken = await decide(choice, signer.sign);
     for (const field of panel()?.querySelectorAll("textarea") ?? []) field.value = field.defaultValue;
     await refresh();
     // Once the run has taken it, the panel itself says so, and goes on saying what comes of it.
@@ -79,20 +78,18 @@ function ready() {
   const form = panel();
   if (!form || form.dataset.ready) return;
   form.dataset.ready = "yes";
-  if (!key) return cannot(trouble);
-  document.getElementById("key-says").textContent += ` Key ${key.fingerprint.slice(0, 16)}… in this browser.`;
+  if (!signer.sign) return cannot(signer.trouble);
+  document.getElementById("key-says").textContent += ` ${signer.says}`;
   enable(true);
 }
 
 async function start() {
-  trouble = await keys.unavailable();
-  if (!trouble) key = await keys.find(panel().dataset.keys.split(" "));
-  trouble ??= "This browser holds no key of yours. Open a new link from countersign link, or:";
+  signer = await find(panel().dataset);
   ready();
   document.addEventListener("refreshed", ready);
   document.addEventListener("click", (event) => {
     const verdict = event.target.closest("button[data-verdict]")?.dataset.verdict;
-    if (verdict && key) act(verdict);
+    if (verdict && signer.sign) act(verdict);
   });
 }
 

@@ -1,6 +1,5 @@
 // Signing keys of this browser: Ed25519 pairs whose private half cannot be exported, kept in IndexedDB.
-// A key is known by its fingerprint, as OpenSSH prints it. Passkeys will be another module of this shape:
-// available(), make(), find(fingerprints), sign(key, bytes), scheme.
+// A key is known by its fingerprint, as OpenSSH prints it.
 
 export const scheme = "ed25519";
 const ALGORITHM = { name: "Ed25519" };

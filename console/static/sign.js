@@ -1,12 +1,10 @@
 // Signing a decision: fetch the exact bytes, make sure they say what the page says, sign them, hand them in.
 
-import * as keys from "./keys.js";
-
 export class Problem extends Error {}
 
 const TYPE = "countersign/decision/v1";
 
-async function post(url, body) {
+export async function post(url, body) {
   const csrf = document.querySelector("meta[name=csrf]")?.content ?? "";
   let response;
   try {
@@ -43,13 +41,13 @@ export function check(statement, shown) {
   }
 }
 
-export async function decide(shown, key) {
+// `sign` is what signers.js finds.
+export async function decide(shown, sign) {
   const base = `/api/proposals/${encodeURIComponent(shown.digest)}`;
   const choice = { verdict: shown.verdict, reason: shown.reason, words: shown.words };
   const prepared = await post(`${base}/statement`, choice);
   const statement = JSON.parse(prepared.statement);
   check(statement, shown);
-  const value = await keys.sign(key, new TextEncoder().encode(prepared.statement));
-  const signature = { scheme: keys.scheme, key: key.fingerprint, value };
+  const signature = await sign(new TextEncoder().encode(prepared.statement));
   return post(`${base}/decisions`, { statement, signature });
 }

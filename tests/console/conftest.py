@@ -19,7 +19,8 @@ from console.deps import ConsoleDeps
 from contracts.decision import Signature, Statement
 from contracts.errors import TemporalUnavailable
 from contracts.records import Person, PersonKey
-from contracts.signatures import fingerprint, public_line, raw_sign
+from contracts.signatures import public_line, raw_sign
+from contracts.wire import fingerprint
 from ledger import FolderArtifacts, Ledger
 from workers.devserver import DevServer
 
@@ -58,6 +59,7 @@ class Visitor:
     ledger: Ledger
     private: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     csrf: str = ""
+    base: str = BASE
 
     async def sign_in(self, person: str = "ada") -> None:
         """As the page's script does, but for the enrolled key, which is made here."""
@@ -75,14 +77,14 @@ class Visitor:
 
     @property
     def headers(self) -> dict[str, str]:
-        ours = {"origin": BASE, "sec-fetch-site": "same-origin", "accept": "application/json"}
+        ours = {"origin": self.base, "sec-fetch-site": "same-origin", "accept": "application/json"}
         return {**ours, "x-csrf-token": self.csrf}
 
     async def post(self, url: str, body: object) -> httpx.Response:
         return await self.http.post(url, json=body, headers=self.headers)
 
     async def form(self, url: str, **fields: str) -> httpx.Response:
-        return await self.http.post(url, data={"csrf": self.csrf, **fields}, headers={"origin": BASE})
+        return await self.http.post(url, data={"csrf": self.csrf, **fields}, headers={"origin": self.base})
 
     async def statement(self, digest: str, **choice: str) -> Statement:
         answer = await self.post(f"/api/proposals/{digest}/statement", choice)
@@ -96,10 +98,10 @@ class Visitor:
         return {"statement": statement.model_dump(mode="json"), "signature": signature.model_dump()}
 
 
-def visitor_of(deps: ConsoleDeps) -> Visitor:
+def visitor_of(deps: ConsoleDeps, base: str = BASE) -> Visitor:
     app = create_app(deps)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    return Visitor(httpx.AsyncClient(transport=transport, base_url=BASE), deps.ledger)
+    return Visitor(httpx.AsyncClient(transport=transport, base_url=base), deps.ledger, base=base)
 
 
 @pytest_asyncio.fixture

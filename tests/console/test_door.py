@@ -7,7 +7,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.records import Person
-from contracts.signatures import fingerprint, public_line
+from contracts.signatures import public_line
+from contracts.wire import fingerprint
 from ledger import Ledger
 from tests.console.conftest import BASE, Visitor, deps_for, visitor_of
 from tests.console.samples import proposal, run_record

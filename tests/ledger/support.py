@@ -13,7 +13,8 @@ from sqlalchemy.engine import Connection
 from contracts.decision import Signature, SignedDecision, Statement
 from contracts.proposal import Effect, MarkdownPanel, Proposal
 from contracts.records import EffectRecord, Entry, Person, PersonKey
-from contracts.signatures import fingerprint, public_line, sshsig_sign
+from contracts.signatures import public_line, sshsig_sign
+from contracts.wire import fingerprint
 from ledger import Ledger
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.engine import Connection
 
 from contracts.errors import StateUnusable
-from contracts.signatures import fingerprint, public_line
+from contracts.signatures import public_line
+from contracts.wire import fingerprint
 from ledger import FolderArtifacts, Ledger
 from ledger import heads as signing
 from ledger.entries import row_of

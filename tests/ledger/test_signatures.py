@@ -13,16 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from contracts.decision import Signature
 from contracts.errors import BadInput
-from contracts.signatures import (
-    BEGIN,
-    END,
-    MAGIC,
-    fingerprint,
-    public_line,
-    raw_sign,
-    sshsig_sign,
-    verify,
-)
+from contracts.signatures import BEGIN, END, MAGIC, public_line, raw_sign, sshsig_sign, verify
+from contracts.wire import fingerprint
 
 DATA = b'{"digest":"sha256:00"}'
 needs_ssh = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")

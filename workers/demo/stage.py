@@ -66,7 +66,7 @@ class Stage:
 
 def settings_for(folder: Path) -> Settings:
     """Settings of the demo: its own state, its own server, free ports. Tools are shared with everybody."""
-    settings = Settings(state=folder, person=PERSON, demo=True, console_port=free_port())
+    settings = Settings(state=folder, person=PERSON, demo=True, console_port=free_port(), public_url="")
     settings.temporal_address = settings.temporal_ui_url = settings.database_url = ""
     settings.temporal_port, settings.temporal_ui_port = free_port(), free_port()
     return settings
