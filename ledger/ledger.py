@@ -19,6 +19,7 @@ from ledger.entries import INSERT, Row
 from ledger.instant import Instant
 from ledger.migrate import migrate
 from ledger.part import utc_now
+from ledger.proofs import Proofs
 from ledger.runs import Runs
 from ledger.schema import meta
 from ledger.seals import Seals
@@ -29,7 +30,7 @@ from ledger.writer import Writer
 SEAL_SECONDS = 5.0
 
 
-class Ledger(Runs, Claims, Decisions, Enrolments, Effects, Budgets, Acceptances, Sessions, Seals):
+class Ledger(Runs, Claims, Decisions, Enrolments, Effects, Budgets, Acceptances, Sessions, Seals, Proofs):
     """Entries, seals, runs, proposals, decisions, effects, budgets, people and sessions. Safe to share by threads."""
 
     def __init__(self, store: Store, artifacts: ArtifactStore, clock: Callable[[], datetime]) -> None:

@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from workers.cli import proofs
 from workers.cli.common import opened_ledger, out
 from workers.cli.following import print_entry, temporal_link
 
 app = typer.Typer(no_args_is_help=True)
+proofs.register(app)
 
 
 def register(root: typer.Typer) -> None:
@@ -34,21 +36,6 @@ def log(
         out.print(f"[dim]{escape(temporal_link(settings, run))}[/dim]")
         for entry in entries:
             print_entry(entry)
-
-
-@app.command("verify")
-def verify() -> None:
-    """Prove that nothing in the ledger was changed, removed or put in another order."""
-    with opened_ledger(seals=True) as (_, ledger):
-        ledger.seal()
-        found = ledger.verify()
-        for problem in found.problems:
-            out.print(f"[red]✗[/red] {escape(problem)}")
-        if not found.ok:
-            raise typer.Exit(1)
-        out.print(
-            f"[green]✓[/green] {found.entries:,} entries, all sealed under {found.heads:,} signed heads, none changed."
-        )
 
 
 @app.command("list")

@@ -1,0 +1,96 @@
+"""The ledger's own commands: heads, exports and proofs, made here and checked with nothing but a key."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from contracts.errors import BadInput
+from ledger import FolderArtifacts, Ledger
+from tests.ledger.support import entry
+from workers.cli.logs import app
+
+STATE = "COUNTERSIGN_STATE"
+
+
+def run(state: Path, *words: str) -> Result:
+    return CliRunner().invoke(app, list(words), env={STATE: str(state), "COLUMNS": "400", "NO_COLOR": "1"})
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """An installation with nine entries."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    artifacts = FolderArtifacts(folder / "artifacts")
+    key = folder / "ledger_ed25519"
+    with Ledger.open(f"sqlite:///{folder / 'ledger.db'}", artifacts, signing_key=key, seal_seconds=None) as ledger:
+        for number in range(9):
+            ledger.append(entry(f"key-{number}"))
+    return folder
+
+
+def kept(state: Path, name: str, *words: str) -> Path:
+    """What a command prints, in a file."""
+    told = run(state, *words)
+    assert told.exit_code == 0, told.output
+    path = state.parent / name
+    path.write_text(told.stdout)
+    return path
+
+
+def test_what_is_handed_out_is_checked_elsewhere(state: Path) -> None:
+    key = kept(state, "key", "key")
+    head = kept(state, "head.json", "head")
+    proof = kept(state, "proof.json", "prove", "7")
+    export = state.parent / "ledger.jsonl"
+    told = run(state, "export", str(export))
+    assert "9 entries under 1 signed heads" in told.output
+    assert key.read_text().strip() in told.output
+    still = kept(state, "still.json", "prove", "--since", str(head))
+    nowhere = state.parent / "nowhere"
+    for words, says in [
+        (("verify", str(export), "--key", str(key), "--head", str(head)), "9 entries, all sealed under 1 signed heads"),
+        (("verify", str(export), "--key", key.read_text()), "none changed"),
+        (("check", str(proof), "--key", str(key)), "entry 7 was in the ledger as it is here when head 1 was signed"),
+        (("check", str(still), "--key", str(key)), "head 1 (9 entries) goes on from head 1 unchanged"),
+    ]:
+        told = run(nowhere, *words)
+        assert (told.exit_code, says in told.output) == (0, True), told.output
+    assert not nowhere.exists()
+    assert run(state, "verify", "--head", str(head), "--key", str(key)).exit_code == 0
+
+
+def test_what_was_changed_is_found_out(state: Path) -> None:
+    key = kept(state, "key", "key")
+    proof = kept(state, "proof.json", "prove", "7")
+    proof.write_text(proof.read_text().replace("key-6", "key-x"))
+    told = run(state, "check", str(proof), "--key", str(key))
+    assert (told.exit_code, "does not have its digest" in told.output) == (1, True)
+    export = kept(state, "ledger.jsonl", "export", "-")
+    export.write_text(export.read_text().replace("key-6", "key-x"))
+    told = run(state, "verify", str(export), "--key", str(key))
+    assert (told.exit_code, "entry 7 was changed" in told.output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("verify", "{export}"), "needs the ledger's public key"),
+        (("verify", "{export}", "--key", "not a key"), "not an OpenSSH public key"),
+        (("verify", "{export}", "--key", "/nowhere"), "can't be read"),
+        (("verify", "/nowhere", "--key", "{key}"), "can't be read"),
+        (("verify", "{key}", "--key", "{key}"), "no export"),
+        (("export", "{export}"), "can't be written"),
+        (("prove",), "one of the two"),
+        (("prove", "--since", "{export}"), "not what it should be"),
+        (("check", "{export}", "--key", "{key}"), "not what it should be"),
+        (("check", "/usr/bin/python3", "--key", "{key}"), "no text"),
+    ],
+)
+def test_rubbish_is_named(state: Path, words: tuple[str, ...], says: str) -> None:
+    files = {"key": kept(state, "key", "key"), "export": kept(state, "ledger.jsonl", "export", "-")}
+    told = run(state, *(word.format(**files) for word in words))
+    assert isinstance(told.exception, BadInput), told.output
+    assert says in told.exception.what
+    assert told.exception.way_out
