@@ -54,6 +54,7 @@ class AgentTask(Contract):
     spender: Spender
     machine: MachineSpec
     test: tuple[str, ...] = Field(default=(), description="the project's own test command")
+    environment: dict[str, str] = Field(default_factory=dict, description="what that command needs, such as PYTHONPATH")
 
 
 class Spent(Contract):
@@ -173,6 +174,7 @@ class ToolUse(Call):
     about: str = ""
     limits: AgentLimits = AgentLimits()
     test: tuple[str, ...] = ()
+    environment: dict[str, str] = Field(default_factory=dict)
 
 
 class ToolDone(Changed):

@@ -123,6 +123,7 @@ class Agent:
                 about=wanted.says,
                 limits=self.task.limits,
                 test=self.task.test,
+                environment=self.task.environment,
             )
 
         try:

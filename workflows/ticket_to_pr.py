@@ -193,6 +193,7 @@ class TicketToPr:
             spender=Spender.of(self.policy, run=workflow.info().workflow_id, workflow=workflow.info().workflow_type),
             machine=self.machine.spec,
             test=self.project.project.test,
+            environment=self.project.project.environment,
             mcp=self.policy.mcp,
         )
         end = await at_work(

@@ -1,6 +1,7 @@
 """Where an agent works: a sandbox, the folder of its work tree, and how the project's tests are run."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from sandboxes.protocol import Result, Sandbox
@@ -8,7 +9,8 @@ from sandboxes.protocol import Result, Sandbox
 
 @dataclass(frozen=True)
 class Desk:
-    """`folder` is the work tree below /work. `test` is the command that runs the project's tests, empty: unknown.
+    """`folder` is the work tree below /work. `test` is the command that runs the project's tests, empty: unknown;
+    `environment` what it needs to be set, which commands of the model's own have, too.
 
     `limit` is how many characters one tool may say; `seconds` how long one command may take.
     """
@@ -16,6 +18,7 @@ class Desk:
     sandbox: Sandbox
     folder: str = "repository"
     test: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
     limit: int = 20_000
     seconds: float = 300
 
@@ -35,6 +38,11 @@ class Desk:
         """Run a program in the work tree."""
         limit = min(seconds, self.seconds) if seconds else self.seconds
         return await self.sandbox.exec(argv, cwd=f"/work/{self.folder}", stdin=stdin, timeout=limit)
+
+    async def exec_in_project(self, *argv: str, seconds: float) -> Result:
+        """Run a program as the project's tests are run: what they find, it finds."""
+        limit = min(seconds, self.seconds)
+        return await self.sandbox.exec(argv, cwd=f"/work/{self.folder}", env=self.environment, timeout=limit)
 
     def clip(self, text: str) -> str:
         """No longer than `limit`: the beginning, the end, and how much lies between."""

@@ -39,7 +39,9 @@ class ToolCalls(MachineCalls):
     async def _used(self, held: Held, request: ToolUse) -> ToolDone:
         call = await asyncio.to_thread(self._artifacts.get_model, ToolCall, request.call)
         limits = request.limits
-        desk = Desk(held.sandbox, held.folder, request.test, limits.tool_chars, limits.tool_seconds)
+        desk = Desk(
+            held.sandbox, held.folder, request.test, request.environment, limits.tool_chars, limits.tool_seconds
+        )
         async with progress(f"using {call.name}"):
             result = await result_of(call, desk)
         says = shown.spelt(f"{request.about or call.name}{': refused' if result.failed else ''}")[:LONGEST_SAYING]

@@ -23,7 +23,7 @@ class Run:
     changes = True
 
     async def use(self, desk: Desk, given: RunArguments) -> str:
-        return told(desk, await desk.exec("sh", "-c", given.command, seconds=given.seconds))
+        return told(desk, await desk.exec_in_project("sh", "-c", given.command, seconds=given.seconds))
 
     def says(self, given: RunArguments) -> str:
         return f"run {' '.join(given.command.split())}"
@@ -46,7 +46,7 @@ class Test:
     async def use(self, desk: Desk, given: TestArguments) -> str:
         if not desk.test:
             raise ToolProblem("How this project runs its tests is not known: find out, and use `run`.")
-        return told(desk, await desk.exec(*desk.test, *given.arguments, seconds=given.seconds))
+        return told(desk, await desk.exec_in_project(*desk.test, *given.arguments, seconds=given.seconds))
 
     def says(self, given: TestArguments) -> str:
         return f"test {shlex.join(given.arguments)}".strip()

@@ -143,6 +143,12 @@ async def test_tests_run_by_the_projects_command(desk: Desk) -> None:
         await use(without, "test")
 
 
+async def test_commands_have_what_the_projects_tests_need(desk: Desk) -> None:
+    own = Desk(desk.sandbox, test=("sh", "-c", "echo $PYTHONPATH"), environment={"PYTHONPATH": "src:."})
+    assert "src:." in await use(own, "test")
+    assert "src:." in await use(own, "run", command="echo $PYTHONPATH")
+
+
 async def test_history(desk: Desk) -> None:
     log = await use(desk, "git_log")
     assert "Second: touch calc" in log
