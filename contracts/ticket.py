@@ -134,6 +134,11 @@ class TestRun(Contract):
     def failing(self) -> tuple[str, ...]:
         return tuple(name for name, state in self.tests.items() if state in ("failed", "error"))
 
+    @property
+    def found_none(self) -> bool:
+        """Whether there was no test to run: pytest and unittest end with 5 then."""
+        return bool(self.command) and self.exit_code == 5 and not self.tests
+
 
 class RunTests(Call):
     """Run the project's tests as the work tree is now."""
@@ -206,6 +211,10 @@ class Proof(Contract):
     gone: tuple[str, ...] = Field(default=(), description="ran before, and are not there any more")
     added: tuple[str, ...] = Field(default=(), description="new tests")
     added_fail_before: tuple[str, ...] = Field(default=(), description="new tests that fail on the old code")
+    old_fails: bool = Field(
+        default=False,
+        description="of a command that names no tests: the old code passes, and fails with the tests as they are now",
+    )
     lint: str = Field(default="", description="what lint says of it now, empty: nothing, or no lint")
     lint_ok: bool = True
     flags: tuple[Flag, ...] = ()
@@ -213,16 +222,38 @@ class Proof(Contract):
     suspects: tuple[str, ...] = Field(default=(), description="places that ticket and tests point at, in words")
 
     @property
+    def command_fixed(self) -> bool:
+        """Whether the tests as a whole failed, before or on the old code, and pass now. Tests that have names have to
+        pass by them: one that is skipped now is not fixed, and a first test that was never red shows nothing."""
+        names = self.after.tests
+        by_name = any(name in names for name in self.before.failing) or (self.before.found_none and bool(names))
+        return self.after.passed and not by_name and (self.old_fails or not self.before.passed)
+
+    @property
+    def command_broken(self) -> bool:
+        """Whether the tests as a whole passed before and fail now, whatever they name."""
+        return self.before.passed and not self.after.passed
+
+    @property
+    def was_red(self) -> bool:
+        """Whether something failed, before or on the old code, that passes now."""
+        return bool(self.fixed or self.added_fail_before) or self.command_fixed
+
+    @property
+    def harmless(self) -> bool:
+        """Whether it changes something, and nothing that passed fails or is gone."""
+        return bool(self.files) and not self.broken and not self.gone and not self.command_broken
+
+    @property
     def holds(self) -> bool:
         """Whether the tests say that it is a fix: one that failed passes now, and none that passed fails."""
-        was_red = bool(self.fixed or self.added_fail_before) or (not self.before.passed and self.after.passed)
-        return bool(self.files) and was_red and not self.broken and not self.gone
+        return self.harmless and self.was_red
 
     @property
     def presentable(self) -> bool:
         """Whether it is worth a reviewer's time: nothing broke, and where a test failed before, one passes now."""
-        harmless = bool(self.files) and not self.broken and not self.gone
-        return harmless and (self.holds or self.before.passed or not self.before.command)
+        before = self.before
+        return self.harmless and (self.holds or before.passed or before.found_none or not before.command)
 
 
 class Proved(Changed):

@@ -35,21 +35,26 @@ def flags(proof: Proof, left_out: Sequence[str]) -> tuple[Flag, ...]:
 
 def _proof(proof: Proof) -> list[Flag]:
     found = []
-    if not proof.fixed and not proof.added_fail_before and (proof.before.passed or not proof.after.passed):
+    if not proof.was_red:
         found.append(
             Flag(says="No test failed before this change and passes after it: nothing proves that it is a fix.")
         )
     if proof.broken:
-        found.append(Flag(says=f"{_count(proof.broken)} passed before and fail now: {_some(proof.broken)}"))
+        says = _count(proof.broken, "passed before and fails now", "passed before and fail now")
+        found.append(Flag(says=f"{says}: {_some(proof.broken)}"))
+    elif proof.command_broken:
+        found.append(Flag(says="The tests as a whole passed before and fail now."))
     if proof.still:
-        found.append(Flag(says=f"{_count(proof.still)} failed before and still fail: {_some(proof.still)}", red=False))
+        says = _count(proof.still, "failed before and still fails", "failed before and still fail")
+        found.append(Flag(says=f"{says}: {_some(proof.still)}", red=False))
     return found
 
 
 def _tests(proof: Proof) -> list[Flag]:
     found = []
     if proof.gone:
-        found.append(Flag(says=f"{_count(proof.gone)} ran before and are gone: {_some(proof.gone)}"))
+        says = _count(proof.gone, "ran before and is gone", "ran before and are gone")
+        found.append(Flag(says=f"{says}: {_some(proof.gone)}"))
     tests = [file for file in proof.files if is_test(file.path)]
     for file in tests:
         lost = _lines(file, "-", ASSERTS) - _lines(file, "+", ASSERTS)
@@ -61,8 +66,8 @@ def _tests(proof: Proof) -> list[Flag]:
         found.append(Flag(says="Only tests were changed."))
     new = set(proof.added) - set(proof.added_fail_before)
     if proof.added and new:
-        some = _some(sorted(new))
-        found.append(Flag(says=f"{_count(sorted(new))} are new and pass on the old code, too: {some}", red=False))
+        says = _count(sorted(new), "is new and passes on the old code, too", "are new and pass on the old code, too")
+        found.append(Flag(says=f"{says}: {_some(sorted(new))}", red=False))
     return found
 
 
@@ -89,8 +94,8 @@ def _lines(file: FileDiff, sign: str, pattern: re.Pattern[str]) -> int:
     )
 
 
-def _count(tests: Sequence[str]) -> str:
-    return f"{len(tests):,} test{'s' * (len(tests) != 1)}"
+def _count(tests: Sequence[str], one: str, many: str) -> str:
+    return f"1 test {one}" if len(tests) == 1 else f"{len(tests):,} tests {many}"
 
 
 def _some(names: Sequence[str], most: int = 3) -> str:

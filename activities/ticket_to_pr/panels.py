@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from activities.changelog.render import plain
+from activities.ticket_to_pr.testing import as_a_whole
 from contracts.install import Packages
 from contracts.proposal import Cell, DiffPanel, MarkdownPanel, Panel, TablePanel
 from contracts.repair import RepairResult
@@ -12,6 +13,7 @@ from contracts.ticket import Proof, ProposeFix, TestRun, Ticket, Try
 MOST_ROWS = 60
 MOST_PACKAGES = 300
 MOST_WORDS = 3_000
+UNNAMED = "the command does not name its tests"
 
 
 def panels(
@@ -69,11 +71,12 @@ def _proof(proof: Proof) -> TablePanel:
     """The verdict: what decides, in four rows."""
     fixed = (*proof.fixed, *proof.added_fail_before)
     harm = (*proof.broken, *proof.gone)
+    harmed = _names(harm) if harm or not proof.command_broken else "the tests as a whole"
     return _rows(
         "The proof",
         [
-            ("Failed before, pass now", _names(fixed), bool(fixed)),
-            ("Passed before, fail now or gone", _names(harm), not harm),
+            ("Failed before, pass now", _names(fixed) if fixed else as_a_whole(proof) or "none", proof.was_red),
+            ("Passed before, fail now or gone", harmed, not harm and not proof.command_broken),
             ("All tests, before", proof.before.says, True),
             ("All tests, now", proof.after.says, proof.after.passed),
         ],
@@ -82,16 +85,23 @@ def _proof(proof: Proof) -> TablePanel:
 
 def _measured(proof: Proof) -> TablePanel:
     """The rest of what was measured."""
-    new = f"{len(proof.added_fail_before)} of {len(proof.added)} fail on the old code" if proof.added else "none"
     rows = [
         ("Passed before, fail now", _names(proof.broken), not proof.broken),
         ("Passed before, still pass", _still(proof), not proof.broken),
         ("Failed before, still fail", _names(proof.still), not proof.still),
         ("Gone", _names(proof.gone), not proof.gone),
-        ("New tests", new, not proof.added or bool(proof.added_fail_before)),
+        ("New tests", _new(proof), not proof.added or bool(proof.added_fail_before)),
         ("Lint of the changed files", proof.lint or "nothing to say", proof.lint_ok),
     ]
     return _rows("What else was measured", rows, folded=all(good for *_, good in rows))
+
+
+def _new(proof: Proof) -> str:
+    if proof.added:
+        return f"{len(proof.added_fail_before)} of {len(proof.added)} fail on the old code"
+    if proof.old_fails:
+        return "the old code fails with the tests as they are now, and passes without their change"
+    return "none" if proof.after.tests else UNNAMED
 
 
 def _rows(title: str, rows: Sequence[tuple[str, str, bool]], *, folded: bool = False) -> TablePanel:
@@ -115,7 +125,7 @@ def _names(tests: Sequence[str]) -> str:
 def _still(proof: Proof) -> str:
     old, new = proof.before.tests, proof.after.tests
     count = sum(state == "passed" and new.get(name) == "passed" for name, state in old.items())
-    return f"{count:,}" if old else "the command does not name its tests"
+    return f"{count:,}" if old else UNNAMED
 
 
 def _touched(proof: Proof) -> list[Panel]:

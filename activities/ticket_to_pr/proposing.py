@@ -163,17 +163,34 @@ def summary(request: ProposeFix, ticket: Ticket, proof: Proof | None, found: Rep
     files = f"{len(proof.files)} file{'s' * (len(proof.files) != 1)}"
     fixed = len(proof.fixed) + len(proof.added_fail_before)
     passes = "test failed before and passes" if fixed == 1 else "tests failed before and pass"
-    tests = f"{fixed} {passes} now" if fixed else "no test failed before"
+    tests = f"{fixed} {passes} now" if fixed else red_first(proof)
     red = sum(flag.red for flag in proof.flags)
     warn = f" {red} thing{'s' * (red != 1)} to look at first." if red else ""
     asked = f" A reviewer asked: {'; '.join(request.words)}." if request.words else ""
-    return plain(f"Changes {files}; {tests}, {_count(len(proof.broken))} broke.{warn}{asked}", 500)
+    return plain(f"Changes {files}; {tests}, {broke(proof)}.{warn}{asked}", 500)
 
 
-def _count(tests: int, *, capital: bool = False) -> str:
+def red_first(proof: Proof) -> str:
+    """Of a change for which no single test speaks: whether the tests as a whole do."""
+    if not proof.command_fixed:
+        return "no test failed before and passes now"
+    return f"the tests failed {'on the old code' if proof.old_fails else 'before'} and pass now"
+
+
+def broke(proof: Proof) -> str:
+    """ "no test broke", "1 test broke", and what else can be said where no test has a name."""
+    if proof.command_broken and not proof.broken:
+        return "the tests as a whole broke"
+    return f"{_count(len(proof.broken))} broke"
+
+
+def _count(tests: int) -> str:
     """ "no test", "1 test", "3 tests"."""
-    said = f"{tests or 'no'} test{'s' * (tests > 1)}"
-    return said[0].upper() + said[1:] if capital else said
+    return f"{tests or 'no'} test{'s' * (tests > 1)}"
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def approach(request: ProposeFix, proof: Proof | None, found: RepairResult | None) -> str:
@@ -192,19 +209,14 @@ def checks(proof: Proof | None) -> tuple[Check, ...]:
     """What the measurements say. A reviewer may sign against one that failed, and sees that it did."""
     if proof is None:
         return ()
+    first = "a test failed before and passes now" if proof.fixed or proof.added_fail_before else red_first(proof)
     return (
+        Check(name="failing test first", passed=proof.was_red, says=_sentence(first)),
         Check(
-            name="failing test first",
-            passed=bool(proof.fixed or proof.added_fail_before),
-            says="A test failed before and passes now."
-            if proof.fixed or proof.added_fail_before
-            else "No test failed before this change and passes after it.",
+            name="nothing broken",
+            passed=not proof.broken and not proof.command_broken,
+            says=_sentence(broke(proof)),
         ),
-        Check(name="nothing broken", passed=not proof.broken, says=f"{_count(len(proof.broken), capital=True)} broke."),
-        Check(
-            name="nothing gone",
-            passed=not proof.gone,
-            says=f"{_count(len(proof.gone), capital=True)} went away.",
-        ),
+        Check(name="nothing gone", passed=not proof.gone, says=_sentence(f"{_count(len(proof.gone))} went away")),
         Check(name="lint", passed=proof.lint_ok, says="Lint is content." if proof.lint_ok else "Lint finds something."),
     )

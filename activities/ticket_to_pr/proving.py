@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from activities.ticket_to_pr.changes import Change, changed
 from activities.ticket_to_pr.flags import flags, is_test
@@ -25,9 +26,11 @@ async def prove(
     change = await changed(sandbox, folder, base, artifacts)
     after = await run_tests(sandbox, folder, request.project, seconds)
     proof = compared(before, after).model_copy(update={"files": change.files})
+    old = _OldCode(sandbox, folder, base, request.project, _tests_of(change), seconds)
     if proof.added:
-        fail = await _on_old_code(sandbox, folder, base, request.project, change, proof.added, seconds)
-        proof = proof.model_copy(update={"added_fail_before": fail})
+        proof = proof.model_copy(update={"added_fail_before": await old.fails_at(proof.added)})
+    elif not after.tests and before.passed and after.passed:
+        proof = proof.model_copy(update={"old_fails": await old.fails()})
     proof = proof.model_copy(update=await _linted(sandbox, folder, request.project, change))
     proof = proof.model_copy(update={"suspects": await _suspects(request, artifacts)})
     return proof.model_copy(update={"flags": flags(proof, change.left_out)})
@@ -60,33 +63,60 @@ def _was_uncollected(name: str, old: Mapping[str, TestState]) -> bool:
     return name.split("::", 1)[0] in old
 
 
-async def _on_old_code(
-    sandbox: Sandbox,
-    folder: str,
-    base: str,
-    project: Project,
-    change: Change,
-    added: Sequence[str],
-    seconds: float,
-) -> tuple[str, ...]:
-    """Which new tests fail where only the tests are new: those that would have shown the bug."""
-    make = (
-        'rm -rf -- "$1" && mkdir -- "$1" && git -C "$2" archive --format=tar "$3" | tar -x -C "$1" && shift 3 && '
-        'cd /work && for path in "$@"; do mkdir -p -- "$(dirname -- "$OLD/$path")" && '
-        'cp -- "$REPO/$path" "$OLD/$path"; done'
-    )
-    tests = [file.path for file in change.files if file.ref and is_test(file.path)]
-    made = await sandbox.exec(
-        ["sh", "-c", make, "sh", f"/work/{OLD}", f"/work/{folder}", base, *tests],
-        env={"OLD": f"/work/{OLD}", "REPO": f"/work/{folder}"},
-    )
-    if made.exit_code != 0:
-        return ()
-    files = sorted({name.split("::", 1)[0] for name in added})
-    ran = await run_tests(sandbox, OLD, project, seconds, only=files)
-    await sandbox.exec(["rm", "-rf", "--", f"/work/{OLD}"])
-    missed = {name for name, state in ran.tests.items() if state in ("failed", "error")}
-    return tuple(name for name in added if name in missed or name.split("::", 1)[0] in missed)
+# npm's packages lie in the work tree, and are no part of a commit.
+MAKE_OLD = (
+    'rm -rf -- "$OLD" && mkdir -- "$OLD" && git -C "$REPO" archive --format=tar "$1" | tar -x -C "$OLD" && '
+    'if [ -d "$REPO/node_modules" ] && [ ! -e "$OLD/node_modules" ]; then '
+    'ln -s -- "$REPO/node_modules" "$OLD/node_modules"; fi'
+)
+ADD_TESTS = (
+    'for path in "$@"; do mkdir -p -- "$(dirname -- "$OLD/$path")" && cp -- "$REPO/$path" "$OLD/$path" || exit 1; done'
+)
+
+
+def _tests_of(change: Change) -> tuple[str, ...]:
+    return tuple(file.path for file in change.files if file.ref and is_test(file.path))
+
+
+@dataclass(frozen=True)
+class _OldCode:
+    """The code as it was in a folder of its own, to which the changed files of tests are added."""
+
+    sandbox: Sandbox
+    folder: str
+    base: str
+    project: Project
+    tests: tuple[str, ...]
+    seconds: float
+
+    async def fails_at(self, added: Sequence[str]) -> tuple[str, ...]:
+        """Which new tests fail where only the tests are new: those that would have shown the bug."""
+        if not await self._sh(MAKE_OLD, self.base) or not await self._sh(ADD_TESTS, *self.tests):
+            return ()
+        files = sorted({name.split("::", 1)[0] for name in added})
+        ran = await self._run(files)
+        await self._remove()
+        missed = {name for name, state in ran.tests.items() if state in ("failed", "error")}
+        return tuple(name for name in added if name in missed or name.split("::", 1)[0] in missed)
+
+    async def fails(self) -> bool:
+        """Of a command that names no tests: whether the old code passes here by itself, and not with the tests as they
+        are now. Without the first, anything that only the work tree has would look like a failing test."""
+        if not self.tests or not await self._sh(MAKE_OLD, self.base):
+            return False
+        fails = (await self._run()).passed and await self._sh(ADD_TESTS, *self.tests) and not (await self._run()).passed
+        await self._remove()
+        return fails
+
+    async def _run(self, only: Sequence[str] = ()) -> TestRun:
+        return await run_tests(self.sandbox, OLD, self.project, self.seconds, only=only)
+
+    async def _sh(self, script: str, *arguments: str) -> bool:
+        places = {"OLD": f"/work/{OLD}", "REPO": f"/work/{self.folder}"}
+        return (await self.sandbox.exec(["sh", "-c", script, "sh", *arguments], env=places)).exit_code == 0
+
+    async def _remove(self) -> None:
+        await self.sandbox.exec(["rm", "-rf", "--", f"/work/{OLD}"])
 
 
 async def _linted(sandbox: Sandbox, folder: str, project: Project, change: Change) -> dict[str, object]:
@@ -121,6 +151,8 @@ def why_not(proof: Proof) -> str:
     found = []
     if proof.broken:
         found.append(f"These tests passed before and fail now: {', '.join(proof.broken[:10])}.")
+    if proof.command_broken and not proof.broken:
+        found.append("The tests as a whole passed before and fail now.")
     if proof.gone:
         found.append(f"These tests are gone: {', '.join(proof.gone[:10])}.")
     if proof.still:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from activities.changelog.render import plain
+from activities.ticket_to_pr.testing import as_a_whole
 from activities.tickets.named import is_elsewhere
 from contracts.ticket import Proof, ProposeFix, Ticket
 
@@ -27,7 +28,7 @@ def text(request: ProposeFix, ticket: Ticket, proof: Proof) -> str:
         f"Ticket: {link(request, ticket)}, {code(ticket.title)}",
         "",
         *red,
-        f"- Failed before, pass now: {names(proof.fixed)}",
+        f"- Failed before, pass now: {names(proof.fixed) if proof.fixed else as_a_whole(proof) or 'none'}",
         f"- Passed before, fail now: {names(proof.broken)}",
         f"- New tests: {new}",
         f"- All tests, now: {code(proof.after.says)}",

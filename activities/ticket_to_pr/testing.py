@@ -6,7 +6,7 @@ from typing import get_args
 
 from activities.machine.toolchain import PLUGIN, REPORT
 from contracts.errors import CommandNotFound, NotFound
-from contracts.ticket import Project, TestRun, TestState
+from contracts.ticket import Project, Proof, TestRun, TestState
 from sandboxes.protocol import Sandbox
 
 RESULTS = ".countersign-report.jsonl"  # beside the repository, and not in it
@@ -85,3 +85,10 @@ def summary(run: TestRun, *, timed_out: bool = False) -> str:
     failing = len(run.failing)
     passing = sum(state == "passed" for state in run.tests.values())
     return f"{passing:,} pass, {failing:,} fail, {run.seconds:.1f} s"
+
+
+def as_a_whole(proof: Proof) -> str:
+    """What speaks for a fix where no single test does, in a few words; empty where nothing does."""
+    if not proof.command_fixed:
+        return ""
+    return "the tests as a whole, on the old code" if proof.old_fails else "the tests as a whole"

@@ -4,8 +4,9 @@ import pytest
 
 from activities.diff import unified
 from activities.ticket_to_pr.flags import flags
+from activities.ticket_to_pr.proposing import checks
 from activities.ticket_to_pr.proving import compared, why_not
-from activities.ticket_to_pr.testing import states
+from activities.ticket_to_pr.testing import as_a_whole, states
 from contracts.ticket import FileDiff, Proof, TestRun, TestState
 
 
@@ -80,9 +81,54 @@ def test_one_that_leaves_the_failing_test_failing_is_not_shown() -> None:
     assert not made.presentable
 
 
+def make(exit_code: int) -> TestRun:
+    return TestRun(command=("make", "test"), exit_code=exit_code, seconds=1, says=f"exit code {exit_code}")
+
+
 def test_a_command_that_names_no_tests_is_judged_by_its_end() -> None:
-    made = proof(TestRun(command=("make",), exit_code=2, seconds=1), TestRun(command=("make",), exit_code=0, seconds=1))
+    made = proof(make(2), make(0))
     assert made.holds
+    assert red(made) == ""
+    assert [check.passed for check in checks(made)] == [True] * 4
+    assert checks(made)[0].says == "The tests failed before and pass now."
+    assert as_a_whole(made) == "the tests as a whole"
+
+
+def test_a_command_that_names_no_tests_and_fails_now_is_broken() -> None:
+    made = proof(make(0), make(2))
+    assert not made.presentable
+    assert "passed before and fail now" in red(made)
+    assert "passed before and fail now" in why_not(made)
+    assert [check.passed for check in checks(made)] == [False, False, True, True]
+
+
+def test_a_command_that_names_no_tests_may_fail_on_the_old_code() -> None:
+    assert not proof(make(0), make(0)).holds
+    made = proof(make(0), make(0), old_fails=True)
+    assert made.holds
+    assert red(made) == ""
+    assert checks(made)[0].says == "The tests failed on the old code and pass now."
+
+
+def test_a_failing_test_that_is_skipped_is_not_fixed() -> None:
+    made = proof(ran(1, a="failed", b="passed"), ran(0, a="skipped", b="passed"))
+    assert not made.holds
+    assert not checks(made)[0].passed
+    assert "No test failed before" in red(made)
+
+
+def test_a_new_test_that_fails_is_no_fix() -> None:
+    made = proof(ran(0, a="passed"), ran(1, a="passed", n="failed"))
+    assert not made.presentable
+    assert "passed before and fail now" in why_not(made)
+
+
+def test_a_first_test_that_was_never_red_proves_nothing() -> None:
+    made = proof(ran(5), ran(0, n="passed"))
+    assert not made.holds
+    assert made.presentable
+    assert "nothing proves" in red(made)
+    assert proof(ran(5), ran(0, n="passed"), added_fail_before=("n",)).holds
 
 
 @pytest.mark.parametrize(
