@@ -20,6 +20,7 @@ pytest_plugins = [
     "tests.support.platform",
     "tests.support.docker",
     "tests.support.model_server",
+    "tests.support.fixing",
     "tests.support.time_skipping",
 ]
 

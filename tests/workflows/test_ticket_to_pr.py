@@ -6,7 +6,6 @@ import re
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +15,17 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowFailureError
 
-from activities.models import models_from_environment
 from activities.ticket_to_pr.reading import claim_of
 from contracts.proposal import Proposal, TablePanel
 from contracts.ticket import TicketRequest
+from tests.support.fixing import KEY as KEY
+from tests.support.fixing import installed
 from tests.support.model_server import Called, ModelServer, Scripted, error
-from tests.support.platform import PATIENCE, Installation, Platform
+from tests.support.platform import PATIENCE, Platform
 from tests.support.repositories import Commit, build, git
-from workers import machines
 from workers.devserver import Binary, DevServer
 from workers.watcher import look_once
-from workers.worker import build as build_worker
 
-KEY = "sk-sentinel-of-the-ticket-tests"
 CALC = b"def add(a, b):\n    return a - b\n\n\ndef double(a):\n    return add(a, a)\n"
 TEST = b"""\
 from calc import add, double
@@ -76,20 +73,6 @@ FIXED = """\
 """
 
 
-async def installed(
-    stack: AsyncExitStack, server: DevServer, state: Path, environ: dict[str, str], *, cached_workflows: int = 0
-) -> Platform:
-    platform = await Installation(server, state).open(stack, models=models_from_environment(environ))
-    held = machines.leases(state, 0)
-    platform = replace(platform, tools=replace(platform.tools, leases=held))
-    for kind in ("agents", "effects"):
-        await stack.enter_async_context(
-            build_worker(platform.client, kind, platform.tools, cached_workflows=cached_workflows)
-        )
-    await stack.enter_async_context(machines.serving(platform.client, platform.tools))
-    return platform
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def fixing(
     temporal_server: DevServer, temporal_binary: Binary, tmp_path_factory: pytest.TempPathFactory
@@ -100,29 +83,6 @@ async def fixing(
         server = DevServer(folder / "temporal", binary=temporal_binary, say=print)
         await stack.enter_async_context(server)
         yield await installed(stack, server, folder / "state", {})
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def modelled(
-    temporal_binary: Binary, running_model_server: ModelServer, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Platform]:
-    """One with a model."""
-    folder = tmp_path_factory.mktemp("modelled-fixes")
-    environ = {
-        "ANTHROPIC_API_KEY": KEY,
-        "ANTHROPIC_BASE_URL": running_model_server.anthropic_url,
-        "COUNTERSIGN_PRICES_OF": "anthropic",
-    }
-    async with AsyncExitStack() as stack:
-        server = DevServer(folder / "temporal", binary=temporal_binary, say=print)
-        await stack.enter_async_context(server)
-        yield await installed(stack, server, folder / "state", environ)
-
-
-@pytest.fixture
-def serving(model_server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> ModelServer:
-    monkeypatch.setattr(model_server, "key", KEY)
-    return model_server
 
 
 def bare(folder: Path, **files: bytes) -> Path:
