@@ -29,7 +29,9 @@ class GateActivities:
         decision = request.decision
         ruling = self.ledger.judge(decision, run=request.run, digest=request.digest)
         self.ledger.record_decision(decision, ruling)
-        if ruling.accepted:
+        if ruling.accepted and not ruling.enough:
+            self.ledger.update_run(request.run, state="waiting", says=f"Approved: {ruling.progress}")
+        elif ruling.accepted:
             statement = decision.statement
             self.ledger.set_proposal_state(
                 statement.digest,

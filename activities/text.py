@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
+from activities.reviewing import reviewed
 from activities.toolbox import Toolbox
 from contracts.proposal import Check, Claim, ClaimsPanel, Editable, MarkdownPanel, Panel, Proposal
 from contracts.runs import Sealed
@@ -16,20 +17,21 @@ class TextActivities:
     """Registered on the agents' queue."""
 
     def __init__(self, toolbox: Toolbox) -> None:
-        self.ledger = toolbox.ledger
+        self.toolbox, self.ledger = toolbox, toolbox.ledger
 
     @activity.defn(name=PROPOSE_TEXT.name)
     async def propose(self, request: TextProposal) -> Sealed:
         """Seal and store one revision. The same request gives the same digest, at every attempt."""
-        proposal = sealed(request, self.ledger.realm)
+        draft = unsealed(request, self.ledger.realm)
+        proposal, alarms = await asyncio.to_thread(reviewed, draft, request.review, self.toolbox)
         await asyncio.to_thread(self.ledger.store_proposal, proposal)
         await asyncio.to_thread(
             self.ledger.update_run, request.run, state="waiting", says=proposal.title, subject=proposal.title
         )
-        return Sealed.of(proposal)
+        return Sealed.of(proposal, alarms)
 
 
-def sealed(request: TextProposal, realm: str) -> Proposal:
+def unsealed(request: TextProposal, realm: str) -> Proposal:
     """The proposal of a request. Its time is the activity's first scheduling, so that a retry changes nothing."""
     draft, created = request.draft, activity.info().scheduled_time
     text = draft.text if request.text is None else request.text
@@ -56,4 +58,4 @@ def sealed(request: TextProposal, realm: str) -> Proposal:
         role=request.role,
         created_at=created,
         expires_at=created + timedelta(seconds=request.expire_seconds),
-    ).seal()
+    )

@@ -42,6 +42,7 @@ class Toolbox:
     # Where tickets are read or pull requests opened, with this worker's credentials.
     services: Services = field(default_factory=Services)
     team_usd: Mapping[str, Decimal] = field(default_factory=dict)  # what teams may spend on models in a month
+    owners: Mapping[str, str] = field(default_factory=dict)  # whose a credential is, by its variable's name
     mcp: Servers = field(default_factory=dict)  # the servers that policies may name
     registries: tuple[Registry, ...] = ()  # from which machines may install a project's packages; none: they may not
 

@@ -8,6 +8,7 @@ from contracts.base import Contract
 from contracts.budgets import Spender
 from contracts.policy import Route, SandboxPolicy
 from contracts.proposal import Check, Cost, blocking
+from contracts.runs import Review
 
 Section = Literal["Breaking", "Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
 SECTIONS: tuple[Section, ...] = ("Breaking", "Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
@@ -200,6 +201,7 @@ class ProposeRequest(Contract):
     edited_by: str | None = None
     role: str = "reviewer"
     expire_seconds: float = 30 * 86400
+    review: Review | None = Field(default=None, description="None: the role says it all")
 
 
 def counted(number: int, what: str) -> str:

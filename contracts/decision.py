@@ -90,6 +90,11 @@ class Ruling(Contract):
     error: str = Field(default="", description="name of the contracts.errors.Refused class, when refused")
     verdict: str = ""
     person: str = ""
+    enough: bool = Field(default=True, description="whether nothing more is needed, where it was accepted")
+    progress: str = Field(default="", description="of an approval among several: 1 of 2 by release")
+    approvals: tuple[SignedDecision, ...] = Field(
+        default=(), description="all that stand, of an approval among several"
+    )
 
     @classmethod
     def of(cls, decision: SignedDecision, *, accepted: bool, why: str = "", error: str = "") -> "Ruling":
@@ -107,7 +112,8 @@ class Ruling(Contract):
     def says(self) -> str:
         """The ledger's sentence."""
         what = f"{self.verdict.replace('_', ' ')} by {self.person}" if self.verdict else "a decision"
-        return f"Accepted: {what}" if self.accepted else f"Refused: {what}. {self.why}"
+        progress = f" ({self.progress})" if self.progress else ""
+        return f"Accepted: {what}{progress}" if self.accepted else f"Refused: {what}. {self.why}"
 
 
 class Revision(Contract):

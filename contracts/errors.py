@@ -166,7 +166,7 @@ class WrongDigest(Refused):
 
 
 class AlreadyUsed(Refused):
-    """The decision was used before, by another run or for another effect."""
+    """The decision was used before, by another run or for another effect; or the same person approved this already."""
 
 
 class NotSigned(Refused):
@@ -179,6 +179,18 @@ class WrongRun(Refused):
 
 class MissingRole(Refused):
     """The person who signed does not have the role that the proposal asks for."""
+
+
+class NoRule(Refused):
+    """The gate has no rule for an effect. Nobody may approve it, so it is not proposed; the message says for what."""
+
+
+class NotIndependent(Refused):
+    """The person may decide in general and not here: they started the run, or it used their credential, or the like."""
+
+
+class NotEnough(Refused):
+    """Approvals stand, and fewer of them than the proposal asks for."""
 
 
 class Expired(Refused):

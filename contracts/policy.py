@@ -7,6 +7,11 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from contracts.base import Contract
+from contracts.gate import Apart as Apart
+from contracts.gate import Escalation as Escalation
+from contracts.gate import Gate as Gate
+from contracts.gate import GateRule as GateRule
+from contracts.gate import QuietHours as QuietHours
 
 
 class Budget(Contract):
@@ -39,15 +44,6 @@ class Route(Contract):
     def tiers(self) -> tuple[Tier, ...]:
         """From the cheapest to the dearest."""
         return TIERS[TIERS.index(self.first) : TIERS.index(self.last) + 1] or (self.first,)
-
-
-class Gate(Contract):
-    """Who decides and how long a run waits. No timeout approves: expiry ends the run undecided."""
-
-    role: str = "reviewer"
-    remind_after: timedelta = timedelta(days=2)
-    expire_after: timedelta = timedelta(days=30)
-    rounds: int = Field(default=5, ge=1, description="how often a person may ask for changes")
 
 
 class Schedule(Contract):

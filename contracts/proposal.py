@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, Field, JsonValue, field_validator
 
 from contracts.base import Contract
 from contracts.digests import canonical_json, sealed_json, short, tagged_digest
+from contracts.requirements import Escalated, Requirement, StartedBy
 
 PROPOSAL_TAG = "countersign/proposal/v1"
 
@@ -165,7 +166,8 @@ class Proposal(Contract):
     """The reviewable output of a run: one revision of it.
 
     `seal` computes `digest` over all other fields, so the digest covers the effects, everything shown, the
-    workflow's version, the run, and the installation (`realm`) it belongs to.
+    workflow's version, the run, the installation (`realm`) it belongs to, and who has to approve it: those who have
+    `role`, or all that `needs` lists.
     """
 
     realm: str
@@ -184,6 +186,9 @@ class Proposal(Contract):
     cost: Cost = Cost()
     editable: Editable | None = None
     role: str
+    needs: tuple[Requirement, ...] = ()
+    escalations: tuple[Escalated, ...] = ()
+    started_by: StartedBy | None = None
     created_at: AwareDatetime
     expires_at: AwareDatetime
     digest: str = ""
@@ -199,6 +204,12 @@ class Proposal(Contract):
     def is_intact(self) -> bool:
         """Whether the digest is the digest of these very fields."""
         return self.digest == self.computed_digest()
+
+    @property
+    def requirements(self) -> tuple[Requirement, ...]:
+        """What has to be approved by whom. A gate of one role is one requirement."""
+        keys = tuple(effect.key for effect in self.effects)
+        return self.needs or (Requirement(roles=(self.role,), effects=keys),)
 
     @property
     def id(self) -> str:

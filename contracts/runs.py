@@ -2,11 +2,15 @@
 
 from typing import Literal
 
-from pydantic import Field, JsonValue
+from pydantic import AwareDatetime, Field, JsonValue
 
 from contracts.base import Contract
 from contracts.decision import SignedDecision
+from contracts.gate import Gate
 from contracts.proposal import Cost, Proposal
+from contracts.requirements import StartedBy
+
+STARTED_BY = "started_by"  # the memo of a run that says who started it
 
 
 def run_of(workflow_id: str) -> str:
@@ -15,8 +19,27 @@ def run_of(workflow_id: str) -> str:
     return workflow_id.split("/", 1)[0]
 
 
+class Review(Contract):
+    """What sealing has to know to put the gate into a proposal: its policy, and who started the run."""
+
+    gate: Gate
+    started_by: StartedBy | None = None
+    credentials: tuple[str, ...] = Field(default=(), description="names of those that the policy gives to the run")
+
+
+class Alarm(Contract):
+    """Something to say at a time, if nobody has decided by then: a reminder, an escalation."""
+
+    at: AwareDatetime
+    name: str
+    says: str
+
+
 class Sealed(Contract):
-    """A proposal as the workflow knows it: the body is in the artifact store under `digest`."""
+    """A proposal as the workflow knows it: the body is in the artifact store under `digest`.
+
+    `expires_at` is None from releases that told no times: the gate's policy says them then.
+    """
 
     digest: str
     title: str
@@ -24,9 +47,12 @@ class Sealed(Contract):
     effects: tuple[str, ...]
     says: str
     cost: Cost = Cost()
+    alarms: tuple[Alarm, ...] = ()
+    expires_at: AwareDatetime | None = None
 
     @classmethod
-    def of(cls, proposal: Proposal) -> "Sealed":
+    def of(cls, proposal: Proposal, alarms: tuple[Alarm, ...] | None = None) -> "Sealed":
+        """`alarms` None: nothing is said of times."""
         return cls(
             digest=proposal.digest,
             title=proposal.title,
@@ -34,6 +60,8 @@ class Sealed(Contract):
             effects=tuple(effect.key for effect in proposal.effects),
             says=proposal.button(),
             cost=proposal.cost,
+            alarms=alarms or (),
+            expires_at=None if alarms is None else proposal.expires_at,
         )
 
 
@@ -46,12 +74,21 @@ class Judge(Contract):
 
 
 class CarryOut(Contract):
-    """Carry out one effect of a signed proposal. The activity verifies everything itself."""
+    """Carry out one effect of a signed proposal. The activity verifies everything itself.
+
+    `decision` is the last approval, and `others` the rest of those that the proposal asks for.
+    """
 
     run: str
     digest: str
     effect: str
     decision: SignedDecision
+    others: tuple[SignedDecision, ...] = ()
+
+    @property
+    def decisions(self) -> tuple[SignedDecision, ...]:
+        """All approvals, the last one first."""
+        return (self.decision, *self.others)
 
 
 class Done(Contract):

@@ -1,7 +1,10 @@
 """Types for workflows whose draft is one text: what `countersign new` starts from."""
 
+from pydantic import Field
+
 from contracts.base import Contract
 from contracts.proposal import Cell, Check, Cost
+from contracts.runs import Review
 
 
 class TextRequest(Contract):
@@ -45,6 +48,7 @@ class TextProposal(Contract):
     revision: int
     role: str
     expire_seconds: float
+    review: Review | None = Field(default=None, description="None: the role says it all")
     draft: TextDraft
     text: str | None = None
     edited_by: str | None = None

@@ -10,6 +10,7 @@ from contracts.machine import Call, Changed
 from contracts.policy import Tier
 from contracts.proposal import Check, Cost
 from contracts.repair import RepairLimits
+from contracts.runs import Review
 
 
 class TicketRequest(Contract):
@@ -301,6 +302,7 @@ class ProposeFix(Contract):
     checks: tuple[Check, ...] = ()
     role: str
     expire_seconds: float
+    review: Review | None = Field(default=None, description="None: the role says it all")
 
 
 class WriteBrief(Contract):

@@ -2,10 +2,11 @@
 
 Console, command line, gate and effect all ask here. Whatever is not expressly fine is refused, each refusal
 with its own sentence. The rule reads the proposal's sealed body, never the row that lists it, so that a
-changed row moves no expiry and no role.
+changed row moves no expiry, no role and no number of approvals.
 """
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from pydantic import ValidationError
@@ -18,6 +19,8 @@ from contracts.errors import (
     BadSignature,
     Expired,
     MissingRole,
+    NoRule,
+    NotEnough,
     NotFound,
     NotSigned,
     Refused,
@@ -26,6 +29,8 @@ from contracts.errors import (
     WrongRun,
 )
 from contracts.proposal import Proposal
+from contracts.records import Person
+from contracts.requirements import Progress, Standing, counts, deciding, eligible, refusal
 from contracts.signatures import verify
 from ledger.people import People
 from ledger.proposals import Proposals
@@ -38,12 +43,16 @@ class Rule(Proposals, People):
     """`judge` answers, `require` raises; they are the same rule."""
 
     def judge(self, decision: SignedDecision, *, run: str, digest: str) -> Ruling:
-        """Whether `decision` stands for proposal `digest` of `run`. A refusal is an answer, not an error."""
+        """Whether `decision` stands for proposal `digest` of `run`, and for an approval whether that is enough.
+
+        A refusal is an answer, not an error.
+        """
         try:
             self.require(decision, run=run, digest=digest)
-        except Refused as refusal:
-            return Ruling.of(decision, accepted=False, why=str(refusal), error=refusal.name)
-        return Ruling.of(decision, accepted=True)
+        except Refused as refused:
+            return Ruling.of(decision, accepted=False, why=str(refused), error=refused.name)
+        ruling = Ruling.of(decision, accepted=True)
+        return self._counted(ruling, decision) if decision.statement.verdict == "approve" else ruling
 
     def require(self, decision: SignedDecision, *, run: str, digest: str, verdict: Verdict | None = None) -> None:
         """Raise the Refused that applies, or return. Nothing is written.
@@ -59,8 +68,40 @@ class Rule(Proposals, People):
         _require_digest(statement, digest)
         self._require_signature(decision)
         proposal = self._require_intact(statement)
-        self._require_role(statement, proposal)
+        self._require_say(statement, proposal)
         self._require_undecided(decision, proposal)
+
+    def require_all(self, decisions: Sequence[SignedDecision], *, run: str, digest: str) -> None:
+        """Raise the Refused that applies unless each of these approvals stands and they are all that is needed."""
+        for decision in decisions:
+            self.require(decision, run=run, digest=digest, verdict="approve")
+        proposal = self.proposal(digest)
+        progress = self._progress(proposal, decisions)
+        if not progress.enough:
+            raise NotEnough(
+                f"Proposal {proposal.id} needs more approvals than came with it: {progress.says}.",
+                subject=proposal.digest,
+                way_out="It is carried out once all of them stand. `countersign show` says whose are missing.",
+            )
+
+    def progress(self, proposal: Proposal) -> Progress:
+        """Who has approved, of those whose approval stands now, for each thing that the proposal asks for."""
+        return self._progress(proposal, self.approvals(proposal))
+
+    def approvals(self, proposal: Proposal) -> list[SignedDecision]:
+        """The approvals that were taken and still stand: signed, by a key that is not revoked, by somebody who still
+        has a say. One for each person, the first."""
+        standing: dict[str, SignedDecision] = {}
+        for decision in self._accepted(proposal.digest):
+            statement = decision.statement
+            if statement.verdict == "approve" and self._stands(decision, proposal):
+                standing.setdefault(statement.person, decision)
+        return list(standing.values())
+
+    def why_not(self, proposal: Proposal, person: Person) -> Refused | None:
+        """Why this person can't approve it now, by their part in it, not by its state; None where they can."""
+        why = refusal(proposal.requirements, person, deciding(proposal.escalations, self.clock()))
+        return why or self._approved_before(person.name, proposal)
 
     def _require_place(self, statement: Statement, run: str) -> None:
         if statement.realm != self.realm:
@@ -106,17 +147,77 @@ class Rule(Proposals, People):
             raise WrongRun("The proposal belongs to another run.", subject=proposal.run)
         return proposal
 
-    def _require_role(self, statement: Statement, proposal: Proposal) -> None:
+    def _require_say(self, statement: Statement, proposal: Proposal) -> None:
+        """Any who have a say may reject or ask for changes. To approve, nothing else may stand against it either."""
+        _require_covered(proposal)
         try:
             person = self.person(statement.person)
         except NotFound as error:
             raise MissingRole(str(error), subject=statement.person) from error
-        if proposal.role not in person.roles:
-            raise MissingRole(
-                f"{person.name!r} does not have the role {proposal.role!r} that the proposal asks for.",
-                subject=person.name,
-                way_out=f"Ask somebody who is {proposal.role!r} to decide.",
+        asked, widened = proposal.requirements, deciding(proposal.escalations, self._when(statement))
+        if statement.verdict != "approve" and any(eligible(each, person, widened) for each in asked):
+            return
+        if why := refusal(asked, person, widened):
+            raise why
+
+    def _when(self, statement: Statement) -> datetime:
+        """When it was decided, and never later than now: what opens later is not open yet."""
+        return min(self.clock(), statement.decided_at)
+
+    def _counted(self, ruling: Ruling, decision: SignedDecision) -> Ruling:
+        proposal = self.proposal(decision.statement.digest)
+        others = [each for each in self.approvals(proposal) if each.id != decision.id]
+        progress = self._progress(proposal, [decision, *others])
+        if not others and progress.enough:
+            return ruling
+        standing = {"enough": progress.enough, "progress": progress.says, "approvals": (*others, decision)}
+        return ruling.model_copy(update=standing)
+
+    def _progress(self, proposal: Proposal, approvals: Sequence[SignedDecision]) -> Progress:
+        """How far these approvals, each of which stands, bring it. A person counts once, however often they signed."""
+        people = {
+            each.statement.person: (self.person(each.statement.person), self._when(each.statement))
+            for each in approvals
+        }
+        return Progress(
+            of=tuple(
+                Standing(
+                    requirement=each,
+                    signed=tuple(
+                        sorted(
+                            name
+                            for name, (person, when) in people.items()
+                            if counts(each, person, deciding(proposal.escalations, when))
+                        )
+                    ),
+                )
+                for each in proposal.requirements
             )
+        )
+
+    def _stands(self, decision: SignedDecision, proposal: Proposal) -> bool:
+        try:
+            self._require_place(decision.statement, proposal.run)
+            self._require_signature(decision)
+            self._require_say(decision.statement, proposal)
+        except Refused:
+            return False
+        return decision.statement.digest == proposal.digest
+
+    def _accepted(self, digest: str) -> list[SignedDecision]:
+        query = sa.select(decisions.c.body).where(decisions.c.digest == digest, decisions.c.accepted.is_(True))
+        with self.store.read() as connection:
+            bodies = connection.scalars(query.order_by(decisions.c.recorded_at, decisions.c.id)).all()
+        return [SignedDecision.model_validate(body) for body in bodies]
+
+    def _approved_before(self, person: str, proposal: Proposal) -> AlreadyUsed | None:
+        if not any(each.statement.person == person for each in self.approvals(proposal)):
+            return None
+        return AlreadyUsed(
+            f"{person!r} has approved proposal {proposal.id} already, and a person counts once.",
+            subject=proposal.digest,
+            way_out=f"It waits for others: {self.progress(proposal).says}.",
+        )
 
     def _require_undecided(self, decision: SignedDecision, proposal: Proposal) -> None:
         """Open and in time; or closed by this very decision, which stands however late it is carried out."""
@@ -131,6 +232,10 @@ class Rule(Proposals, People):
             raise _closed(state, proposal)
         self._require_in_time(decision.statement, proposal)
         self.require_best_key(decision.signature, decision.statement.person)
+        if decision.statement.verdict == "approve" and (
+            again := self._approved_before(decision.statement.person, proposal)
+        ):
+            raise again
 
     def _require_in_time(self, statement: Statement, proposal: Proposal) -> None:
         now = self.clock()
@@ -149,6 +254,14 @@ class Rule(Proposals, People):
         query = sa.select(decisions.c.id).where(decisions.c.id == decision, decisions.c.accepted.is_(True))
         with self.store.read() as connection:
             return connection.scalar(query) is not None
+
+
+def _require_covered(proposal: Proposal) -> None:
+    """Each effect is part of something that the proposal asks for. Sealing sees to it; nobody relies on that."""
+    known = {key for each in proposal.requirements for key in each.effects}
+    for effect in proposal.effects:
+        if effect.key not in known:
+            raise NoRule(f"Nothing says who has to approve {effect.key!r}.", subject=effect.key)
 
 
 def _require_coherent(statement: Statement) -> None:

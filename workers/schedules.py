@@ -39,6 +39,8 @@ from contracts import search
 from contracts.errors import BadInput, NotFound
 from contracts.policy import Policy
 from contracts.policy import Schedule as When
+from contracts.requirements import StartedBy
+from contracts.runs import STARTED_BY
 from contracts.steps import AGENTS
 from workers import discovery
 
@@ -212,6 +214,7 @@ def _schedule(plan: Planned) -> Schedule:
             id=plan.id.removeprefix(PREFIX),
             task_queue=AGENTS,
             static_summary=plan.policy.summary,
+            memo={STARTED_BY: StartedBy(kind="schedule", name=plan.id)},
             typed_search_attributes=TypedSearchAttributes(
                 [
                     search.SearchAttributePair(search.WORKFLOW, plan.workflow),

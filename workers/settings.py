@@ -88,6 +88,9 @@ class Settings(BaseSettings):
     ticket_credentials: str = Field(
         default="", description="host=user:NAME,…: to read tickets with, for the agents' worker"
     )
+    credential_owners: str = Field(
+        default="", description="NAME=person,…: whose the credentials are, for gates that keep their owners apart"
+    )
     mcp_servers: Path = Field(
         default=Path(), description="TOML file of the MCP servers that policies may name (docs/agents.md)"
     )

@@ -18,6 +18,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.mcp.servers import servers
 from activities.models import models_from_environment
+from activities.reviewing import credential_owners
 from activities.toolbox import Identity, Toolbox
 from contracts.budgets import team_budgets
 from contracts.steps import AGENTS, EFFECTS
@@ -62,6 +63,7 @@ def toolbox(settings: Settings, ledger: Ledger, *, models: bool) -> Toolbox:
         services=services.services(settings, kind),
         leases=machines.leases(settings.state, settings.machines_memory_bytes) if models else None,
         team_usd=team_budgets(settings.team_budgets),
+        owners=credential_owners(settings.credential_owners),
         mcp=servers(settings.mcp_servers) if models else {},
         registries=registries.registries(settings.packages) if models else (),
     )

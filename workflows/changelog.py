@@ -7,7 +7,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from workflows.ending import carry_out, close, rejection
-from workflows.gate import Reseal, ReviewGate
+from workflows.gate import Reseal, ReviewGate, review
 from workflows.steps import show, step
 
 with workflow.unsafe.imports_passed_through():
@@ -149,6 +149,7 @@ class Changelog:
                 edited_by=edit.person if edit else None,
                 role=self.policy.gate.role,
                 expire_seconds=self.policy.gate.expire_after.total_seconds(),
+                review=review(self.policy),
             ),
             summary=f"Seal revision {self.revision}" + (f", edited by {edit.person}" if edit else ""),
         )

@@ -9,16 +9,21 @@ with workflow.unsafe.imports_passed_through():
     # Types only, see workflows/steps.py.
     from contracts.decision import SignedDecision
     from contracts.policy import Policy
+    from contracts.requirements import listed
     from contracts.runs import CarryOut, Close, Done, Outcome, Sealed
     from contracts.steps import CARRY_OUT, CLOSE
 
 
 async def carry_out(policy: Policy, gate: ReviewGate, sealed: Sealed, decision: SignedDecision) -> Outcome:
     """Signed effects only: the activity verifies digest and signature itself."""
-    signer, done = decision.statement.person, list[Done]()
+    others = tuple(each for each in gate.approvals if each.id != decision.id)
+    signer = listed([each.statement.person for each in (*others, decision)], "and")
+    done = list[Done]()
     show(policy, state="carrying out", says=f"Signed by {signer}. {sealed.says}")
     for key in sealed.effects:
-        request = CarryOut(run=workflow.info().workflow_id, digest=sealed.digest, effect=key, decision=decision)
+        request = CarryOut(
+            run=workflow.info().workflow_id, digest=sealed.digest, effect=key, decision=decision, others=others
+        )
         done.append(await step(CARRY_OUT, request, summary=f"{sealed.says}, signed by {signer}"))
     says = " ".join(each.says for each in done) or "Signed as read. Nothing was to be done."
     outcome = await close(policy, gate, "done", says, sealed)

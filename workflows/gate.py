@@ -18,10 +18,11 @@ from workflows.steps import step
 
 with workflow.unsafe.imports_passed_through():
     # Types only, see workflows/steps.py.
-    from contracts.decision import Revision, SignedDecision
+    from contracts.decision import Revision, Ruling, SignedDecision
     from contracts.digests import short
-    from contracts.policy import Gate
-    from contracts.runs import GateView, Judge, Note, Sealed
+    from contracts.policy import Gate, Policy
+    from contracts.requirements import StartedBy
+    from contracts.runs import STARTED_BY, Alarm, GateView, Judge, Note, Review, Sealed
     from contracts.steps import JUDGE, NOTE
 
 Reseal = Callable[[Revision], Awaitable[Sealed]]
@@ -32,6 +33,22 @@ MOST_UNREAD = 500
 SEALING = timedelta(seconds=30)
 
 
+def review(policy: Policy) -> Review:
+    """What sealing has to know of the gate, for the request of each revision."""
+    return Review(
+        gate=policy.gate,
+        started_by=_started_by(workflow.memo_value(STARTED_BY, None)),
+        credentials=tuple(sorted({entry.credential for entry in policy.sandbox.allow if entry.credential})),
+    )
+
+
+def _started_by(told: Any) -> StartedBy | None:
+    try:
+        return StartedBy.model_validate(told)
+    except ValueError:
+        return None
+
+
 class ReviewGate:
     """One gate of one run. Make it in the workflow's `@workflow.init`, so that no signal comes too early."""
 
@@ -40,6 +57,8 @@ class ReviewGate:
         self._unread: list[SignedDecision] = []
         self._seen: set[str] = set()
         self._rulings: list[str] = []
+        self._rung: set[Alarm] = set()
+        self._approved: tuple[SignedDecision, ...] = ()
         self._current: Sealed | None = None
         self._reseal: Reseal | None = None
         self._busy = asyncio.Lock()
@@ -48,25 +67,51 @@ class ReviewGate:
         workflow.set_update_handler("revise", self._on_revise, validator=self._may_revise)
         workflow.set_query_handler("gate", self._view)
 
+    @property
+    def approvals(self) -> tuple[SignedDecision, ...]:
+        """Those that together were enough, the last one last."""
+        return self._approved
+
     async def decision(self, sealed: Sealed, *, reseal: Reseal) -> tuple[Sealed, SignedDecision] | None:
-        """Park until a decision is accepted. Gives the revision it is for; None when nobody decided in time."""
-        self._current, self._reseal = sealed, reseal
-        expires = workflow.now() + self._policy.expire_after
-        remind: datetime | None = workflow.now() + self._policy.remind_after
+        """Park until the decisions that the proposal asks for are there: enough approvals, or one that ends it.
+
+        Gives the revision and the last decision; None when nobody decided in time.
+        """
+        self._current, self._reseal, self._approved = sealed, reseal, ()
+        began = workflow.now()
         try:
             while True:
-                wake = min(remind, expires) if remind else expires
+                alarms, expires = self._times(self._current, began)
+                wake = min(alarms[0].at, expires) if alarms else expires
                 if await self._something_to_read(until=wake):
                     accepted = await self._rule_on_next()
                     if accepted:
                         return accepted
-                elif workflow.now() >= expires:
+                elif workflow.now() >= self._times(self._current, began)[1]:
                     return None
                 else:
-                    remind = None
-                    await self._note("gate.reminder", f"Still waiting for {self._policy.role}: {sealed.title}")
+                    await self._ring(began)
         finally:
             self._current = None
+
+    def _times(self, sealed: Sealed, began: datetime) -> tuple[list[Alarm], datetime]:
+        """What is still to be said, in order, and when the revision expires."""
+        if sealed.expires_at is not None:
+            alarms, expires = sealed.alarms, sealed.expires_at
+        else:  # sealed by a release that left the times to the workflow
+            says = f"Still waiting for {self._policy.role}: {sealed.title}"
+            alarms = (Alarm(at=began + self._policy.remind_after, name="gate.reminder", says=says),)
+            expires = began + self._policy.expire_after
+        return [each for each in alarms if each not in self._rung], expires
+
+    async def _ring(self, began: datetime) -> None:
+        """Say what is due. Nothing is, where an edit has put it off meanwhile."""
+        if self._current is None:
+            return
+        for alarm in self._times(self._current, began)[0]:
+            if alarm.at <= workflow.now():
+                self._rung.add(alarm)
+                await self._note(alarm.name, alarm.says)
 
     async def leave(self) -> None:
         """Before the run ends: rule on what came too late, and let open updates finish."""
@@ -93,11 +138,17 @@ class ReviewGate:
             if not self._unread or self._current is None:
                 return None
             signed = self._unread.pop(0)
-            accepted = await self._judge(signed, digest=self._current.digest)
-            self._over = accepted and signed.statement.verdict != "request_changes"
-            return (self._current, signed) if accepted else None
+            ruling = await self._judge(signed, digest=self._current.digest)
+            if not ruling.accepted:
+                return None
+            if signed.statement.verdict == "approve":
+                self._approved = ruling.approvals or (signed,)
+                if not ruling.enough:
+                    return None
+            self._over = signed.statement.verdict != "request_changes"
+            return self._current, signed
 
-    async def _judge(self, signed: SignedDecision, *, digest: str) -> bool:
+    async def _judge(self, signed: SignedDecision, *, digest: str) -> Ruling:
         statement = signed.statement
         ruling = await step(
             JUDGE,
@@ -106,7 +157,7 @@ class ReviewGate:
         )
         if not ruling.accepted:
             self._rulings.append(ruling.why)
-        return ruling.accepted
+        return ruling
 
     async def _note(self, name: str, says: str) -> None:
         await step(NOTE, Note(run=workflow.info().workflow_id, name=name, says=says), summary=says)

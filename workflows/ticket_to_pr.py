@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from workflows.agent import at_work
 from workflows.ending import carry_out, close, rejection
-from workflows.gate import ReviewGate
+from workflows.gate import ReviewGate, review
 from workflows.installing import installed
 from workflows.machine import In, Machine, Made
 from workflows.measuring import again
@@ -255,6 +255,7 @@ class TicketToPr:
                 cost=sum((each.cost for each in self.tries), Cost()),
                 role=self.policy.gate.role,
                 expire_seconds=self.policy.gate.expire_after.total_seconds(),
+                review=review(self.policy),
             ),
             summary=f"Seal revision {self.revision}",
         )

@@ -14,6 +14,7 @@ from activities.changelog.panels import panels
 from activities.changelog.render import plain
 from activities.effects import git_commit_effect
 from activities.progress import progress
+from activities.reviewing import reviewed
 from activities.toolbox import Toolbox
 from contracts.changelog import ChangelogDraft, History, ProposeRequest
 from contracts.errors import BadInput
@@ -36,7 +37,7 @@ class ChangelogProposing:
 
     def _propose(self, request: ProposeRequest, now: datetime) -> Sealed:
         history = self._toolbox.artifacts.get_model(History, request.history)
-        proposal = self.sealed(request, history, now)
+        proposal, alarms = reviewed(self.unsealed(request, history, now), request.review, self._toolbox)
         ledger = self._toolbox.ledger
         ledger.store_proposal(proposal)
         usd = proposal.cost.usd
@@ -47,9 +48,9 @@ class ChangelogProposing:
             says=proposal.summary,
             cost_usd=None if usd is None else str(usd),
         )
-        return Sealed.of(proposal)
+        return Sealed.of(proposal, alarms)
 
-    def sealed(self, request: ProposeRequest, history: History, now: datetime) -> Proposal:
+    def unsealed(self, request: ProposeRequest, history: History, now: datetime) -> Proposal:
         """The proposal of a request, made at `now`. BadInput for an edit that can't be used."""
         artifacts = self._toolbox.artifacts
         made = artifacts.get_model(ChangelogDraft, request.draft)
@@ -79,7 +80,7 @@ class ChangelogProposing:
             role=request.role,
             created_at=now,
             expires_at=now + timedelta(seconds=request.expire_seconds),
-        ).seal()
+        )
 
     def _effect(self, request: ProposeRequest, history: History, draft: ChangelogDraft, text: str) -> Effect:
         data = text.encode()

@@ -43,7 +43,7 @@ class EffectActivities:
 
     def _verify(self, request: CarryOut) -> tuple[Effect, EffectKind]:
         proposal = self._proposal(request)
-        self.ledger.require(request.decision, run=request.run, digest=proposal.digest, verdict="approve")
+        self.ledger.require_all(request.decisions, run=request.run, digest=proposal.digest)
         signed = [effect for effect in proposal.effects if effect.key == request.effect]
         if len(signed) != 1:
             raise NotSigned(
@@ -111,6 +111,7 @@ class EffectActivities:
             decision=request.decision,
             person=self.ledger.person(request.decision.statement.person),
             toolbox=self.toolbox,
+            others=tuple((each, self.ledger.person(each.statement.person)) for each in request.others),
         )
 
     async def _finish(self, key: str, state: str, facts: Facts) -> None:
@@ -141,6 +142,7 @@ def _refusal(request: CarryOut, refusal: Refused) -> Entry:
             "digest": request.digest,
             "decision": request.decision.id,
             "key": request.decision.signature.key,
+            **({"others": [each.id for each in request.others]} if request.others else {}),
             "error": refusal.name,
         },
     )

@@ -23,8 +23,11 @@ from activities.effects.git_place import Place, explained, open_place
 from activities.effects.git_tree import tree_with
 from activities.effects.kinds import EffectContext, Facts
 from activities.faults import fault
+from contracts.decision import SignedDecision
 from contracts.errors import BadInput, DestinationMoved, DiskFull, NotSigned
+from contracts.gate import Touches
 from contracts.proposal import DiffPanel
+from contracts.records import Person
 from sandboxes import Result
 
 STALE_SECONDS = 2.0
@@ -48,6 +51,10 @@ class CommitFile:
     def subject(self, params: Mapping[str, JsonValue]) -> str:
         wanted: Commit = self.wanted(params)
         return wanted.repository
+
+    def touches(self, params: Mapping[str, JsonValue]) -> Touches:
+        wanted: Commit = self.wanted(params)
+        return Touches(paths=tuple(change.path for change in wanted.changes))
 
     async def ask(self, params: Mapping[str, JsonValue], context: EffectContext) -> Facts | None:
         """Look at the branch. DestinationMoved if it is there with something else on it."""
@@ -233,23 +240,23 @@ def people(wanted: Commit, context: EffectContext) -> dict[str, str]:
 
 def message(wanted: Commit, context: EffectContext) -> str:
     """Subject, body, and trailers that lead from the commit to the run, the digest and the signature."""
-    fingerprint = context.decision.signature.key
-    trailers = {
-        "Countersign-Run": context.run,
-        "Countersign-Digest": context.digest,
-        "Countersign-Decision": context.decision.id,
-        "Countersign-Range": f"{wanted.since}..{wanted.until or wanted.base}",
-        "Countersigned-by": f"{_signer(context)} (key {fingerprint})",
-    }
+    trailers = [
+        ("Countersign-Run", context.run),
+        ("Countersign-Digest", context.digest),
+        ("Countersign-Decision", context.decision.id),
+        ("Countersign-Range", f"{wanted.since}..{wanted.until or wanted.base}"),
+        ("Countersigned-by", _signer(context.person, context.decision)),
+        *(("Countersigned-by", _signer(person, decision)) for decision, person in context.others),
+    ]
     body = f"{wanted.body.strip()}\n\n" if wanted.body.strip() else ""
-    lines = "".join(f"{name}: {one_line(value)}\n" for name, value in trailers.items())
+    lines = "".join(f"{name}: {one_line(value)}\n" for name, value in trailers)
     return f"{one_line(wanted.subject)}\n\n{body}{lines}"
 
 
-def _signer(context: EffectContext) -> str:
-    name = re.sub(r"[<>()]", "", context.person.display_name or context.person.name)
-    mail = re.sub(r"[<>()\s]", "", context.person.email)
-    return f"{name} <{mail}>" if mail else name
+def _signer(person: Person, decision: SignedDecision) -> str:
+    name = re.sub(r"[<>()]", "", person.display_name or person.name)
+    mail = re.sub(r"[<>()\s]", "", person.email)
+    return f"{f'{name} <{mail}>' if mail else name} (key {decision.signature.key})"
 
 
 async def _create(place: Place, ref: str, commit: str, people: Mapping[str, str]) -> Result:

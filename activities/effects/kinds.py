@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from activities.toolbox import Toolbox
 from contracts.decision import SignedDecision
+from contracts.gate import Touches
 from contracts.records import Person
 
 Facts = dict[str, JsonValue]
@@ -23,6 +24,7 @@ class EffectContext:
     decision: SignedDecision
     person: Person
     toolbox: Toolbox
+    others: tuple[tuple[SignedDecision, Person], ...] = ()  # where more than one had to approve it
 
 
 class EffectKind(Protocol):
@@ -36,6 +38,10 @@ class EffectKind(Protocol):
 
     def subject(self, params: Mapping[str, JsonValue]) -> str:
         """What the effect changes, such as the repository, as `ledger.last_signed` is asked for it."""
+        ...
+
+    def touches(self, params: Mapping[str, JsonValue]) -> Touches:
+        """What it touches, for the gate's rules to choose by."""
         ...
 
     async def ask(self, params: Mapping[str, JsonValue], context: EffectContext) -> Facts | None:

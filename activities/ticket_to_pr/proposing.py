@@ -8,12 +8,14 @@ from temporalio import activity
 from activities.changelog.render import plain
 from activities.effects import FileChange, git_change_effect, pull_effect, pull_panel
 from activities.progress import progress
+from activities.reviewing import reviewed
 from activities.services.repository import github_repository
 from activities.ticket_to_pr import pull
 from activities.ticket_to_pr.panels import panels
 from activities.ticket_to_pr.reading import claim
 from activities.ticket_to_pr.rounds import since
 from activities.ticket_to_pr.target import merge_target
+from activities.tickets.named import is_elsewhere, named
 from activities.toolbox import Toolbox
 from contracts.install import Packages
 from contracts.proposal import Check, Effect, Panel, Proposal
@@ -45,7 +47,8 @@ class TicketProposing:
 
     def _propose(self, request: ProposeFix, now: datetime, into: str) -> Sealed:
         self._still_claimed(request)
-        proposal = self.sealed(request, now, into)
+        draft = self.unsealed(request, now, into)
+        proposal, alarms = reviewed(draft, request.review, self._toolbox, self._credentials(request))
         ledger, usd = self._toolbox.ledger, proposal.cost.usd
         ledger.store_proposal(proposal)
         ledger.update_run(
@@ -55,14 +58,20 @@ class TicketProposing:
             says=proposal.summary,
             cost_usd=None if usd is None else str(usd),
         )
-        return Sealed.of(proposal)
+        return Sealed.of(proposal, alarms)
+
+    def _credentials(self, request: ProposeFix) -> tuple[str, ...]:
+        """The one that the ticket was read with, by its name."""
+        ticket = request.request.ticket
+        credential = named(ticket, self._toolbox.services).service.credential if is_elsewhere(ticket) else None
+        return (credential.name,) if credential else ()
 
     def _still_claimed(self, request: ProposeFix) -> None:
         """A run that was ended and reset since may have lost its ticket to another."""
         ticket = self._toolbox.artifacts.get_model(Ticket, request.ticket)
         claim(self._toolbox.ledger, ticket.key, request.request.repository, request.run)
 
-    def sealed(self, request: ProposeFix, now: datetime, into: str = "") -> Proposal:
+    def unsealed(self, request: ProposeFix, now: datetime, into: str = "") -> Proposal:
         """The proposal of a request, made at `now`. `into`: the branch of a pull request, where there will be one."""
         get = self._toolbox.artifacts.get_model
         ticket = get(Ticket, request.ticket)
@@ -91,7 +100,7 @@ class TicketProposing:
             role=request.role,
             created_at=now,
             expires_at=now + timedelta(seconds=request.expire_seconds),
-        ).seal()
+        )
 
     def _effects(
         self, request: ProposeFix, ticket: Ticket, proof: Proof, into: str

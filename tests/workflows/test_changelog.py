@@ -10,6 +10,7 @@ from temporalio.client import WorkflowFailureError
 from contracts.changelog import ChangelogRequest
 from contracts.errors import BadInput
 from contracts.proposal import ClaimsPanel, DiffPanel, MarkdownPanel, Proposal, TablePanel
+from contracts.requirements import StartedBy
 from tests.support.platform import Platform
 from tests.support.repositories import Commit, build, git
 from workers.watcher import root_message
@@ -73,6 +74,7 @@ async def test_from_request_to_commit(here: Platform, tmp_path: Path) -> None:
     proposal = await proposed(here, repository)
     entry = next(panel for panel in proposal.panels if isinstance(panel, MarkdownPanel))
     assert "CSV" in entry.text
+    assert proposal.started_by == StartedBy(kind="person", name="ana")
     assert "empty" in entry.text
     assert "ruff" not in entry.text
     assert branches(repository) == [], "nothing happens before a signature"

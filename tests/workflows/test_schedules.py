@@ -9,6 +9,7 @@ from temporalio.client import ScheduleOverlapPolicy
 
 from contracts.changelog import ChangelogRequest
 from contracts.errors import BadInput, NotFound
+from contracts.requirements import StartedBy
 from tests.support.platform import Platform
 from tests.workflows.test_changelog import small_repository
 from workers import schedules
@@ -78,6 +79,7 @@ async def test_a_trigger_starts_a_run_that_parks_at_its_gate(here: Platform, tmp
         await asyncio.sleep(0.1)
     proposal = await here.waiting(run)
     assert proposal.run == run
+    assert proposal.started_by == StartedBy(kind="schedule", name="countersign-changelog-now")
     await here.decide(proposal, "approve")
     assert (await here.outcome(run)).state == "done"
 

@@ -15,12 +15,15 @@ from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
 from contracts import search, shown
 from contracts.errors import BadInput
 from contracts.records import RunRecord, RunState
+from contracts.requirements import StartedBy
+from contracts.runs import STARTED_BY
 from contracts.steps import AGENTS
 from contracts.urls import carries_secret
 from workers import discovery
 from workers.cli.common import Platform, opened_ledger, out, platform, wait_for
 from workers.cli.following import follow, temporal_link
 from workers.cli.screen import one_line
+from workers.keys import person_name
 from workers.settings import Settings
 
 EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -148,6 +151,7 @@ async def start(here: Platform, cls: type, request: BaseModel) -> str:
         task_queue=AGENTS,
         id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
         static_summary=summary_of(policy.summary, request),
+        memo={STARTED_BY: StartedBy(kind="person", name=person_name(here.settings))},
         search_attributes=TypedSearchAttributes(
             [
                 search.SearchAttributePair(search.WORKFLOW, name),

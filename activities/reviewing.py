@@ -1,0 +1,125 @@
+"""Puts the gate into a proposal as it is sealed: what has to be approved by whom, and when who is told."""
+
+from collections.abc import Iterable, Mapping
+
+from activities.effects import KINDS
+from activities.toolbox import Toolbox
+from contracts.errors import BadInput
+from contracts.gate import Apart, Gate, Touches
+from contracts.proposal import Effect, Proposal
+from contracts.requirements import Barred, Escalated, StartedBy, resolve
+from contracts.runs import Alarm, Review
+
+NOBODY = "nobody"  # the owner of a credential that is no person's, as the settings say it
+MOST_REQUESTS = 10_000
+
+
+def reviewed(
+    proposal: Proposal, review: Review | None, tools: Toolbox, credentials: Iterable[str] = ()
+) -> tuple[Proposal, tuple[Alarm, ...] | None]:
+    """The proposal, sealed with what the gate asks for, and what is to be said while nobody decides.
+
+    `credentials`: names of those that the run has used beside what its sandboxes did. Raises NoRule where the gate has
+    no rule for an effect, and BadInput where a rule keeps somebody apart and nobody knows whom.
+    """
+    if review is None:
+        return proposal.seal(), None
+    gate, made = review.gate, proposal.model_copy(update={"started_by": review.started_by})
+    used = {*review.credentials, *credentials, *_used(tools, proposal.run)}
+    escalations = chain(gate, proposal)
+    made = made.model_copy(
+        update={
+            "needs": resolve(gate, [touched(each) for each in made.effects], _barred(gate, made, tools, used)),
+            "escalations": escalations,
+        }
+    )
+    return made.seal(), alarms(gate, made, escalations)
+
+
+def credential_owners(text: str) -> dict[str, str]:
+    """Who owns which credential, from `GITHUB_TOKEN=ana, BOT_KEY=nobody`. BadInput for anything else."""
+    found: dict[str, str] = {}
+    for part in filter(str.strip, text.split(",")):
+        name, equals, owner = (each.strip() for each in part.partition("="))
+        if not name or not equals or not owner:
+            raise BadInput(
+                f"COUNTERSIGN_CREDENTIAL_OWNERS has {part.strip()!r}, which is no credential and its owner.",
+                subject="COUNTERSIGN_CREDENTIAL_OWNERS",
+                way_out=f"Write it like GITHUB_TOKEN=ana, BOT_KEY={NOBODY}.",
+            )
+        found[name] = owner
+    return found
+
+
+def touched(effect: Effect) -> tuple[str, str, Touches]:
+    """An effect as a gate's rules see it. A kind that this release doesn't know touches nothing that it can tell."""
+    kind = KINDS.get(effect.kind)
+    return effect.key, effect.kind, kind.touches(effect.params) if kind else Touches()
+
+
+def chain(gate: Gate, proposal: Proposal) -> tuple[Escalated, ...]:
+    """The steps that come before the proposal expires, each at its time and never in quiet hours."""
+    steps = [
+        Escalated(
+            at=gate.quiet.over(proposal.created_at + each.after) if gate.quiet else proposal.created_at + each.after,
+            roles=each.roles,
+            people=each.people,
+            may_decide=each.may_decide,
+        )
+        for each in gate.escalate
+    ]
+    return tuple(each for each in steps if each.at < proposal.expires_at)
+
+
+def alarms(gate: Gate, proposal: Proposal, escalations: Iterable[Escalated]) -> tuple[Alarm, ...]:
+    """The reminder and the chain, in order of time."""
+    at = proposal.created_at + gate.remind_after
+    whom = gate.role or "; ".join(each.whom for each in proposal.needs)
+    remind = Alarm(
+        at=gate.quiet.over(at) if gate.quiet else at,
+        name="gate.reminder",
+        says=f"Still waiting for {whom}: {proposal.title}",
+    )
+    told = [Alarm(at=each.at, name="gate.escalation", says=f"{each.says}: {proposal.title}") for each in escalations]
+    return tuple(sorted((remind, *told), key=lambda alarm: alarm.at))
+
+
+def _barred(gate: Gate, proposal: Proposal, tools: Toolbox, used: Iterable[str]) -> Mapping[Apart, list[Barred]]:
+    """Whom the rules keep apart. What no rule asks for isn't looked at."""
+    asked = {apart for rule in gate.rules for apart in rule.separate_from}
+    found: dict[Apart, list[Barred]] = {"starter": [], "editor": [], "credentials": []}
+    if "starter" in asked:
+        found["starter"] = _starter(proposal.started_by)
+    if "editor" in asked and proposal.edited_by:
+        found["editor"] = [Barred(person=proposal.edited_by, why="edited this text")]
+    if "credentials" in asked:
+        found["credentials"] = [barred for name in sorted(used) for barred in _owner(name, tools.owners)]
+    return found
+
+
+def _starter(started_by: StartedBy | None) -> list[Barred]:
+    if started_by is None:
+        raise BadInput(
+            "The gate wants somebody else than who started the run, and nobody knows who that was.",
+            subject="starter",
+            way_out="Start it with `countersign run` or by a schedule of `countersign schedules sync`.",
+        )
+    return [Barred(person=started_by.name, why="started this run")] if started_by.kind == "person" else []
+
+
+def _owner(credential: str, owners: Mapping[str, str]) -> list[Barred]:
+    owner = owners.get(credential)
+    if owner is None:
+        raise BadInput(
+            f"The gate wants somebody else than the owner of {credential}, which the run has used, and nobody knows "
+            "whose it is.",
+            subject=credential,
+            way_out=f"Say so: COUNTERSIGN_CREDENTIAL_OWNERS={credential}=ana, or ={NOBODY} where it is no person's.",
+        )
+    return [] if owner == NOBODY else [Barred(person=owner, why=f"owns {credential}, which the run has used")]
+
+
+def _used(tools: Toolbox, run: str) -> set[str]:
+    """The credentials that the broker has put into requests of the run's sandboxes."""
+    requests = tools.ledger.entries(run=run, kind="egress", limit=MOST_REQUESTS)
+    return {name for each in requests if isinstance(name := each.facts.get("credential"), str) and name}

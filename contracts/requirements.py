@@ -1,0 +1,213 @@
+"""What a proposal asks for before it happens: a gate's rules as they were resolved when it was sealed.
+
+They are part of the sealed body. Whoever changes a policy or a row afterwards changes nothing of what was asked.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from contracts.base import Contract
+from contracts.errors import MissingRole, NoRule, NotIndependent, Refused
+from contracts.gate import Apart, Gate, GateRule, Touches
+from contracts.records import Person
+
+AGENT = "agent"  # whoever has this role decides nothing, whatever else they are
+
+
+class StartedBy(Contract):
+    """Who started a run, as whoever started it told Temporal."""
+
+    kind: Literal["person", "schedule"]
+    name: str
+
+    @property
+    def says(self) -> str:
+        return self.name if self.kind == "person" else f"the schedule {self.name}"
+
+
+class Barred(Contract):
+    """Somebody whose approval doesn't count here, whatever their role, and why: "started this run"."""
+
+    person: str
+    why: str
+
+
+class Requirement(Contract):
+    """One rule, resolved: `needs` approvals by people with one of `roles` or among `people`, and not of the `barred`.
+
+    `effects` are the keys of the effects that it is for.
+    """
+
+    rule: str = ""
+    roles: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+    needs: int = 1
+    barred: tuple[Barred, ...] = ()
+    effects: tuple[str, ...] = ()
+
+    @property
+    def whom(self) -> str:
+        """`release`, or `release, ana or ben`."""
+        return listed([*filter(None, self.roles), *self.people], "or") or "nobody"
+
+
+class Escalated(Contract):
+    """One step of the chain: from `at` on it is with these, too; and they may decide where `may_decide` says so."""
+
+    at: AwareDatetime
+    roles: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+    may_decide: bool = False
+
+    @property
+    def whom(self) -> str:
+        return listed([*self.roles, *self.people], "and")
+
+    @property
+    def says(self) -> str:
+        return f"Nobody has decided: it is with {self.whom} now" + (", who may decide, too" if self.may_decide else "")
+
+
+class Standing(Contract):
+    """How far one requirement is: who has approved, of those whose approval counts for it."""
+
+    requirement: Requirement
+    signed: tuple[str, ...] = ()
+
+    @property
+    def met(self) -> bool:
+        return len(self.signed) >= self.requirement.needs
+
+    @property
+    def says(self) -> str:
+        """`1 of 2 by release`."""
+        asked = self.requirement
+        return f"{min(len(self.signed), asked.needs)} of {asked.needs} by {asked.whom}"
+
+
+class Progress(Contract):
+    """How far a proposal is."""
+
+    of: tuple[Standing, ...]
+
+    @property
+    def enough(self) -> bool:
+        return all(each.met for each in self.of)
+
+    @property
+    def says(self) -> str:
+        """`1 of 2 by release, 0 of 1 by security`."""
+        return ", ".join(each.says for each in self.of)
+
+
+def resolve(
+    gate: Gate, effects: Sequence[tuple[str, str, Touches]], barred: Mapping[Apart, Sequence[Barred]]
+) -> tuple[Requirement, ...]:
+    """What the gate asks for these effects, each as (key, kind, what it touches): all rules that fit, each once.
+
+    `barred`: who is meant by each of the rules' `separate_from`. Raises NoRule where none fits. Empty for a gate of
+    one role: the proposal's `role` says it all.
+    """
+    if not gate.rules:
+        return ()
+    wanted: dict[str, list[str]] = {}
+    for key, kind, touched in effects or [("", "", Touches())]:
+        for part in touched.parts:
+            fitting = [rule.name for rule in gate.rules if rule.fits(kind, part)]
+            if not fitting:
+                raise no_rule(kind, part)
+            for name in fitting:
+                keys = wanted.setdefault(name, [])
+                if key and key not in keys:
+                    keys.append(key)
+    return tuple(_resolved(rule, wanted[rule.name], barred) for rule in gate.rules if rule.name in wanted)
+
+
+def no_rule(kind: str, part: Touches) -> NoRule:
+    what = " ".join(filter(None, (f"an effect {kind!r}" if kind else "a proposal without effects", part.says)))
+    return NoRule(
+        f"No rule of the gate is for {what}.",
+        subject=kind,
+        way_out="Nothing is proposed that nobody may approve. Add a rule for it to the workflow's gate.",
+    )
+
+
+def refusal(requirements: Iterable[Requirement], person: Person, widened: Iterable[Escalated]) -> Refused | None:
+    """Why this person's approval counts for none of them; None where it counts for one. Their own part in it weighs
+    more than a role that they don't have."""
+    steps, found = list(widened), list[Refused]()
+    for each in requirements:
+        why = _refusal(each, person, steps)
+        if why is None:
+            return None
+        found.append(why)
+    return next((why for why in found if isinstance(why, NotIndependent)), found[0])
+
+
+def counts(requirement: Requirement, person: Person, widened: Iterable[Escalated]) -> bool:
+    """Whether this person's approval counts for it."""
+    return _refusal(requirement, person, list(widened)) is None
+
+
+def eligible(requirement: Requirement, person: Person, widened: Iterable[Escalated]) -> bool:
+    """Whether they have a say at all: by role or by name, their own part in it left aside. An agent has none."""
+    roles = {*requirement.roles, *(role for step in widened for role in step.roles)} - {"", AGENT}
+    names = {*requirement.people, *(name for step in widened for name in step.people)}
+    return AGENT not in person.roles and (person.name in names or not roles.isdisjoint(person.roles))
+
+
+def deciding(steps: Iterable[Escalated], at: datetime) -> tuple[Escalated, ...]:
+    """The steps of the chain whose people may decide at that time."""
+    return tuple(step for step in steps if step.may_decide and step.at <= at)
+
+
+def listed(names: Sequence[str], word: str) -> str:
+    """`ana`, `ana or ben`, `ana, ben or cyn`."""
+    return f"{', '.join(names[:-1])} {word} {names[-1]}" if len(names) > 1 else "".join(names)
+
+
+def _resolved(rule: GateRule, effects: list[str], barred: Mapping[Apart, Sequence[Barred]]) -> Requirement:
+    apart = [each for group in rule.separate_from for each in barred[group]]
+    return Requirement(
+        rule=rule.name,
+        roles=rule.roles,
+        people=rule.people,
+        needs=rule.needs,
+        barred=tuple(apart),
+        effects=tuple(effects),
+    )
+
+
+def _refusal(requirement: Requirement, person: Person, widened: list[Escalated]) -> Refused | None:
+    if AGENT in person.roles:
+        return NotIndependent(f"{person.name!r} is an agent, and agents decide nothing.", subject=person.name)
+    if not eligible(requirement, person, widened):
+        return _no_say(requirement, person)
+    why = [each.why for each in requirement.barred if each.person == person.name]
+    if why:
+        return NotIndependent(
+            f"{person.name!r} {listed(why, 'and')}: somebody else has to approve it"
+            + (f" by the rule {requirement.rule!r}." if requirement.rule else "."),
+            subject=person.name,
+            way_out=f"Ask somebody else who is {requirement.whom}.",
+        )
+    return None
+
+
+def _no_say(requirement: Requirement, person: Person) -> MissingRole:
+    roles = [role for role in requirement.roles if role]
+    if roles and not requirement.people:
+        asked = listed([repr(role) for role in roles], "or")
+        return MissingRole(
+            f"{person.name!r} does not have the role {asked} that the proposal asks for.",
+            subject=person.name,
+            way_out=f"Ask somebody who is {asked} to decide.",
+        )
+    return MissingRole(
+        f"{person.name!r} is not one of those who may decide: {requirement.whom}.",
+        subject=person.name,
+        way_out=f"Ask {requirement.whom}.",
+    )
