@@ -32,6 +32,7 @@ from contracts.decision import (
 from contracts.digests import short
 from contracts.proposal import Proposal
 from contracts.records import ProposalRecord
+from contracts.requirements import Progress
 from contracts.runs import Sealed
 
 T = TypeVar("T")
@@ -149,7 +150,8 @@ async def settled(console: Console, record: ProposalRecord, decision: SignedDeci
     while time.monotonic() < deadline:
         state, known = await in_thread(standing, console, record, decision)
         if known:
-            return Taken(decision=decision.id, settled=True, state=state, says=said(decision, state))
+            how_far = await in_thread(console.ledger.progress, await in_thread(console.ledger.proposal, record.digest))
+            return Taken(decision=decision.id, settled=True, state=state, says=said(decision, state, how_far))
         await asyncio.sleep(0.15)
     says = "Signed. The run has your decision and will go on as soon as a worker is there to do so."
     return Taken(decision=decision.id, settled=False, state="open", says=says)
@@ -161,11 +163,20 @@ def standing(console: Console, record: ProposalRecord, decision: SignedDecision)
     rulings = [ruling for taken, ruling in console.ledger.decisions(record.run) if taken.id == decision.id]
     if rulings and not any(ruling.accepted for ruling in rulings):
         raise refusal(rulings[0], record)
-    return state, bool(rulings) and state != "open"
+    return state, bool(rulings) and (state != "open" or waits_on(console, record, decision))
 
 
-def said(decision: SignedDecision, state: str) -> str:
+def waits_on(console: Console, record: ProposalRecord, decision: SignedDecision) -> bool:
+    """Whether it is an approval that was taken and is not enough."""
+    if decision.statement.verdict != "approve":
+        return False
+    return not console.ledger.progress(console.ledger.proposal(record.digest)).enough
+
+
+def said(decision: SignedDecision, state: str, how_far: Progress) -> str:
     verdict = decision.statement.verdict
+    if verdict == "approve" and state == "open":
+        return f"Signed. It waits for others: {how_far.says}."
     if verdict == "approve":
         return "Signed. Carrying it out…"
     if verdict == "request_changes":

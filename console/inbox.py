@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import HTMLResponse
 
 from console.deps import Console, Here
-from console.sessions import Signed
+from console.sessions import Session, Signed
 from contracts.errors import CountersignError
 from contracts.proposal import Proposal
 from contracts.records import ProposalRecord, RunRecord, StoredEntry
@@ -27,6 +27,8 @@ class Item:
     proposal: Proposal | None
     run: RunRecord | None
     problem: str = ""
+    progress: str = ""
+    why_not: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,18 +48,21 @@ def inbox(here: Here, session: Signed) -> HTMLResponse:
     return here.page(
         "inbox.html",
         session,
-        waiting=[item(here, record) for record in waiting],
+        waiting=[item(here, session, record) for record in waiting],
         decided=recently_decided(here.ledger.proposals(state="", limit=100)),
         failures=[failure(here, run) for run in failed if (run.finished_at or run.started_at) > since],
         running=here.ledger.runs(state="running", limit=RECENT),
     )
 
 
-def item(here: Console, record: ProposalRecord) -> Item:
+def item(here: Console, session: Session, record: ProposalRecord) -> Item:
     """The record with its body; one damaged body must not hide the other proposals."""
     run = find_run(here, record.run)
     try:
-        return Item(record, here.ledger.proposal(record.digest), run)
+        proposal = here.ledger.proposal(record.digest)
+        why = here.ledger.why_not(proposal, session.person)
+        progress = here.ledger.progress(proposal).says
+        return Item(record, proposal, run, progress=progress, why_not=why.what if why else "")
     except CountersignError as error:
         return Item(record, None, run, str(error))
 

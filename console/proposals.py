@@ -17,6 +17,7 @@ from contracts.digests import short
 from contracts.errors import CountersignError
 from contracts.proposal import Proposal
 from contracts.records import EffectRecord, ProposalRecord, RunRecord
+from contracts.requirements import Progress
 
 router = APIRouter(include_in_schema=False)
 
@@ -33,6 +34,7 @@ class View:
     newest: ProposalRecord
     decisions: tuple[tuple[SignedDecision, Ruling], ...]
     effects: tuple[EffectRecord, ...]
+    standing: Progress
 
     @property
     def version(self) -> str:
@@ -78,6 +80,7 @@ def show(
         status=error.status if error else 200,
         view=view,
         signers=signers(here, session),
+        why_not=here.ledger.why_not(view.proposal, session.person) if view.is_open else None,
         reasons=REJECT_REASONS,
         typed=typed,
         error=error,
@@ -100,6 +103,7 @@ def gather(here: Console, digest: str) -> View:
         newest=revisions[-1],
         decisions=tuple(pair for pair in decisions if pair[0].statement.digest == proposal.digest),
         effects=tuple(e for e in here.ledger.effects(run=proposal.run) if e.digest == proposal.digest),
+        standing=here.ledger.standing(proposal),
     )
 
 

@@ -72,10 +72,14 @@ class Escalated(Contract):
 
 
 class Standing(Contract):
-    """How far one requirement is: who has approved, of those whose approval counts for it."""
+    """How far one requirement is: who has approved, of those whose approval counts for it.
+
+    `may`: who could still, where somebody asked for that.
+    """
 
     requirement: Requirement
     signed: tuple[str, ...] = ()
+    may: tuple[str, ...] = ()
 
     @property
     def met(self) -> bool:
@@ -86,6 +90,20 @@ class Standing(Contract):
         """`1 of 2 by release`."""
         asked = self.requirement
         return f"{min(len(self.signed), asked.needs)} of {asked.needs} by {asked.whom}"
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What a person wants to know of it: who has approved, who still may, who may not and why."""
+        asked = self.requirement
+        missing = asked.needs - len(self.signed) - len(self.may)
+        said = []
+        if self.signed:
+            said.append(f"Approved by {listed(self.signed, 'and')}.")
+        if self.may and not self.met:
+            said.append(f"May still approve: {', '.join(self.may)}.")
+        if missing > 0:
+            said.append(f"Too few people can: {missing} more by {asked.whom} would have to be enrolled.")
+        return (*said, *(f"Not {each.person}, who {each.why}." for each in asked.barred))
 
 
 class Progress(Contract):

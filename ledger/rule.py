@@ -30,7 +30,7 @@ from contracts.errors import (
 )
 from contracts.proposal import Proposal
 from contracts.records import Person
-from contracts.requirements import Progress, Standing, counts, deciding, eligible, refusal
+from contracts.requirements import Escalated, Progress, Standing, counts, deciding, eligible, refusal
 from contracts.signatures import verify
 from ledger.people import People
 from ledger.proposals import Proposals
@@ -87,6 +87,13 @@ class Rule(Proposals, People):
     def progress(self, proposal: Proposal) -> Progress:
         """Who has approved, of those whose approval stands now, for each thing that the proposal asks for."""
         return self._progress(proposal, self.approvals(proposal))
+
+    def standing(self, proposal: Proposal) -> Progress:
+        """The same with who could still approve: people with a key, who have a say and nothing against them."""
+        signers = {key.person for key in self.keys() if key.revoked_at is None}
+        people = [person for person in self.people() if person.name in signers]
+        widened = deciding(proposal.escalations, self.clock())
+        return Progress(of=tuple(_with_others(each, people, widened) for each in self.progress(proposal).of))
 
     def approvals(self, proposal: Proposal) -> list[SignedDecision]:
         """The approvals that were taken and still stand: signed, by a key that is not revoked, by somebody who still
@@ -254,6 +261,11 @@ class Rule(Proposals, People):
         query = sa.select(decisions.c.id).where(decisions.c.id == decision, decisions.c.accepted.is_(True))
         with self.store.read() as connection:
             return connection.scalar(query) is not None
+
+
+def _with_others(standing: Standing, people: Sequence[Person], widened: Sequence[Escalated]) -> Standing:
+    may = [person.name for person in people if counts(standing.requirement, person, widened)]
+    return standing.model_copy(update={"may": tuple(name for name in may if name not in standing.signed)})
 
 
 def _require_covered(proposal: Proposal) -> None:

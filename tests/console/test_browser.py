@@ -227,12 +227,16 @@ async def test_a_statement_that_differs_from_the_page_is_not_signed(desk: Desk, 
 
 async def test_a_refusal_is_shown_where_the_person_is(desk: Desk, run: str) -> None:
     sample = await desk.parked.park(run, role="release")
+    ada = desk.ledger.person("ada")
+    desk.ledger.enrol(ada.model_copy(update={"roles": (*ada.roles, "release")}))
     await desk.enter()
     await desk.open(sample)
+    desk.ledger.enrol(ada)  # while the page is open
     await desk.page.get_by_role("button", name=sample.button()).click()
     await expect(desk.page.locator("#decide .rulings")).to_contain_text("does not have the role")
     await expect(desk.page.locator("#progress")).to_contain_text("does not have the role")
-    await expect(desk.page.get_by_role("button", name=sample.button())).to_be_enabled()
+    await expect(desk.page.locator("#why-not")).to_contain_text("does not have the role 'release'")
+    await expect(desk.page.get_by_role("button", name=sample.button())).to_have_count(0)
     assert desk.ledger.proposal_record(sample.digest).state == "open"
 
 

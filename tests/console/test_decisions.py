@@ -14,10 +14,12 @@ from contracts.decision import Statement
 from contracts.digests import short
 from contracts.proposal import Editable, Proposal
 from contracts.records import Person
+from contracts.requirements import Barred, Requirement
 from ledger import Ledger
 from tests.console.conftest import Visitor, deps_for, visitor_of
 from tests.console.running import Parked, eventually, working
 from tests.console.samples import ENTRY, NOW
+from tests.ledger.support import enrolled
 from workers.devserver import DevServer
 
 
@@ -67,6 +69,49 @@ async def test_an_approval_reaches_the_run_and_its_effect(ada_at_work: Visitor, 
     assert "data-verdict" not in page
     again = await ada_at_work.post(f"/api/proposals/{sample.id}/statement", {"verdict": "approve"})
     assert again.status_code == 409
+
+
+def by_two(run: str, apart: str = "sam") -> tuple[Requirement, ...]:
+    barred = (Barred(person=apart, why="started this run"),)
+    return (Requirement(rule="deploy", roles=("reviewer",), needs=2, barred=barred, effects=(f"{run}/1",)),)
+
+
+async def test_one_of_two_is_said_and_waits_for_the_other(ada_at_work: Visitor, parked: Parked, run: str) -> None:
+    sample = await parked.park(run, role="", needs=by_two(run))
+    for name in ("sam", "zoe"):
+        enrolled(parked.ledger, name)
+    before = (await ada_at_work.http.get(f"/proposals/{sample.id}")).text
+    for line in ("deploy: 0 of 2 by reviewer", "May still approve: ada, zoe.", "Not sam, who started this run."):
+        assert line in before
+    answer = await decide(ada_at_work, sample, verdict="approve")
+    assert (answer.status_code, answer.json()["state"], answer.json()["settled"]) == (200, "open", True)
+    assert answer.json()["says"] == "Signed. It waits for others: 1 of 2 by reviewer."
+    after = (await ada_at_work.http.get(f"/proposals/{sample.id}")).text
+    assert "Approved by ada." in after
+    assert "May still approve: zoe." in after
+    assert "a person counts once" in after
+    assert 'data-verdict="approve"' not in after
+    assert 'data-verdict="reject"' in after
+    inbox = (await ada_at_work.http.get("/")).text
+    assert "approved: 1 of 2 by reviewer" in inbox
+    again = await ada_at_work.post(f"/api/proposals/{sample.id}/statement", {"verdict": "approve"})
+    body = ada_at_work.signed(Statement.model_validate_json(again.json()["statement"]))
+    await refused(ada_at_work, sample, body, "AlreadyUsed")
+
+
+async def test_who_started_the_run_reads_that_it_is_not_theirs(ada_at_work: Visitor, parked: Parked, run: str) -> None:
+    sample = await parked.park(run, role="", needs=by_two(run, apart="ada"))
+    for page in (f"/proposals/{sample.id}", "/"):
+        text = (await ada_at_work.http.get(page)).text
+        assert "started this run: somebody else has to approve it by the rule" in text
+    assert (
+        "Too few people can: 2 more by reviewer would have to be enrolled."
+        in (await ada_at_work.http.get(f"/proposals/{sample.id}")).text
+    )
+    body = ada_at_work.signed(await ada_at_work.statement(sample.id, verdict="approve"))
+    await refused(ada_at_work, sample, body, "NotIndependent")
+    answer = await decide(ada_at_work, sample, verdict="reject", reason="other")
+    assert answer.json()["state"] == "rejected"
 
 
 async def test_asking_for_changes_carries_the_words(ada_at_work: Visitor, parked: Parked, run: str) -> None:

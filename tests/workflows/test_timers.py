@@ -1,10 +1,12 @@
 """The gate's timers, on Temporal's time-skipping server: two days and thirty days pass in a second."""
 
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
@@ -17,12 +19,16 @@ from contracts.runs import GateView
 from ledger import FolderArtifacts, Ledger
 from tests.support.platform import Platform, settings_for
 from tests.support.time_skipping import SkippingServer
+from tests.workflows.own.workflows.guarded import Escalating
 from tests.workflows.test_changelog import branches, small_repository
 from workers import keys
 from workers.client import connect
 from workers.worker import build, toolbox
 
 DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+GUARDED = "guarded-in-time"
+NEW_YORK = ZoneInfo("America/New_York")
 
 
 @dataclass
@@ -51,6 +57,10 @@ class World:
         self.here = Platform(settings, ledger, client, toolbox(settings, ledger, models=False))
         for kind in ("agents", "effects"):
             await self.stack.enter_async_context(build(client, kind, self.here.tools, cached_workflows=0))  # type: ignore[arg-type]
+        guarded = build(
+            client, "agents", self.here.tools, cached_workflows=0, workflows=[Escalating], activities=[], queue=GUARDED
+        )
+        await self.stack.enter_async_context(guarded)
 
     async def skip(self, time: timedelta) -> None:
         self.ahead += time
@@ -63,6 +73,14 @@ class World:
         return await self.here.waiting(
             await self.here.start("changelog", ChangelogRequest(repository=str(small_repository(repository))))
         )
+
+    async def escalating(self, repository: Path) -> Proposal:
+        request, run = ChangelogRequest(repository=str(small_repository(repository))), f"escalating-{uuid.uuid4()}"
+        await self.here.client.start_workflow(Escalating.run, request, id=run, task_queue=GUARDED)
+        return await self.here.waiting(run)
+
+    async def skip_to(self, moment: datetime) -> None:
+        await self.skip(moment - self.now())
 
     async def is_waiting(self, run: str) -> bool:
         view: GateView = await self.here.client.get_workflow_handle(run).query("gate", result_type=GateView)
@@ -145,3 +163,68 @@ async def test_an_edit_keeps_the_gate_open_and_can_be_signed_late(world: World, 
     outcome = await world.here.outcome(proposal.run)
     assert (outcome.state, outcome.digest) == ("done", edited.digest)
     assert len(branches(tmp_path / "app")) == 1
+
+
+async def test_weeks_without_a_decision_are_told_in_working_hours_and_end_undecided(
+    world: World, tmp_path: Path
+) -> None:
+    proposal = await world.escalating(tmp_path / "app")
+    run, ledger = proposal.run, world.here.ledger
+    lead, others = proposal.escalations
+    for moment in (lead.at, others.at):
+        there = moment.astimezone(NEW_YORK)
+        assert there.weekday() < 5
+        assert 8 <= there.hour < 18
+    assert proposal.created_at + 5 * DAY <= lead.at <= proposal.created_at + 8 * DAY
+    await world.skip_to(lead.at - HOUR)
+    assert world.entries(run, "gate.reminder") == [f"Still waiting for release: {proposal.title}"]
+    assert world.entries(run, "gate.escalation") == []
+    await world.skip_to(lead.at + HOUR)
+    assert world.entries(run, "gate.escalation") == [f"Nobody has decided: it is with lead now: {proposal.title}"]
+
+    early = world.approval(proposal)
+    await world.here.signal(run, early)
+    await world.skip(HOUR)
+    [(_, ruling)] = ledger.decisions(run)
+    assert (ruling.accepted, ruling.error) == (False, "MissingRole"), "being told is not being asked"
+
+    await world.skip_to(others.at + HOUR)
+    told = f"Nobody has decided: it is with administrator now, who may decide, too: {proposal.title}"
+    assert world.entries(run, "gate.escalation")[1:] == [told]
+    assert ledger.proposal_record(proposal.digest).state == "open", "no escalation decides"
+    await world.skip_to(proposal.expires_at + HOUR)
+    assert (await world.here.outcome(run)).state == "expired"
+    assert len(world.entries(run, "gate.reminder")) == 1
+    assert branches(tmp_path / "app") == []
+
+
+async def test_after_the_escalation_they_may_decide(world: World, tmp_path: Path) -> None:
+    proposal = await world.escalating(tmp_path / "app")
+    await world.skip_to(proposal.escalations[1].at + HOUR)
+    await world.here.signal(proposal.run, world.approval(proposal))
+    outcome = await world.here.outcome(proposal.run)
+    assert (outcome.state, outcome.signed_by) == ("done", "ana")
+    assert len(branches(tmp_path / "app")) == 1
+
+
+async def test_a_decision_in_quiet_hours_is_taken_at_once(world: World, tmp_path: Path) -> None:
+    proposal = await world.escalating(tmp_path / "app")
+    quiet = (proposal.escalations[1].at + DAY).astimezone(NEW_YORK).replace(hour=23)
+    await world.skip_to(quiet)
+    assert Escalating.policy.gate.quiet
+    assert Escalating.policy.gate.quiet.over(world.now()) > world.now()
+    await world.here.signal(proposal.run, world.approval(proposal))
+    assert (await world.here.outcome(proposal.run)).state == "done"
+
+
+async def test_an_edit_begins_the_times_anew(world: World, tmp_path: Path) -> None:
+    proposal = await world.parked(tmp_path / "app")
+    await world.skip(3 * DAY)
+    assert proposal.editable
+    edited = await world.here.edit(proposal, proposal.editable.text.replace("CSV", "tables"))
+    await world.skip(3 * DAY)
+    assert len(world.entries(proposal.run, "gate.reminder")) == 2
+    await world.skip_to(proposal.expires_at + HOUR)
+    assert await world.is_waiting(proposal.run), "the page says when the revision expires, and so it does"
+    await world.skip_to(edited.expires_at + HOUR)
+    assert (await world.here.outcome(proposal.run)).state == "expired"

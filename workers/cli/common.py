@@ -50,6 +50,14 @@ async def platform(settings: Settings | None = None) -> AsyncIterator[Platform]:
         yield Platform(known, ledger, client)
 
 
+def how_far(ledger: Ledger, digest: str) -> str:
+    """How far a proposal is: `1 of 2 by release`. Empty where it can't be read."""
+    try:
+        return ledger.progress(ledger.proposal(digest)).says
+    except CountersignError:
+        return ""
+
+
 def wait_for(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's asynchronous part."""
     return asyncio.run(work)

@@ -17,15 +17,15 @@ from temporalio.service import RPCError
 
 from contracts.decision import RejectReason, Revision, SignedDecision, Verdict
 from contracts.digests import short
-from contracts.errors import BadInput, Conflict, CountersignError, Refused
+from contracts.errors import BadInput, Conflict, CountersignError, NotFound, Refused
 from contracts.proposal import Proposal
 from contracts.runs import Sealed
 from contracts.shown import spelt
 from workers import keys
-from workers.cli.common import Platform, opened_ledger, out, platform, wait_for
+from workers.cli.common import Platform, how_far, opened_ledger, out, platform, wait_for
 from workers.cli.following import follow
 from workers.cli.screen import one_line
-from workers.cli.show import print_proposal
+from workers.cli.show import print_proposal, print_standing
 from workers.watcher import root_message
 
 Id = Annotated[str, typer.Argument(help="The proposal's id: the first digits of its digest.")]
@@ -49,10 +49,11 @@ def inbox() -> None:
         if not waiting:
             out.print("Nothing waits for you.")
             return
-        table = Table("id", "what", "drafted by", "since", "expires", box=None, header_style="dim")
+        table = Table("id", "what", "drafted by", "approved", "since", "expires", box=None, header_style="dim")
         for each in waiting:
             dates = (f"{each.created_at:%m-%d %H:%M}", f"{each.expires_at:%m-%d}")
-            table.add_row(short(each.digest), escape(each.title), each.drafted_by, *dates)
+            approved = escape(how_far(ledger, each.digest))
+            table.add_row(short(each.digest), escape(each.title), each.drafted_by, approved, *dates)
         out.print(table)
         out.print(f"[dim]In the browser: {settings.console_url}[/dim]")
 
@@ -60,7 +61,9 @@ def inbox() -> None:
 def show(proposal: Id) -> None:
     """Show a proposal: intent, proof, diff, evidence."""
     with opened_ledger() as (_, ledger):
-        print_proposal(out, ledger.proposal(proposal))
+        read = ledger.proposal(proposal)
+        print_proposal(out, read)
+        print_standing(out, read, ledger.standing(read))
 
 
 def approve(proposal: Id, yes: Yes = False) -> None:
@@ -119,11 +122,24 @@ async def decide(
 ) -> None:
     async with platform() as here:
         proposal = here.ledger.proposal(proposal_id)
+        if verdict == "approve":
+            may_approve(here, proposal)
         if not yes:
-            confirm(proposal, verdict)
+            confirm(here, proposal, verdict)
         signed = keys.sign(here.settings, proposal, verdict, reason=reason, words=words)
         await send(here, signed)
         await follow(here, proposal.run)
+
+
+def may_approve(here: Platform, proposal: Proposal) -> None:
+    """Says why the person at the keyboard can't, before they are asked to read anything. The rule says it again."""
+    try:
+        person = here.ledger.person(keys.person_name(here.settings))
+    except NotFound:
+        return  # they have no key either, and are told how to get one
+    is_open = here.ledger.proposal_record(proposal.digest).state == "open"
+    if is_open and (why := here.ledger.why_not(proposal, person)):
+        raise why
 
 
 async def send(here: Platform, signed: SignedDecision) -> None:
@@ -172,11 +188,12 @@ async def revise(here: Platform, current: Proposal, text: str) -> Sealed:
         raise CountersignError(f"The edit could not be sent: {error.message}.", subject=current.run) from error
 
 
-def confirm(proposal: Proposal, verdict: Verdict) -> None:
+def confirm(here: Platform, proposal: Proposal, verdict: Verdict) -> None:
     """Show what will be signed and ask. Without a terminal there is nobody to ask: `--yes` says so."""
     if not sys.stdin.isatty():
         raise BadInput("There is no terminal to ask in.", subject=proposal.id, way_out="Read it first, then add --yes.")
     print_proposal(out, proposal, full=False)
+    print_standing(out, proposal, here.ledger.standing(proposal))
     question = proposal.button() if verdict == "approve" else f"{verdict.replace('_', ' ')}: {proposal.title}"
     typer.confirm(f"{spelt(one_line(question))}?", abort=True)
 

@@ -15,7 +15,7 @@ from temporalio.service import RPCError
 
 from contracts.digests import short
 from contracts.records import RunRecord, StoredEntry
-from workers.cli.common import Platform, out
+from workers.cli.common import Platform, how_far, out
 from workers.cli.screen import one_line
 from workers.settings import Settings
 
@@ -176,7 +176,8 @@ def print_state(here: Platform, record: RunRecord) -> None:
     if record.state == "waiting":
         for proposal in here.ledger.proposals(state="open", run=record.run):
             short_id = short(proposal.digest)
-            out.print(f"\n[bold]{escape(proposal.title)}[/bold] waits for you")
+            approved = escape(how_far(here.ledger, proposal.digest))
+            out.print(f"\n[bold]{escape(proposal.title)}[/bold] waits for you. Approved: {approved}")
             out.print(f"  in the browser: {here.settings.console_url}/proposals/{short_id}")
             out.print(f"  here: countersign show {short_id}, then countersign approve {short_id}")
         return

@@ -16,6 +16,7 @@ from contracts.proposal import (
     Proposal,
     TablePanel,
 )
+from contracts.requirements import Progress
 from workers.cli.screen import Diff
 
 MOST_ROWS = 15
@@ -31,6 +32,18 @@ def print_proposal(console: Console, proposal: Proposal, *, full: bool = True) -
         console.print()
 
 
+def print_standing(console: Console, proposal: Proposal, progress: Progress) -> None:
+    """What has to be approved by whom, how far it is, and with whom it will be if nobody decides."""
+    for each in progress.of:
+        rule = f"{each.requirement.rule}: " if each.requirement.rule else ""
+        console.print(Text(f"{rule}{each.says}", style="bold"))
+        for line in each.lines:
+            console.print(Text(f"  {line}"))
+    for step in proposal.escalations:
+        may = ", who may decide then" if step.may_decide else ""
+        console.print(Text(f"From {step.at:%Y-%m-%d %H:%M} UTC on it is with {step.whom}, too{may}."))
+
+
 def header(proposal: Proposal) -> RenderableType:
     lines = [
         f"[bold]{escape(proposal.title)}[/bold]",
@@ -40,6 +53,7 @@ def header(proposal: Proposal) -> RenderableType:
         f"Drafted by    {drafted(proposal)}",
         f"Cost          {cost(proposal)}",
         *(f"Tried         {escape(one.says)}" for one in proposal.cost.tried),
+        *([f"Started by    {escape(proposal.started_by.says)}"] if proposal.started_by else []),
         f"Digest        {proposal.digest}",
     ]
     checks = [
