@@ -31,9 +31,10 @@ async def carry_out(policy: Policy, gate: ReviewGate, sealed: Sealed, decision: 
 
 
 async def close(policy: Policy, gate: ReviewGate, state: str, says: str, sealed: Sealed | None = None) -> Outcome:
-    """Rule on what came too late, and write down how the run ended."""
+    """Rule on what came too late, and write down how the run ended: with the revision that a person's edits left."""
     await gate.leave()
-    outcome = Outcome.model_validate({"state": state, "says": says, "digest": sealed.digest if sealed else None})
+    last = (gate.latest or sealed) if sealed else None
+    outcome = Outcome.model_validate({"state": state, "says": says, "digest": last.digest if last else None})
     await step(
         CLOSE,
         Close(run=workflow.info().workflow_id, state=outcome.state, says=outcome.says, digest=outcome.digest),

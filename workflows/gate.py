@@ -60,6 +60,7 @@ class ReviewGate:
         self._rung: set[Alarm] = set()
         self._approved: tuple[SignedDecision, ...] = ()
         self._current: Sealed | None = None
+        self.latest: Sealed | None = None  # the revision that the last wait ended with, whatever was edited meanwhile
         self._reseal: Reseal | None = None
         self._busy = asyncio.Lock()
         self._over = False
@@ -92,7 +93,7 @@ class ReviewGate:
                 else:
                     await self._ring(began)
         finally:
-            self._current = None
+            self.latest, self._current = self._current, None
 
     def _times(self, sealed: Sealed, began: datetime) -> tuple[list[Alarm], datetime]:
         """What is still to be said, in order, and when the revision expires."""
@@ -122,10 +123,12 @@ class ReviewGate:
         await workflow.wait_condition(workflow.all_handlers_finished)
 
     async def _something_to_read(self, *, until: datetime) -> bool:
-        left = (until - workflow.now()).total_seconds()
+        """False when the time has come. An edit ends the wait, too: a new revision has times of its own."""
+        left, sealed = (until - workflow.now()).total_seconds(), self._current
+        has_times = sealed is not None and sealed.expires_at is not None
         try:
             await workflow.wait_condition(
-                lambda: bool(self._unread) and not self._busy.locked(),
+                lambda: (bool(self._unread) or (has_times and self._current != sealed)) and not self._busy.locked(),
                 timeout=max(left, 0.001),
                 timeout_summary=f"Reminder or expiry at {until:%Y-%m-%d %H:%M} UTC",
             )
