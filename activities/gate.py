@@ -30,7 +30,9 @@ class GateActivities:
         ruling = self.ledger.judge(decision, run=request.run, digest=request.digest)
         self.ledger.record_decision(decision, ruling)
         if ruling.accepted and not ruling.enough:
-            self.ledger.update_run(request.run, state="waiting", says=f"Approved: {ruling.progress}")
+            self.ledger.update_run(
+                request.run, state="waiting", says=f"Waiting for review. Approved: {ruling.progress}"
+            )
         elif ruling.accepted:
             statement = decision.statement
             self.ledger.set_proposal_state(

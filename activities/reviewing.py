@@ -25,11 +25,12 @@ def reviewed(
     if review is None:
         return proposal.seal(), None
     gate, made = review.gate, proposal.model_copy(update={"started_by": review.started_by})
+    effects = [touched(each) for each in made.effects] if gate.rules else []
     used = {*review.credentials, *credentials, *_used(tools, proposal.run)}
     escalations = chain(gate, proposal)
     made = made.model_copy(
         update={
-            "needs": resolve(gate, [touched(each) for each in made.effects], _barred(gate, made, tools, used)),
+            "needs": resolve(gate, effects, _barred(gate, made, tools, used)),
             "escalations": escalations,
         }
     )

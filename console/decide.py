@@ -88,6 +88,7 @@ def prepare(console: Console, session: Session, digest: str, choice: Choice) -> 
             verdict=choice.verdict,
             reason=choice.reason if choice.verdict == "reject" else None,
             words=choice.words.replace("\r\n", "\n").strip(),
+            withdraws=own_approval(console, session, proposal) if choice.verdict == "withdraw" else "",
             person=session.person.name,
             decided_at=datetime.now(UTC).replace(microsecond=0),
             nonce=secrets.token_urlsafe(24),
@@ -95,6 +96,15 @@ def prepare(console: Console, session: Session, digest: str, choice: Choice) -> 
     except ValidationError as error:
         raise incomplete(error) from None
     return Prepared(statement=statement.signing_bytes().decode())
+
+
+def own_approval(console: Console, session: Session, proposal: Proposal) -> str:
+    given = console.ledger.approval(proposal, session.person.name)
+    if given is None:
+        raise errors.Conflict(
+            f"You have no approval of proposal {proposal.id} to withdraw.", way_out="Reload the page to see how it is."
+        )
+    return given.id
 
 
 def incomplete(error: ValidationError) -> errors.BadInput:
@@ -167,8 +177,8 @@ def standing(console: Console, record: ProposalRecord, decision: SignedDecision)
 
 
 def waits_on(console: Console, record: ProposalRecord, decision: SignedDecision) -> bool:
-    """Whether it is an approval that was taken and is not enough."""
-    if decision.statement.verdict != "approve":
+    """Whether it was taken and the run waits on: an approval that is not enough, or one that was taken back."""
+    if decision.statement.verdict not in ("approve", "withdraw"):
         return False
     return not console.ledger.progress(console.ledger.proposal(record.digest)).enough
 
@@ -179,6 +189,8 @@ def said(decision: SignedDecision, state: str, how_far: Progress) -> str:
         return f"Signed. It waits for others: {how_far.says}."
     if verdict == "approve":
         return "Signed. Carrying it out…"
+    if verdict == "withdraw":
+        return f"Withdrawn. Approved: {how_far.says}."
     if verdict == "request_changes":
         return "Signed. The run is drafting again with your words; the new revision comes to the inbox."
     return "Signed. Rejected: the run ends and nothing is changed."

@@ -81,6 +81,7 @@ def show(
         view=view,
         signers=signers(here, session),
         why_not=here.ledger.why_not(view.proposal, session.person) if view.is_open else None,
+        has_approved=any(session.person.name in each.signed for each in view.standing.of),
         reasons=REJECT_REASONS,
         typed=typed,
         error=error,

@@ -9,7 +9,8 @@ from contracts.digests import canonical_json, sealed_json, tagged_digest
 
 DECISION_TAG: Literal["countersign/decision/v1"] = "countersign/decision/v1"
 
-Verdict = Literal["approve", "request_changes", "reject"]
+# "withdraw" takes one's own approval back, while it waits for others.
+Verdict = Literal["approve", "request_changes", "reject", "withdraw"]
 RejectReason = Literal["wrong approach", "incorrect", "not needed", "duplicate", "style", "too risky", "other"]
 REJECT_REASONS: tuple[RejectReason, ...] = (
     "wrong approach",
@@ -20,7 +21,7 @@ REJECT_REASONS: tuple[RejectReason, ...] = (
     "too risky",
     "other",
 )
-# What a decision that stands makes of its proposal.
+# What a decision that stands makes of its proposal. A withdrawal leaves it open.
 CLOSES: dict[Verdict, str] = {"approve": "approved", "request_changes": "changes requested", "reject": "rejected"}
 
 
@@ -34,6 +35,7 @@ class Statement(Contract):
     verdict: Verdict
     reason: RejectReason | None = None
     words: str = Field(default="", max_length=10_000)
+    withdraws: str = Field(default="", description="the id of one's own approval that is taken back")
     person: str
     decided_at: AwareDatetime
     nonce: str = Field(min_length=16, max_length=64)
@@ -44,6 +46,8 @@ class Statement(Contract):
             raise ValueError("a rejection needs a reason")
         if self.verdict == "request_changes" and not self.words.strip():
             raise ValueError("asking for changes needs words that say which")
+        if (self.verdict == "withdraw") != bool(self.withdraws):
+            raise ValueError("a withdrawal names the approval that it takes back, and nothing else does")
         return self
 
     def signing_bytes(self) -> bytes:

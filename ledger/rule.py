@@ -52,6 +52,8 @@ class Rule(Proposals, People):
         except Refused as refused:
             return Ruling.of(decision, accepted=False, why=str(refused), error=refused.name)
         ruling = Ruling.of(decision, accepted=True)
+        if decision.statement.verdict == "withdraw":
+            return self._without(ruling, decision)
         return self._counted(ruling, decision) if decision.statement.verdict == "approve" else ruling
 
     def require(self, decision: SignedDecision, *, run: str, digest: str, verdict: Verdict | None = None) -> None:
@@ -68,7 +70,8 @@ class Rule(Proposals, People):
         _require_digest(statement, digest)
         self._require_signature(decision)
         proposal = self._require_intact(statement)
-        self._require_say(statement, proposal)
+        if statement.verdict != "withdraw":
+            self._require_say(statement, proposal)
         self._require_undecided(decision, proposal)
 
     def require_all(self, decisions: Sequence[SignedDecision], *, run: str, digest: str) -> None:
@@ -97,13 +100,17 @@ class Rule(Proposals, People):
 
     def approvals(self, proposal: Proposal) -> list[SignedDecision]:
         """The approvals that were taken and still stand: signed, by a key that is not revoked, by somebody who still
-        has a say. One for each person, the first."""
-        standing: dict[str, SignedDecision] = {}
+        has a say, and not withdrawn. One for each person, the first."""
+        standing, withdrawn = dict[str, SignedDecision](), self._withdrawn(proposal.digest)
         for decision in self._accepted(proposal.digest):
-            statement = decision.statement
-            if statement.verdict == "approve" and self._stands(decision, proposal):
-                standing.setdefault(statement.person, decision)
+            person = decision.statement.person
+            if (person, decision.id) not in withdrawn and self._stands(decision, proposal):
+                standing.setdefault(person, decision)
         return list(standing.values())
+
+    def approval(self, proposal: Proposal, person: str) -> SignedDecision | None:
+        """The person's own, if one stands."""
+        return next((each for each in self.approvals(proposal) if each.statement.person == person), None)
 
     def why_not(self, proposal: Proposal, person: Person) -> Refused | None:
         """Why this person can't approve it now, by their part in it, not by its state; None where they can."""
@@ -180,6 +187,12 @@ class Rule(Proposals, People):
         standing = {"enough": progress.enough, "progress": progress.says, "approvals": (*others, decision)}
         return ruling.model_copy(update=standing)
 
+    def _without(self, ruling: Ruling, decision: SignedDecision) -> Ruling:
+        """A withdrawal: it waits on, with one approval less."""
+        proposal = self.proposal(decision.statement.digest)
+        others = [each for each in self.approvals(proposal) if each.statement.person != decision.statement.person]
+        return ruling.model_copy(update={"enough": False, "progress": self._progress(proposal, others).says})
+
     def _progress(self, proposal: Proposal, approvals: Sequence[SignedDecision]) -> Progress:
         """How far these approvals, each of which stands, bring it. A person counts once, however often they signed."""
         people = {
@@ -203,13 +216,27 @@ class Rule(Proposals, People):
         )
 
     def _stands(self, decision: SignedDecision, proposal: Proposal) -> bool:
+        """Whether it is an approval of exactly this, by its signature and by who signed it."""
+        statement = decision.statement
+        if statement.verdict != "approve" or statement.digest != proposal.digest:
+            return False
         try:
-            self._require_place(decision.statement, proposal.run)
+            self._require_place(statement, proposal.run)
             self._require_signature(decision)
-            self._require_say(decision.statement, proposal)
+            self._require_say(statement, proposal)
         except Refused:
             return False
-        return decision.statement.digest == proposal.digest
+        return True
+
+    def _withdrawn(self, digest: str) -> set[tuple[str, str]]:
+        """Approvals that were taken back, by person and id. A key that was revoked since brings none of them back."""
+        taken_back = [each.statement for each in self._accepted(digest) if each.statement.verdict == "withdraw"]
+        return {(statement.person, statement.withdraws) for statement in taken_back}
+
+    def _require_kept(self, decision: SignedDecision) -> None:
+        statement = decision.statement
+        if (statement.person, decision.id) in self._withdrawn(statement.digest):
+            raise Refused(f"{statement.person!r} has withdrawn this approval.", subject=statement.digest)
 
     def _accepted(self, digest: str) -> list[SignedDecision]:
         query = sa.select(decisions.c.body).where(decisions.c.digest == digest, decisions.c.accepted.is_(True))
@@ -218,7 +245,7 @@ class Rule(Proposals, People):
         return [SignedDecision.model_validate(body) for body in bodies]
 
     def _approved_before(self, person: str, proposal: Proposal) -> AlreadyUsed | None:
-        if not any(each.statement.person == person for each in self.approvals(proposal)):
+        if self.approval(proposal, person) is None:
             return None
         return AlreadyUsed(
             f"{person!r} has approved proposal {proposal.id} already, and a person counts once.",
@@ -232,17 +259,28 @@ class Rule(Proposals, People):
         if state in ("superseded", "expired", "withdrawn"):
             raise _closed(state, proposal)
         if self._was_accepted(decision.id):
-            if state not in ("open", CLOSES[decision.statement.verdict]):
+            if state not in ("open", CLOSES.get(decision.statement.verdict)):
                 raise _closed(state, proposal)
+            self._require_kept(decision)
             return
         if state != "open":
             raise _closed(state, proposal)
         self._require_in_time(decision.statement, proposal)
         self.require_best_key(decision.signature, decision.statement.person)
-        if decision.statement.verdict == "approve" and (
-            again := self._approved_before(decision.statement.person, proposal)
-        ):
+        self._require_first(decision.statement, proposal)
+
+    def _require_first(self, statement: Statement, proposal: Proposal) -> None:
+        """An approval is the person's first that stands, and a withdrawal is of one that does."""
+        again = self._approved_before(statement.person, proposal)
+        if statement.verdict == "approve" and again:
             raise again
+        if statement.verdict != "withdraw":
+            return
+        mine = self.approval(proposal, statement.person)
+        if mine is None or mine.id != statement.withdraws:
+            raise Refused(
+                f"{statement.person!r} has no approval of proposal {proposal.id} to withdraw.", subject=proposal.digest
+            )
 
     def _require_in_time(self, statement: Statement, proposal: Proposal) -> None:
         now = self.clock()

@@ -93,6 +93,7 @@ def sign(
     *,
     reason: RejectReason | None = None,
     words: str = "",
+    withdraws: str = "",
     at: datetime | None = None,
 ) -> SignedDecision:
     """The local person's signed decision on exactly this proposal, made now unless told otherwise."""
@@ -105,6 +106,7 @@ def sign(
         verdict=verdict,
         reason=reason,
         words=words,
+        withdraws=withdraws,
         person=person_name(settings),
         decided_at=at or datetime.now(UTC),
         nonce=secrets.token_hex(16),

@@ -146,8 +146,8 @@ class ReviewGate:
                 return None
             if signed.statement.verdict == "approve":
                 self._approved = ruling.approvals or (signed,)
-                if not ruling.enough:
-                    return None
+            if not ruling.enough:
+                return None
             self._over = signed.statement.verdict != "request_changes"
             return self._current, signed
 

@@ -28,7 +28,7 @@ function cannot(why) {
 function chosen(verdict) {
   const form = panel();
   const reason = form.querySelector("input[name=reason]:checked")?.value ?? null;
-  const words = { approve: "", request_changes: "wanted", reject: "because" }[verdict];
+  const words = { request_changes: "wanted", reject: "because" }[verdict];
   return {
     digest: form.dataset.digest,
     run: form.dataset.run,

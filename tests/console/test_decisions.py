@@ -97,6 +97,11 @@ async def test_one_of_two_is_said_and_waits_for_the_other(ada_at_work: Visitor, 
     again = await ada_at_work.post(f"/api/proposals/{sample.id}/statement", {"verdict": "approve"})
     body = ada_at_work.signed(Statement.model_validate_json(again.json()["statement"]))
     await refused(ada_at_work, sample, body, "AlreadyUsed")
+    back = await decide(ada_at_work, sample, verdict="withdraw")
+    assert back.json()["says"] == "Withdrawn. Approved: 0 of 2 by reviewer."
+    text = (await ada_at_work.http.get(f"/proposals/{sample.id}")).text
+    assert 'data-verdict="approve"' in text
+    assert "withdrew their approval of" in text
 
 
 async def test_who_started_the_run_reads_that_it_is_not_theirs(ada_at_work: Visitor, parked: Parked, run: str) -> None:

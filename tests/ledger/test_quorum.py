@@ -235,3 +235,53 @@ def test_the_order_in_which_they_come_changes_nothing(ledger: Ledger, people: di
         made = stored(ledger, TWO, SECURITY, revision=number + 1)
         rulings = [take(ledger, people[name].decide(made)) for name in names]
         assert [each.enough for each in rulings] == [False, False, True]
+
+
+def test_an_approval_can_be_withdrawn_until_the_last_one_is_there(ledger: Ledger, people: dict[str, Signer]) -> None:
+    made = stored(ledger)
+    ana = people["ana"].decide(made)
+    take(ledger, ana)
+    back = take(ledger, people["ana"].decide(made, verdict="withdraw", withdraws=ana.id))
+    assert (back.accepted, back.enough, back.progress) == (True, False, "0 of 2 by release")
+    assert not take(ledger, people["ben"].decide(made)).enough
+    refused(ledger, ana, Refused, "'ana' has withdrawn this approval.")
+    with pytest.raises(Refused, match="has withdrawn"):
+        ledger.require_all([ana, people["ben"].decide(made)], run="run-1", digest=made.digest)
+    again = take(ledger, people["ana"].decide(made))
+    assert (again.enough, len(again.approvals)) == (True, 2)
+    ledger.require_all(again.approvals, run="run-1", digest=made.digest)
+    ledger.set_proposal_state(made.digest, "approved", by="ana")
+    late = people["ana"].decide(made, verdict="withdraw", withdraws=again.decision)
+    refused(ledger, late, AlreadyUsed, "decided before: approved")
+
+
+def test_nobody_withdraws_what_they_did_not_approve(ledger: Ledger, people: dict[str, Signer]) -> None:
+    made = stored(ledger)
+    ana = people["ana"].decide(made)
+    take(ledger, ana)
+    for name, given in (("ben", ana.id), ("ana", "sha256:other")):
+        back = people[name].decide(made, verdict="withdraw", withdraws=given)
+        refused(ledger, back, Refused, f"{name!r} has no approval of proposal")
+    stranger = Signer("ana", Ed25519PrivateKey.generate())
+    refused(ledger, stranger.decide(made, verdict="withdraw", withdraws=ana.id), UnknownKey, "not enrolled")
+    assert ledger.progress(made).says == "1 of 2 by release"
+
+
+def test_a_withdrawal_twice_is_one(ledger: Ledger, people: dict[str, Signer]) -> None:
+    made = stored(ledger)
+    ana = people["ana"].decide(made)
+    take(ledger, ana)
+    back = people["ana"].decide(made, verdict="withdraw", withdraws=ana.id)
+    assert take(ledger, back) == take(ledger, back)
+    refused(ledger, people["ana"].decide(made, verdict="withdraw", withdraws=ana.id), Refused, "no approval")
+
+
+def test_a_withdrawal_outlives_the_key_that_signed_it(ledger: Ledger, people: dict[str, Signer]) -> None:
+    made = stored(ledger)
+    ana, phone = people["ana"].decide(made), Signer("ana", Ed25519PrivateKey.generate())
+    ledger.add_key(person_key(phone, label="phone"))
+    take(ledger, ana)
+    take(ledger, phone.decide(made, verdict="withdraw", withdraws=ana.id))
+    ledger.revoke_key(phone.fingerprint)
+    assert ledger.progress(made).says == "0 of 2 by release"
+    refused(ledger, ana, Refused, "has withdrawn")

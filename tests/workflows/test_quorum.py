@@ -13,6 +13,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from contracts.changelog import ChangelogRequest
 from contracts.decision import SignedDecision, Verdict
+from contracts.errors import NotIndependent, Refused
 from contracts.proposal import Proposal
 from contracts.requirements import StartedBy
 from contracts.runs import STARTED_BY, CarryOut, Outcome
@@ -24,6 +25,9 @@ from tests.workflows.own.workflows.guarded import ByTwo, Unruled
 from tests.workflows.test_changelog import branches, small_repository
 from tests.workflows.test_gate import ruling
 from workers import keys
+from workers.cli import decisions
+from workers.cli.common import out
+from workers.cli.show import print_standing
 from workers.watcher import root_message
 from workers.worker import build
 
@@ -95,7 +99,7 @@ async def test_two_sign_and_each_way_around_it_is_refused_with_its_reason(team: 
     assert await team.told(run, genuine) == ""
     assert here.ledger.progress(proposal).says == "1 of 2 by reviewer"
     assert here.ledger.proposal_record(proposal.digest).state == "open"
-    assert here.ledger.run(run).says == "Approved: 1 of 2 by reviewer"
+    assert here.ledger.run(run).says == "Waiting for review. Approved: 1 of 2 by reviewer"
 
     assert "a person counts once" in await team.told(run, team.sign("ben", proposal))
 
@@ -131,6 +135,19 @@ async def test_the_effects_process_wants_both_whoever_asks_it(team: Team, tmp_pa
     await here.signal(run, team.sign("cyn", proposal, "reject", reason="other"))
     assert (await here.outcome(run)).state == "rejected"
     assert here.ledger.effects(run=run) == []
+
+
+async def test_who_takes_their_approval_back_is_not_counted(team: Team, tmp_path: Path) -> None:
+    here, run = team.here, await team.start(ByTwo, small_repository(tmp_path / "app"))
+    proposal = await here.waiting(run)
+    given = team.sign("ben", proposal)
+    assert await team.told(run, given) == ""
+    assert await team.told(run, team.sign("ben", proposal, "withdraw", withdraws=given.id)) == ""
+    assert await team.told(run, team.sign("cyn", proposal)) == ""
+    assert here.ledger.progress(proposal).says == "1 of 2 by reviewer"
+    assert here.ledger.proposal_record(proposal.digest).state == "open"
+    assert await team.told(run, team.sign("ben", proposal)) == ""
+    assert (await here.outcome(run)).signed_by == "cyn and ben"
 
 
 async def test_an_approval_whose_key_is_gone_by_the_second_one_is_no_more(team: Team, tmp_path: Path) -> None:
@@ -175,3 +192,22 @@ async def failed(here: Platform, run: str) -> str:
     with pytest.raises(WorkflowFailureError) as told:
         await asyncio.wait_for(here.client.get_workflow_handle(run, result_type=Outcome).result(), 120)
     return root_message(told.value)
+
+
+async def test_the_command_line_says_the_same(
+    team: Team, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, run = team.here, await team.start(ByTwo, small_repository(tmp_path / "app"))
+    proposal = await here.waiting(run)
+    with pytest.raises(NotIndependent) as told:
+        decisions.may_approve(here.command, proposal)
+    assert told.value.what.startswith("'ana' started this run: somebody else has to approve it by the rule")
+    with pytest.raises(Refused, match="no approval of proposal"):
+        decisions.own_approval(here.command, proposal)
+    assert await team.told(run, team.sign("ben", proposal)) == ""
+    print_standing(out, proposal, here.ledger.standing(proposal))
+    said = " ".join(capsys.readouterr().out.split())
+    for line in ("changelogs: 1 of 2 by reviewer", "Approved by ben.", "Not ana, who started this run."):
+        assert line in said
+    assert "cyn" in said.partition("May still approve:")[2].partition(".")[0]
+    await here.client.get_workflow_handle(run).cancel()

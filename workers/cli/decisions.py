@@ -40,6 +40,7 @@ def register(app: typer.Typer) -> None:
     app.command("approve")(approve)
     app.command("request-changes")(request_changes)
     app.command("reject")(reject)
+    app.command("withdraw")(withdraw)
 
 
 def inbox() -> None:
@@ -92,6 +93,11 @@ def reject(
     wait_for(decide(proposal, "reject", reason=reason, words=words, yes=yes))  # type: ignore[arg-type]
 
 
+def withdraw(proposal: Id, yes: Yes = False) -> None:
+    """Take your approval back, while the proposal still waits for others."""
+    wait_for(decide(proposal, "withdraw", yes=yes))
+
+
 def edit(
     proposal: Id,
     text_file: Annotated[Path | None, typer.Option(help="The new text; without it your $EDITOR opens.")] = None,
@@ -126,7 +132,8 @@ async def decide(
             may_approve(here, proposal)
         if not yes:
             confirm(here, proposal, verdict)
-        signed = keys.sign(here.settings, proposal, verdict, reason=reason, words=words)
+        back = own_approval(here, proposal) if verdict == "withdraw" else ""
+        signed = keys.sign(here.settings, proposal, verdict, reason=reason, words=words, withdraws=back)
         await send(here, signed)
         await follow(here, proposal.run)
 
@@ -140,6 +147,15 @@ def may_approve(here: Platform, proposal: Proposal) -> None:
     is_open = here.ledger.proposal_record(proposal.digest).state == "open"
     if is_open and (why := here.ledger.why_not(proposal, person)):
         raise why
+
+
+def own_approval(here: Platform, proposal: Proposal) -> str:
+    """The id of the approval that the person at the keyboard has given. Refused where there is none."""
+    person = keys.person_name(here.settings)
+    given = here.ledger.approval(proposal, person)
+    if given is None:
+        raise Refused(f"{person!r} has no approval of proposal {proposal.id} to withdraw.", subject=proposal.id)
+    return given.id
 
 
 async def send(here: Platform, signed: SignedDecision) -> None:
