@@ -11,7 +11,7 @@ from contracts.requirements import Barred, Escalated, StartedBy, resolve
 from contracts.runs import Alarm, Review
 
 NOBODY = "nobody"  # the owner of a credential that is no person's, as the settings say it
-MOST_REQUESTS = 10_000
+PAGE = 1_000  # requests that are read from the ledger at once
 
 
 def reviewed(
@@ -26,14 +26,9 @@ def reviewed(
         return proposal.seal(), None
     gate, made = review.gate, proposal.model_copy(update={"started_by": review.started_by})
     effects = [touched(each) for each in made.effects] if gate.rules else []
-    used = {*review.credentials, *credentials, *_used(tools, proposal.run)}
+    barred = _barred(gate, made, tools, (*review.credentials, *credentials))
     escalations = chain(gate, proposal)
-    made = made.model_copy(
-        update={
-            "needs": resolve(gate, effects, _barred(gate, made, tools, used)),
-            "escalations": escalations,
-        }
-    )
+    made = made.model_copy(update={"needs": resolve(gate, effects, barred), "escalations": escalations})
     return made.seal(), alarms(gate, made, escalations)
 
 
@@ -85,7 +80,7 @@ def alarms(gate: Gate, proposal: Proposal, escalations: Iterable[Escalated]) -> 
     return tuple(sorted((remind, *told), key=lambda alarm: alarm.at))
 
 
-def _barred(gate: Gate, proposal: Proposal, tools: Toolbox, used: Iterable[str]) -> Mapping[Apart, list[Barred]]:
+def _barred(gate: Gate, proposal: Proposal, tools: Toolbox, given: Iterable[str]) -> Mapping[Apart, list[Barred]]:
     """Whom the rules keep apart. What no rule asks for isn't looked at."""
     asked = {apart for rule in gate.rules for apart in rule.separate_from}
     found: dict[Apart, list[Barred]] = {"starter": [], "editor": [], "credentials": []}
@@ -94,7 +89,8 @@ def _barred(gate: Gate, proposal: Proposal, tools: Toolbox, used: Iterable[str])
     if "editor" in asked and proposal.edited_by:
         found["editor"] = [Barred(person=proposal.edited_by, why="edited this text")]
     if "credentials" in asked:
-        found["credentials"] = [barred for name in sorted(used) for barred in _owner(name, tools.owners)]
+        used = sorted({*given, *_used(tools, proposal.run)})
+        found["credentials"] = [barred for name in used for barred in _owner(name, tools.owners)]
     return found
 
 
@@ -122,5 +118,8 @@ def _owner(credential: str, owners: Mapping[str, str]) -> list[Barred]:
 
 def _used(tools: Toolbox, run: str) -> set[str]:
     """The credentials that the broker has put into requests of the run's sandboxes."""
-    requests = tools.ledger.entries(run=run, kind="egress", limit=MOST_REQUESTS)
-    return {name for each in requests if isinstance(name := each.facts.get("credential"), str) and name}
+    found, after = set[str](), 0
+    while requests := tools.ledger.entries(run=run, kind="egress", after=after, limit=PAGE):
+        found |= {name for each in requests if isinstance(name := each.facts.get("credential"), str) and name}
+        after = requests[-1].id
+    return found

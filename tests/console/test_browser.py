@@ -12,6 +12,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from contracts.decision import SignedDecision
 from contracts.proposal import Proposal
 from contracts.records import RunRecord
+from contracts.requirements import Requirement
 from ledger import Ledger
 from tests.console.conftest import deps_for
 from tests.console.pictures import DESK, PHONE, picture
@@ -238,6 +239,19 @@ async def test_a_refusal_is_shown_where_the_person_is(desk: Desk, run: str) -> N
     await expect(desk.page.locator("#why-not")).to_contain_text("does not have the role 'release'")
     await expect(desk.page.get_by_role("button", name=sample.button())).to_have_count(0)
     assert desk.ledger.proposal_record(sample.digest).state == "open"
+
+
+async def test_one_of_two_approves_and_takes_it_back(desk: Desk, run: str) -> None:
+    needs = (Requirement(rule="deploy", roles=("reviewer",), needs=2, effects=(f"{run}/1",)),)
+    sample = await desk.parked.park(run, role="", needs=needs)
+    await desk.enter()
+    await desk.open(sample)
+    await desk.page.get_by_role("button", name=sample.button()).click()
+    await expect(desk.page.locator("#decide .needs")).to_contain_text("deploy: 1 of 2 by reviewer")
+    await desk.page.get_by_role("button", name="Withdraw my approval").click()
+    await expect(desk.page.locator("#decide .needs")).to_contain_text("deploy: 0 of 2 by reviewer")
+    await expect(desk.page.get_by_role("button", name=sample.button())).to_be_enabled()
+    assert [ruling.verdict for _, ruling in desk.ledger.decisions(run)] == ["approve", "withdraw"]
 
 
 async def test_the_page_follows_what_happens_elsewhere(desk: Desk, run: str) -> None:
