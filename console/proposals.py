@@ -82,6 +82,7 @@ def show(
         typed=typed,
         error=error,
         history=history(here, view),
+        switch=here.ledger.effect_switch(),
     )
 
 
