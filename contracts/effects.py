@@ -68,8 +68,10 @@ class EffectUsage(Contract):
     free_at: AwareDatetime | None = None
 
     @property
-    def is_full(self) -> bool:
-        return self.used >= self.limit.most
+    def says(self) -> str:
+        where = f" at {self.destination}" if self.limit.destination == "*" and self.destination else ""
+        until = f", full until {self.free_at:%Y-%m-%d %H:%M:%S} UTC" if self.free_at else ""
+        return f"{self.limit}: {self.used} of {self.limit.most} began in this {self.limit.window}{where}{until}"
 
 
 def effect_limits(text: str) -> tuple[EffectLimit, ...]:

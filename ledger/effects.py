@@ -17,7 +17,7 @@ from contracts.effects import EffectLimit, EffectUsage
 from contracts.errors import AlreadyUsed, Conflict, EffectsStopped, Held, NotFound, Unaskable
 from contracts.records import DOUBT, SETTLED_BY, EffectRecord, Entry
 from ledger.limits import busiest, over_limit, usage
-from ledger.schema import effects
+from ledger.schema import effects, runs
 from ledger.switch import EFFECTS_LOCK, Switch, read_switch
 
 HELD_TAG = "countersign/held/v1"
@@ -46,8 +46,9 @@ class Effects(Switch):
             raise held
         return known
 
-    def begin_effect(self, key: str, *, again: bool) -> None:
-        """Write down that an effect acts from now on: the last thing before it does.
+    def begin_effect(self, key: str, *, again: bool) -> EffectRecord:
+        """Write down that an effect acts from now on: the last thing before it does. One that was done meanwhile, by an
+        attempt that was believed dead, stays so.
 
         EffectsStopped when effects were stopped since the intent. `again` False: for a kind that must not act twice;
         Unaskable when it began before.
@@ -56,14 +57,17 @@ class Effects(Switch):
             self.store.lock(connection, EFFECTS_LOCK)
             effect = _known(connection, key)
             held = _stopped(connection, effect)
+            if effect.state == "done":
+                return effect
+            if effect.state == "unknown" or (effect.state == "acting" and not again):
+                raise Unaskable("It is being carried out, or was, by another attempt.", subject=key)
             if held:
                 self._hold_back(connection, effect, held)
-            elif effect.state == "acting" and not again:
-                raise Unaskable(f"The effect {key!r} is being carried out, or was.", subject=key)
             else:
-                self._change(connection, effect, says="begun", state="acting", begun_at=self.clock())
+                effect = self._change(connection, effect, says="begun", state="acting", begun_at=self.clock())
         if held:
             raise held
+        return effect
 
     def interrupt_effect(self, key: str) -> EffectsStopped:
         """Write down that an effect was cut off as effects were stopped. Whether it happened is asked when they go on.
@@ -72,9 +76,11 @@ class Effects(Switch):
             self.store.lock(connection, EFFECTS_LOCK)
             effect = _known(connection, key)
             held = _stopped(connection, effect) or EffectsStopped("Effects were stopped.", subject=key)
+            _tell(connection, effect.run, f"Held: {held.what}")
             says = f"{held.what}. It had begun and was cut off; the destination is asked before it goes on."
             outcome: dict[str, JsonValue] = {"says": f"Held: {says}"}
-            self._change(connection, effect, says=f"held: {says}", again=True, state="held", outcome=outcome)
+            if effect.state == "acting":
+                self._change(connection, effect, says=f"held: {says}", again=True, state="held", outcome=outcome)
         return held
 
     def unbegin_effect(self, key: str, why: str) -> None:
@@ -93,6 +99,7 @@ class Effects(Switch):
             effect = _known(connection, key)
             if effect.state not in SETTLED:
                 outcome: dict[str, JsonValue] = {"says": f"{DOUBT}{why}"}
+                _tell(connection, effect.run, f"{DOUBT}{why}")
                 says = f"did it happen? {why}"
                 self._change(connection, effect, says=says, again=True, state="unknown", outcome=outcome)
 
@@ -113,6 +120,7 @@ class Effects(Switch):
                 )
             now = self.clock()
             told = f"{person} says that it {'happened' if happened else 'did not happen'}" + (words and f": {words}")
+            _tell(connection, effect.run, told)
             says = f"{effect.kind} on {effect.subject}: {told}"
             changes: dict[str, Any] = {"outcome": {"says": says, SETTLED_BY: person}}
             changes |= {"state": "done", "finished_at": now} if happened else {"state": "intent", "begun_at": None}
@@ -186,6 +194,7 @@ class Effects(Switch):
             connection.execute(sa.insert(effects), [held.model_dump()])
         else:
             connection.execute(sa.update(effects).where(effects.c.key == effect.key).values(**_written(held)))
+        _tell(connection, effect.run, f"Held: {why.what}")
         key = f"effect/{effect.key}/held/{short(tagged_digest(HELD_TAG, why.what.encode()))}"
         self.note(connection, _entry(held, f"held: {why.what}", "held", self.clock(), key=key))
         return held
@@ -201,6 +210,7 @@ class Effects(Switch):
             return intent
         if existing.state != "held":
             return existing
+        _tell(connection, existing.run, "Carrying it out")
         settled = {name: value for name, value in existing.outcome.items() if name == SETTLED_BY}
         intent = existing.model_copy(update={"state": "intent", "outcome": settled})
         counted = sa.func.coalesce(effects.c.counted_at, sa.literal(now, effects.c.counted_at.type))
@@ -278,6 +288,12 @@ def _stopped(connection: Connection, effect: EffectRecord) -> EffectsStopped | N
     return EffectsStopped(
         switch.says, subject=effect.key, way_out="It goes on by itself after `countersign effects start`."
     )
+
+
+def _tell(connection: Connection, run: str, says: str) -> None:
+    """What the run says of itself in lists, while it goes on."""
+    going = sa.and_(runs.c.run == run, runs.c.finished_at.is_(None))
+    connection.execute(sa.update(runs).where(going).values(says=says))
 
 
 def _refuse_second_use(connection: Connection, record: EffectRecord) -> None:

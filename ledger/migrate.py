@@ -29,6 +29,18 @@ def migrate(store: Store) -> None:
             _upgrade(connection)
 
 
+def is_current(url: str) -> bool:
+    """Whether there is a database with this release's schema at `url`. Nothing is made or upgraded."""
+    store = Store(url)
+    try:
+        if store.is_sqlite and not Path(str(store.url.database)).is_file():
+            return False
+        with store.read() as connection:
+            return _revision(connection, store) == HEAD
+    finally:
+        store.close()
+
+
 def _revision(connection: Connection, store: Store) -> str | None:
     """The schema's revision; None for an empty database. StateUnusable when we do not know it."""
     if not sa.inspect(connection).has_table("alembic_version"):

@@ -63,7 +63,8 @@ class EffectActivities:
     async def _one_at_a_time(self, request: CarryOut) -> AsyncIterator[None]:
         """The order of signatures is the order of acts. Those that are held let others pass."""
         try:
-            await asyncio.wait_for(self._turn.acquire(), TURN)
+            async with asyncio.timeout(TURN):
+                await self._turn.acquire()
         except TimeoutError:
             raise NotItsTurn("Another effect is being carried out; this one follows.", subject=request.effect) from None
         try:
@@ -154,8 +155,10 @@ class EffectActivities:
 
     async def _act(self, effect: Effect, kind: EffectKind, context: EffectContext) -> Facts:
         """Write down that it begins, unless effects were stopped meanwhile; then begin."""
-        await asyncio.to_thread(self.ledger.begin_effect, effect.key, again=kind.askable)
+        begun = await asyncio.to_thread(self.ledger.begin_effect, effect.key, again=kind.askable)
         fault("effect.begun")
+        if begun.state == "done":
+            return begun.outcome
         if not kind.askable:
             return await _acted_once(effect, kind, context)
         act = kind.act(effect.params, context)

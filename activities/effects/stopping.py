@@ -10,7 +10,8 @@ from activities.effects.kinds import Facts
 from contracts.errors import EffectsStopped, LedgerUnavailable
 from ledger import Ledger
 
-LOOK = 0.25  # seconds between two looks at the switch
+LOOK = 0.25  # seconds between two looks at the switch while something acts
+HELD_LOOK = 1.0  # and while it is held
 PATIENCE = 240.0  # seconds that an attempt waits: well within its time, with enough left to act in
 
 
@@ -21,7 +22,7 @@ async def until_started(ledger: Ledger, held: EffectsStopped) -> None:
     while await _stopped(ledger):
         if asyncio.get_running_loop().time() >= deadline or _ending():
             raise held
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(HELD_LOOK)
 
 
 async def cut_off_when_stopped(ledger: Ledger, act: Coroutine[Any, Any, Facts]) -> Facts | None:

@@ -4,7 +4,8 @@ A letter may be slow: it lies on the table until somebody lets it go. Its box ca
 """
 
 import asyncio
-import sys
+import multiprocessing
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -85,14 +86,18 @@ def signed(world: World, box: Path, number: int = 1, kind: str = "test.letter") 
 OF_TESTS = (Letter(), Registered(), Parcel())
 
 
-def main() -> None:
-    """`python -m tests.activities.letters FOLDER` carries out FOLDER/request.json, or dies trying."""
+def die_at(point: str, folder: Path, request: CarryOut) -> int | None:
+    """Carry out a request in a process of its own, told to die at a fault point. Gives its exit code."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.chaos.preloaded"])
+    process = context.Process(target=_carry_out, args=(point, folder, request))
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def _carry_out(point: str, folder: Path, request: CarryOut) -> None:
+    os.environ["COUNTERSIGN_FAULT"] = point
     KINDS.update({kind.kind: kind for kind in OF_TESTS})
-    folder = Path(sys.argv[1])
     world = World.open(folder, signer=Signer("ana", None))  # type: ignore[arg-type]
-    request = CarryOut.model_validate_json((folder / "request.json").read_text())
-    print(asyncio.run(world.carry_out(request)).model_dump_json())
-
-
-if __name__ == "__main__":
-    main()
+    asyncio.run(world.carry_out(request))

@@ -24,6 +24,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     for kind in OF_TESTS:
         monkeypatch.setitem(KINDS, kind.kind, kind)
     monkeypatch.setattr(stopping, "LOOK", 0.01)
+    monkeypatch.setattr(stopping, "HELD_LOOK", 0.01)
     made = World.open(tmp_path)
     made.ledger.enrol(Person(name="root", display_name="Root", roles=("administrator",)))
     yield made

@@ -1,24 +1,19 @@
 """A kind whose destination can't say whether it happened: a person does, and nothing is blindly repeated."""
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from activities.effects import KINDS
-from activities.effects.kinds import EffectKind, UnaskableKind
 from contracts.errors import DestinationMoved, ServiceBusy, Unaskable
 from contracts.records import Person
 from contracts.runs import CarryOut
 from tests.activities import letters
 from tests.activities.effect_world import World
-from tests.activities.letters import OF_TESTS, signed
+from tests.activities.letters import OF_TESTS, die_at, signed
 
-ROOT = Path(__file__).parents[2]
 PARCEL = "test.parcel"
 BEFORE = ("effect.before_intent", "effect.after_intent", "effect.after_ask")
 WITHIN = {"effect.begun": 0, "pull.after_open": 1, "effect.after_act": 1}  # how many were sent by then
@@ -41,11 +36,7 @@ def box(tmp_path: Path) -> Path:
 
 def killed(world: World, box: Path, point: str, kind: str = PARCEL) -> CarryOut:
     request = signed(world, box, kind=kind)
-    (world.folder / "request.json").write_text(request.model_dump_json())
-    environ = os.environ | {"COUNTERSIGN_FAULT": point}
-    command = [sys.executable, "-m", "tests.activities.letters", str(world.folder)]
-    ended = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True)
-    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+    assert die_at(point, world.folder, request) == -signal.SIGKILL
     return request
 
 
@@ -142,13 +133,3 @@ async def test_a_failure_is_one(world: World, box: Path, monkeypatch: pytest.Mon
     with pytest.raises(DestinationMoved):
         await world.carry_out(signed(world, box, kind=PARCEL))
     assert [each.state for each in world.ledger.effects()] == ["failed"]
-
-
-@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.kind)
-def test_every_kind_can_be_asked_or_says_that_it_cannot(kind: EffectKind) -> None:
-    if kind.askable:
-        assert not isinstance(kind, UnaskableKind)
-        assert "ask" in {name for base in type(kind).__mro__ for name in vars(base)}
-    else:
-        assert isinstance(kind, UnaskableKind)
-        assert not kind.cancellable, "cut off in its middle, nobody could tell how far it came"

@@ -10,7 +10,6 @@ from rich.markup import escape
 from rich.table import Table
 from temporalio.service import RPCError
 
-from contracts.effects import EffectUsage
 from contracts.errors import TemporalUnavailable
 from contracts.records import EffectRecord
 from ledger import FolderArtifacts, Ledger
@@ -23,7 +22,7 @@ from workers.settings import Settings
 app = typer.Typer(add_completion=False)
 Why = Annotated[str, typer.Option(help="In your own words; they are shown wherever an effect is held.")]
 LOOK = 0.1
-PATIENCE = 5.0  # seconds that `stop` waits for what was in flight
+PATIENCE = 5.0  # seconds: for what was in flight to end, and for a server to answer
 MARKS = {"done": "[green]✓[/green]", "held": "[yellow]‖[/yellow]", "unknown": "[yellow]?[/yellow]"}
 
 
@@ -38,7 +37,7 @@ def effects(context: typer.Context, limit: Annotated[int, typer.Option(help="How
         switch = ledger.effect_switch()
         out.print(f"[red]{escape(one_line(switch.says))}[/red]" if switch.stopped else switch.says, soft_wrap=True)
         for limit_used in ledger.effect_usage(limits_of(settings)):
-            out.print(f"  {escape(used(limit_used))}", soft_wrap=True)
+            out.print(f"  {escape(limit_used.says)}", soft_wrap=True)
         found = ledger.effects(limit=limit)
         out.print(table(found) if found else "No effect yet.")
         for each in (one for one in found if one.state == "unknown"):
@@ -53,7 +52,10 @@ def effects(context: typer.Context, limit: Annotated[int, typer.Option(help="How
 def stop(why: Why = "") -> None:
     """Stop all effects of this installation, and say what was in flight."""
     with opened_ledger() as (settings, ledger):
+        already = ledger.effect_switch().stopped
         switch, flying = ledger.stop_effects(keys.person_name(settings), why)
+        if already:
+            out.print("They were stopped already.")
         out.print(f"[bold]{escape(one_line(switch.says))}[/bold]", soft_wrap=True)
         if not flying:
             out.print("Nothing was in flight.")
@@ -94,7 +96,7 @@ def settle(
 
 async def tell(settings: Settings, settled: EffectRecord) -> None:
     """Let the run know at once."""
-    client = await connect(settings, FolderArtifacts(settings.artifacts), patience=5)
+    client = await connect(settings, FolderArtifacts(settings.artifacts), patience=PATIENCE)
     await client.get_workflow_handle(settled.run).signal("settled", settled.key)
 
 
@@ -117,13 +119,6 @@ def became(effect: EffectRecord) -> str:
     if effect.state == "held":
         return f"{effect.key}: cut off. The destination is asked before it goes on."
     return f"{effect.key}: {effect.state}."
-
-
-def used(usage: EffectUsage) -> str:
-    """A limit and how far it is used, in words."""
-    where = f" at {usage.destination}" if usage.limit.destination == "*" and usage.destination else ""
-    until = f", full until {clock(usage.free_at)}" if usage.free_at else ""
-    return f"{usage.limit}: {usage.used} of {usage.limit.most} began in this {usage.limit.window}{where}{until}"
 
 
 def table(found: Sequence[EffectRecord]) -> Table:
