@@ -1,6 +1,7 @@
 """How a run ends, whichever workflow it is of: what was signed is carried out, and the end is written down."""
 
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -33,8 +34,12 @@ async def carry_out(policy: Policy, gate: ReviewGate, sealed: Sealed, decision: 
 async def _carried_out(policy: Policy, request: CarryOut, *, summary: str) -> Done:
     """One effect. Where nobody knows whether it happened, the run parks until a person has said so: `settled` is the
     signal by which it hears of it at once."""
-    settled = list[str]()
-    workflow.set_signal_handler("settled", settled.append)
+    settled = set[str]()
+
+    def heard(key: Any = None, _more: Any = None) -> None:  # anybody may send anything: it is only a reason to look
+        settled.update({request.effect} if key == request.effect else ())
+
+    workflow.set_signal_handler("settled", heard)
     while True:
         try:
             return await step(CARRY_OUT, request, summary=summary)
@@ -44,7 +49,7 @@ async def _carried_out(policy: Policy, request: CarryOut, *, summary: str) -> Do
                 raise
             show(policy, state="asking a person", says=f"Did it happen? {doubt.message}")
         try:
-            await workflow.wait_condition(lambda: request.effect in settled, timeout=LOOK_AGAIN)
+            await workflow.wait_condition(lambda: bool(settled), timeout=LOOK_AGAIN)
         except TimeoutError:
             continue
         settled.clear()

@@ -115,6 +115,7 @@ async def test_a_run_parks_until_a_person_says_whether_it_happened(
             await asyncio.sleep(0.02)
     assert sending.ledger.run(made.run).says.startswith("Did it happen? It had begun when it failed")
     key = made.effects[0].key
+    await handle.signal("settled", {"not": "a key"})
     settled = sending.ledger.settle_effect(key, happened=happened, person="ana", words="I looked")
     await commands.tell(sending.settings, settled)
     outcome = await sending.outcome(made.run)
