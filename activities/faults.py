@@ -50,6 +50,7 @@ POINTS = (
     "effect.before_intent",
     "effect.after_intent",
     "effect.after_ask",
+    "effect.begun",
     "git.after_objects",
     "git.after_commit",
     "git.after_ref",

@@ -11,6 +11,7 @@ from activities.models import Tiers
 from activities.repositories import Repositories
 from activities.services.service import Services
 from contracts.base import Contract
+from contracts.effects import EffectLimit
 from contracts.install import Registry
 from ledger import ArtifactStore, Ledger
 from sandboxes.egress import Credential
@@ -41,6 +42,7 @@ class Toolbox:
     git_credentials: Mapping[tuple[str, int], Credential] = field(default_factory=dict)
     # Where tickets are read or pull requests opened, with this worker's credentials.
     services: Services = field(default_factory=Services)
+    effect_limits: tuple[EffectLimit, ...] = ()  # how many effects may begin in which time
     team_usd: Mapping[str, Decimal] = field(default_factory=dict)  # what teams may spend on models in a month
     owners: Mapping[str, str] = field(default_factory=dict)  # whose a credential is, by its variable's name
     mcp: Servers = field(default_factory=dict)  # the servers that policies may name

@@ -54,10 +54,12 @@ def mark(here: Console, run: str) -> str:
     proposals = here.ledger.proposals(state="", run=run, limit=50)
     runs = [find_run(here, run)] if run else here.ledger.runs(limit=50)
     effects = here.ledger.effects(run=run) if run else []
+    switch = here.ledger.effect_switch()
     seen = (
         [entry.id for entry in entries],
         [(proposal.digest, proposal.state) for proposal in proposals],
         [(record.run, record.state, record.says) for record in runs if record],
         [(effect.key, effect.state) for effect in effects],
+        switch.number,
     )
     return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]

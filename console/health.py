@@ -17,6 +17,7 @@ from console.deps import Console, Here, in_thread
 from console.sessions import Signed
 from console.words import count
 from contracts.errors import CountersignError
+from contracts.records import EffectRecord
 from contracts.steps import AGENTS, EFFECTS, Queue
 
 router = APIRouter(include_in_schema=False)
@@ -44,9 +45,10 @@ def healthz(here: Here) -> Response:
 
 @router.get("/health")
 async def health(here: Here, session: Signed) -> HTMLResponse:
-    local = asyncio.gather(in_thread(stuck_runs, here), in_thread(ledger_proof, here))
+    local = asyncio.gather(*(in_thread(look, here) for look in (stopped_effects, stuck_runs, ledger_proof)))
     findings = [*await temporal_findings(here), *await local]
-    return here.page("health.html", session, findings=findings)
+    switch, effects = await asyncio.gather(in_thread(here.ledger.effect_switch), in_thread(open_effects, here))
+    return here.page("health.html", session, findings=findings, switch=switch, effects=effects)
 
 
 async def temporal_findings(here: Console) -> list[Finding]:
@@ -79,6 +81,25 @@ async def workers(client: Client, queue: Queue) -> Finding:
         fix = f"Run `countersign worker {kind}`, or `countersign up` for everything."
         return Finding(name, False, f"Nobody polls {queue}.", fix)
     return Finding(name, True, f"{len(seen)} polling {queue}.")
+
+
+def stopped_effects(here: Console) -> Finding:
+    """Whether effects are carried out, and whether one waits for a person to say what became of it."""
+    switch, doubted = here.ledger.effect_switch(), here.ledger.effects(state="unknown")
+    if switch.stopped:
+        fix = "`countersign effects start` lets them go on, or the button above; administrators may."
+        return Finding("Effects", False, f"{switch.says}.", fix)
+    if doubted:
+        says = f"{count(len(doubted), 'effect')} of which nobody knows whether it happened: {doubted[0].key}."
+        fix = "Look there, then say `countersign effects settle` with its key and --happened or --did-not."
+        return Finding("Effects", False, says, fix)
+    return Finding("Effects", True, switch.says)
+
+
+def open_effects(here: Console) -> list[EffectRecord]:
+    """Those that have begun and not ended, are in doubt, or are held: the oldest first."""
+    found = [each for state in ("acting", "unknown", "held") for each in here.ledger.effects(state=state, limit=50)]
+    return sorted(found, key=lambda each: each.intended_at)
 
 
 def stuck_runs(here: Console) -> Finding:

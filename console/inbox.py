@@ -52,6 +52,8 @@ def inbox(here: Here, session: Signed) -> HTMLResponse:
         decided=recently_decided(here.ledger.proposals(state="", limit=100)),
         failures=[failure(here, run) for run in failed if (run.finished_at or run.started_at) > since],
         running=here.ledger.runs(state="running", limit=RECENT),
+        switch=here.ledger.effect_switch(),
+        doubted=here.ledger.effects(state="unknown"),
     )
 
 

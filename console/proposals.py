@@ -86,6 +86,7 @@ def show(
         typed=typed,
         error=error,
         history=history(here, view),
+        switch=here.ledger.effect_switch(),
     )
 
 

@@ -37,6 +37,7 @@ def run_page(here: Here, session: Signed, run: str) -> HTMLResponse:
         proposals=sorted(here.ledger.proposals(state="", run=run), key=lambda p: p.revision),
         decisions=here.ledger.decisions(run),
         effects=here.ledger.effects(run=run),
+        switch=here.ledger.effect_switch(),
         history=here.history_url(run, record.temporal_run_id),
     )
 

@@ -205,9 +205,32 @@ class DestinationMoved(Conflict):
 
 
 class Unaskable(CountersignError):
-    """After a crash the destination cannot say whether the effect happened. A person has to look."""
+    """The destination can't say whether the effect happened, so a person has to. The run waits for their answer."""
 
     status = 409
+
+
+class Held(CountersignError):
+    """The effect is signed and may not begin now. It is tried again by itself, after `retry_after` seconds."""
+
+    retryable = True
+    status = 503
+
+    def __init__(self, what: str, *, subject: str = "", way_out: str = "", retry_after: float = 1.0) -> None:
+        super().__init__(what, subject=subject, way_out=way_out)
+        self.retry_after = retry_after
+
+
+class EffectsStopped(Held):
+    """Somebody has stopped all effects of this installation. They go on when somebody starts them again."""
+
+
+class OverLimit(Held):
+    """As many effects as the operator allows in this time have begun. It goes on when the time is over."""
+
+
+class NotItsTurn(Held):
+    """Another effect takes long, and this process carries out one at a time."""
 
 
 # Services on the web: where tickets come from, and where pull requests go

@@ -25,7 +25,7 @@ class Entry(Contract):
     run: str = ""
     workflow: str = ""
     actor: str = "platform"
-    outcome: Literal["ok", "failed", "refused", "cancelled", "intent"] = "ok"
+    outcome: Literal["ok", "failed", "refused", "cancelled", "intent", "held"] = "ok"
     started_at: AwareDatetime
     finished_at: AwareDatetime
     attempt: int = 1
@@ -77,6 +77,13 @@ class ProposalRecord(Contract):
     decided_at: AwareDatetime | None = None
 
 
+# held: may not begin now. intent: will begin. acting: has begun, and its end isn't written down (yet). unknown: has
+# begun, nobody but a person can tell whether it happened, and they were asked.
+DOUBT = "Did it happen? "  # how the outcome of an unknown one begins
+SETTLED_BY = "settled_by"  # in the outcome: the person who said whether it happened
+EffectState = Literal["held", "intent", "acting", "unknown", "done", "failed", "refused"]
+
+
 class EffectRecord(Contract):
     """An effect's intent and outcome under its idempotency key."""
 
@@ -85,11 +92,15 @@ class EffectRecord(Contract):
     run: str
     digest: str
     decision: str
-    state: Literal["intent", "done", "failed", "refused"]
+    state: EffectState
     subject: str = ""
     outcome: dict[str, JsonValue] = Field(default_factory=dict)
     intended_at: AwareDatetime
+    begun_at: AwareDatetime | None = Field(default=None, description="when it last began to act; None: never")
     finished_at: AwareDatetime | None = None
+
+
+ADMINISTRATOR = "administrator"  # the role that stops effects, and lets them go on
 
 
 class Person(Contract):

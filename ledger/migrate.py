@@ -12,8 +12,8 @@ from sqlalchemy.engine import Connection
 from contracts.errors import StateUnusable
 from ledger.store import Store
 
-HEAD = "0002"  # the newest revision in ledger/migrations/versions
-KNOWN = frozenset({"0001", "0002"})
+HEAD = "0003"  # the newest revision in ledger/migrations/versions
+KNOWN = frozenset({"0001", "0002", "0003"})
 MIGRATION_LOCK = 1
 SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -27,6 +27,18 @@ def migrate(store: Store) -> None:
         store.lock(connection, MIGRATION_LOCK)
         if _revision(connection, store) != HEAD:
             _upgrade(connection)
+
+
+def is_current(url: str) -> bool:
+    """Whether there is a database with this release's schema at `url`. Nothing is made or upgraded."""
+    store = Store(url)
+    try:
+        if store.is_sqlite and not Path(str(store.url.database)).is_file():
+            return False
+        with store.read() as connection:
+            return _revision(connection, store) == HEAD
+    finally:
+        store.close()
 
 
 def _revision(connection: Connection, store: Store) -> str | None:

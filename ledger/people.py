@@ -76,7 +76,11 @@ class People(Entries):
         with self.store.read() as connection:
             row = connection.execute(sa.select(people).where(people.c.name == name)).mappings().first()
         if row is None:
-            raise NotFound(f"{name!r} is not enrolled here.", subject=name)
+            raise NotFound(
+                f"{name!r} is not enrolled here.",
+                subject=name,
+                way_out="`countersign enrol` enrols whoever is at the keyboard.",
+            )
         return _person(row)
 
     def people(self) -> list[Person]:

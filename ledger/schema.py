@@ -166,9 +166,25 @@ effects = sa.Table(
     sa.Column("outcome", sa.JSON, nullable=False),
     sa.Column("intended_at", Moment, nullable=False),
     sa.Column("finished_at", Moment),
+    sa.Column("begun_at", Moment),
+    sa.Column("counted_at", Moment),  # when it took its place under the limits; NULL while it has none
     sa.Index("effects_subject", "kind", "subject", "finished_at"),
     sa.Index("effects_decision", "decision"),
     sa.Index("effects_run", "run"),
+    sa.Index("effects_counted_at", "counted_at"),
+    sa.Index("effects_state", "state", "intended_at"),
+)
+
+# One row a switch that was ever thrown; the history of it is in the entries.
+switches = sa.Table(
+    "switches",
+    metadata,
+    sa.Column("name", sa.String(20), primary_key=True),
+    sa.Column("stopped", sa.Boolean, nullable=False),
+    sa.Column("person", Words, nullable=False),
+    sa.Column("words", Words, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("changed_at", Moment, nullable=False),
 )
 
 people = sa.Table(

@@ -18,6 +18,7 @@ from sandboxes import hosted
 from sandboxes.providers import probe
 from workers import devserver, keys, packages
 from workers.devserver.state import ServerFolder
+from workers.installation import existing_ledger
 from workers.processes import describe, holder, is_free, next_free
 from workers.settings import Settings
 
@@ -214,6 +215,26 @@ async def egress(settings: Settings) -> list[Finding]:
     return [Finding("egress", "ok", says)]
 
 
+async def effects(settings: Settings) -> list[Finding]:
+    """Whether effects are stopped, and how far their limits are used. The ledger is looked at where there is one."""
+    from workers.effects import limits_of
+
+    try:
+        limits = limits_of(settings)
+    except CountersignError as error:
+        return [Finding("effects", "missing", error.what, error.way_out)]
+    said = [str(limit) for limit in limits] or ["no limit"]
+    try:
+        with existing_ledger(settings) as ledger:
+            if ledger is None:
+                return [Finding("effects", "ok", "; ".join(said))]
+            switch, said = ledger.effect_switch(), [each.says for each in ledger.effect_usage(limits)] or said
+    except CountersignError as error:
+        return [Finding("effects", "unknown", f"the ledger can't be asked: {error.what}", error.way_out)]
+    says = "; ".join([switch.says.rstrip("."), *said])
+    return [Finding("effects", "optional" if switch.stopped else "ok", says, "countersign effects start")]
+
+
 async def tickets(settings: Settings) -> list[Finding]:
     """Where tickets can be read from. Nobody is asked, and no token is looked at beyond whether it is there."""
     from workers.services import services
@@ -284,6 +305,7 @@ CHECKS: tuple[Check, ...] = (
     person,
     models,
     egress,
+    effects,
     tickets,
     ssh_keygen,
     chromium,

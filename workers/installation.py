@@ -1,7 +1,11 @@
 """Opens what is kept on this host: the state folder, the artifacts, the ledger. Cheap to import."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from contracts.errors import StateUnusable
 from ledger import FolderArtifacts, Ledger
+from ledger.migrate import is_current
 from workers.settings import Settings
 
 
@@ -23,3 +27,13 @@ def open_ledger(settings: Settings, *, seals: bool = False) -> Ledger:
         FolderArtifacts(settings.artifacts),
         signing_key=settings.state / "ledger_ed25519" if seals else None,
     )
+
+
+@contextmanager
+def existing_ledger(settings: Settings) -> Iterator[Ledger | None]:
+    """The ledger to look at, with nothing made or upgraded; None where there is none of this release."""
+    if not is_current(settings.database):
+        yield None
+        return
+    with open_ledger(settings) as ledger:
+        yield ledger

@@ -17,13 +17,16 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from activities.faults import step_fault
 from activities.models.backoff import pause
-from contracts.errors import CountersignError, LedgerUnavailable, ModelBusy, SandboxBusy, ServiceBusy
+from contracts.errors import CountersignError, Held, LedgerUnavailable, ModelBusy, SandboxBusy, ServiceBusy
 from contracts.records import Entry, RunRecord
 from contracts.runs import run_of
 from ledger import Ledger
 
 # A bug repeats itself: retrying it costs time and hides it.
 BUGS = (TypeError, ValueError, LookupError, AttributeError, AssertionError, NotImplementedError, ValidationError)
+# Errors that say when to try again.
+PATIENT = (ModelBusy, SandboxBusy, ServiceBusy, Held)
+Outcome = Literal["ok", "failed", "cancelled", "held"]
 LONGEST_FACT = 160
 PAUSE = 0.5
 WAITS = "waiting for the ledger's database"
@@ -68,7 +71,8 @@ class LedgerActivityInbound(ActivityInboundInterceptor):
             raise
         except Exception as error:
             failure = translated(error)
-            await self._write(started, "failed", failure.message, {"error": failure.type or "", **_way_out(error)})
+            outcome: Outcome = "held" if isinstance(error, Held) else "failed"
+            await self._write(started, outcome, failure.message, {"error": failure.type or "", **_way_out(error)})
             raise failure from error
         await self._write(started, "ok", says(result), facts(result))
         step_fault(name, "entered")
@@ -92,7 +96,7 @@ class LedgerActivityInbound(ActivityInboundInterceptor):
     async def _write(
         self,
         started: datetime,
-        outcome: Literal["ok", "failed", "cancelled"],
+        outcome: Outcome,
         what: str,
         known: dict[str, JsonValue],
     ) -> None:
@@ -160,7 +164,7 @@ def translated(error: Exception) -> ApplicationError:
         return error
     if isinstance(error, CountersignError):
         attempt = activity.info().attempt if activity.in_activity() else 1
-        busy = pause(error.retry_after, attempt) if isinstance(error, ModelBusy | SandboxBusy | ServiceBusy) else None
+        busy = pause(error.retry_after, attempt) if isinstance(error, PATIENT) else None
         return ApplicationError(
             str(error),
             error.problem(),

@@ -105,6 +105,9 @@ class Settings(BaseSettings):
     team_budgets: str = Field(
         default="", description="what teams may spend on models in a month, US dollars: platform=200, *=50"
     )
+    effect_limits: str = Field(
+        default="", description="how many effects may begin in which time: git.pull_request=10/hour, *=100/day"
+    )
     demo: bool = Field(default=False, description="the state folder is a demo's: its key signs nothing else")
 
     @property

@@ -27,6 +27,7 @@ from sandboxes import Providers, choose
 from workers import discovery, egress, machines, registries, services
 from workers.client import connect
 from workers.common import OPTIONS, interceptors
+from workers.effects import limits_of
 from workers.hosted import hosted_sandboxes
 from workers.installation import open_ledger
 from workers.settings import Settings
@@ -62,6 +63,7 @@ def toolbox(settings: Settings, ledger: Ledger, *, models: bool) -> Toolbox:
         git_credentials=egress.git_places(settings, kind),
         services=services.services(settings, kind),
         leases=machines.leases(settings.state, settings.machines_memory_bytes) if models else None,
+        effect_limits=() if models else limits_of(settings),
         team_usd=team_budgets(settings.team_budgets),
         owners=credential_owners(settings.credential_owners),
         mcp=servers(settings.mcp_servers) if models else {},
@@ -97,8 +99,8 @@ def build(
         max_cached_workflows=cached_workflows,
         # A parked run of a dead worker is picked up by the next one after this, instead of after ten seconds.
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
-        # Effects happen one at a time: the order of signatures is the order of acts.
-        max_concurrent_activities=1 if effects else 50,
+        # Effects happen one at a time all the same (activities/effects/carry_out.py); those that are held wait here.
+        max_concurrent_activities=20 if effects else 50,
         **OPTIONS,
     )
 

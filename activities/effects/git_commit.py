@@ -46,6 +46,8 @@ class CommitFile:
     """The kind. See `activities.effects.kinds.EffectKind`."""
 
     kind = KIND
+    askable = True
+    cancellable = True  # killed anywhere, it makes the same commit again, and finds what is there of it
     params: type[Commit] = CommitParams
 
     def subject(self, params: Mapping[str, JsonValue]) -> str:

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from activities.toolbox import Toolbox
 from contracts.decision import SignedDecision
+from contracts.errors import Unaskable
 from contracts.gate import Touches
 from contracts.records import Person
 
@@ -32,9 +33,15 @@ class EffectKind(Protocol):
 
     `act` may be called again after a crash, always after an `ask` that found nothing. Both raise
     CountersignErrors. The facts they give hold a sentence under `says`.
+
+    `askable`: the destination can tell whether it happened. A kind that is not inherits from `UnaskableKind`.
+    `cancellable`: `act` may be cancelled in its middle when effects are stopped, because `ask` finds what it did and
+    a second `act` goes on from there. One that is not is let end.
     """
 
     kind: str
+    askable: bool
+    cancellable: bool
 
     def subject(self, params: Mapping[str, JsonValue]) -> str:
         """What the effect changes, such as the repository, as `ledger.last_signed` is asked for it."""
@@ -51,3 +58,18 @@ class EffectKind(Protocol):
     async def act(self, params: Mapping[str, JsonValue], context: EffectContext) -> Facts:
         """Make it happen, so that a second time makes nothing more."""
         ...
+
+
+class UnaskableKind:
+    """What a kind inherits from whose destination can't say whether it happened.
+
+    It acts once. When its process dies in the middle, or `act` ends with anything but a CountersignError, the run waits
+    until a person has said whether it happened. A CountersignError of `act` says that it did not; where that isn't
+    known either, `act` raises Unaskable.
+    """
+
+    askable = False
+    cancellable = False
+
+    async def ask(self, params: Mapping[str, JsonValue], context: EffectContext) -> Facts | None:
+        raise Unaskable("The destination can't say whether it happened.", subject=context.key)

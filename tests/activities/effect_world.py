@@ -93,8 +93,10 @@ class World:
         return git_change_effect(repository=str(repository), files=changed, **(values | given))
 
     def panels(self, effect: Effect) -> list[DiffPanel]:
-        """The diffs that a person is shown of a commit."""
+        """The diffs that a person is shown of a commit; none of anything else."""
         params: dict[str, Any] = dict(effect.params)
+        if "base" not in params:
+            return []
         one = {"path": params.get("path"), "ref": params.get("text_ref"), "mode": ""}
         return [self.panel(params["repository"], params["base"], each) for each in params.get("files") or [one]]
 

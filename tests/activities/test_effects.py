@@ -172,8 +172,11 @@ async def test_changed_content_is_not_committed(world: World) -> None:
     assert branches(repository) == []
 
 
+POINTS_OF_IT = [point for point in POINTS if point not in (*MERGING, *PULLING)]
+
+
 @pytest.mark.chaos
-@pytest.mark.parametrize("point", [point for point in POINTS if point not in ("git.after_push", *MERGING, *PULLING)])
+@pytest.mark.parametrize("point", [point for point in POINTS_OF_IT if point != "git.after_push"])
 async def test_killed_anywhere_there_is_one_commit(world: World, point: str) -> None:
     repository = world.repository()
     await _killed_and_resumed(world, repository, str(repository), point)

@@ -130,10 +130,17 @@ async def test_a_diff_that_was_not_shown_is_not_committed(world: World, shown: s
     assert branches(repository) == []
 
 
+MERGING = ("git.after_commit", "git.after_ref", "git.before_merge", "git.after_merge", "effect.after_act")
+AROUND = (
+    *("effect.before_intent", "effect.after_intent", "effect.after_ask", "effect.begun"),
+    *("git.after_objects", "effect.after_finish"),
+)
+POINTS_OF_IT = (*MERGING, *AROUND)
+
+
 @pytest.mark.chaos
-@pytest.mark.parametrize("moved", [False, True])
 @pytest.mark.parametrize(
-    "point", ["git.after_commit", "git.after_ref", "git.before_merge", "git.after_merge", "effect.after_act"]
+    ("point", "moved"), [*((point, True) for point in MERGING), *((point, False) for point in POINTS_OF_IT)]
 )
 async def test_killed_anywhere_there_is_one_commit_and_one_merge(world: World, point: str, moved: bool) -> None:
     main = world.repository()

@@ -52,7 +52,11 @@ async def test_what_was_signed_is_pushed_and_opened_once(here: Pulling, tmp_path
     assert [each for each in kept if WRITE.encode() in each.read_bytes()] == []
 
 
-POINTS_OF_IT = ("git.after_commit", "git.after_push", *PULLING, "effect.after_act", "effect.after_finish")
+POINTS_OF_IT = (
+    *("effect.before_intent", "effect.after_intent", "effect.after_ask", "effect.begun"),
+    *("git.after_objects", "git.after_commit", "git.after_push", *PULLING),
+    *("effect.after_act", "effect.after_finish"),
+)
 
 
 @pytest.mark.chaos

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from activities.effects import KINDS, EffectKind
+from activities.effects.kinds import UnaskableKind
+from activities.faults import MOMENTS, POINTS
 from contracts import errors, steps
 from contracts.policy import Policy
+from tests.activities import test_effects, test_git_change, test_pull_request
 from workers import discovery
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +74,26 @@ def test_every_step_goes_to_the_queue_that_its_activity_is_polled_on() -> None:
         if isinstance(step, steps.Step) and step.queue != discovery.queue_of(step.name)
     }
     assert wrong == {}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.kind)
+def test_every_kind_of_effect_can_be_asked_or_says_that_it_cannot(kind: EffectKind) -> None:
+    """After a crash the destination is asked, or a person is. One that nobody can ask must not be cut off either."""
+    assert kind.askable is not isinstance(kind, UnaskableKind)
+    assert not (kind.cancellable and not kind.askable)
+
+
+def test_every_kind_of_effect_is_killed_at_every_point() -> None:
+    """A kind without a crash test would be believed to be safe."""
+    killed = {
+        "git.commit_file": test_effects.POINTS_OF_IT,
+        "git.change": test_git_change.POINTS_OF_IT,
+        "git.pull_request": test_pull_request.POINTS_OF_IT,
+    }
+    everywhere = {point for point in POINTS if point.startswith("effect.") and not point.endswith(MOMENTS)}
+    assert len(everywhere) == 6
+    assert {name: everywhere - set(points) for name, points in killed.items()} == {name: set() for name in KINDS}
+    assert {point for points in killed.values() for point in points} >= set(test_effects.POINTS)
 
 
 def test_every_error_says_when_it_arises() -> None:

@@ -7,7 +7,21 @@ import typer
 from rich.markup import escape
 
 from contracts.errors import CountersignError
-from workers.cli import decisions, demo, doctor, fix, logs, new, people, processes, runs, sandboxes, schedules, up
+from workers.cli import (
+    decisions,
+    demo,
+    doctor,
+    effects,
+    fix,
+    logs,
+    new,
+    people,
+    processes,
+    runs,
+    sandboxes,
+    schedules,
+    up,
+)
 from workers.cli.common import err, print_problem
 
 app = typer.Typer(
@@ -20,6 +34,7 @@ for part in (up, demo, doctor, runs, fix, decisions, logs, people, new, processe
     part.register(app)
 app.add_typer(schedules.app, name="schedules", help="When workflows start by themselves.")
 app.add_typer(sandboxes.app, name="sandboxes", help="The sandboxes that are alive on this host.")
+app.add_typer(effects.app, name="effects", help="What was changed in the world, and the kill switch.")
 app.add_typer(logs.app, name="ledger", help="The log of everything, and the proof that it is whole.")
 
 

@@ -24,6 +24,7 @@ MARKS = {
     "failed": "[red]✗[/red]",
     "refused": "[red]⊘[/red]",
     "cancelled": "[yellow]–[/yellow]",
+    "held": "[yellow]‖[/yellow]",
 }
 PARKED = ("waiting",)
 ENDS = ("run.closed", "run.close")  # entries that say what the state says right after them
