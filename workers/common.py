@@ -37,7 +37,7 @@ def options() -> Options:
 def build_id() -> str:
     """What history notes of the code that made a step: a digest of the source of all that decides how a run goes.
 
-    The SDK would read, and where there is no bytecode compile, every module of the process: seconds of its start.
+    The SDK would read, and where there is no bytecode compile, every module of the process: a second of its start.
     """
     found = hashlib.sha256()
     for name in ("contracts", "workflows"):

@@ -1,8 +1,8 @@
 """The sandbox that workflows run in, and what the SDK may know without going into it.
 
-The SDK asks a workflow five times for each of its payloads on whose behalf that is converted and kept, and enters the
-sandbox for each answer: half of the time that a replay takes. Our converter makes no use of the answer, and where a
-payload is kept is known outside.
+The SDK asks a workflow three or four times for each of its payloads on whose behalf that is converted and kept, and
+enters the sandbox for each answer: four tenths of the time that a replay takes. Our converter makes no use of the
+answer, and where a payload is kept is known outside.
 """
 
 from typing import Any
