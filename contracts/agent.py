@@ -14,7 +14,10 @@ from contracts.base import Contract
 from contracts.budgets import Spender
 from contracts.machine import Call, Changed, MachineSpec, MachineState
 from contracts.models import Usage
-from contracts.policy import McpTools, Tier
+from contracts.policy import McpTools, SubAgents, Tier
+
+# The tools of an agent that another one asks: those that change nothing.
+LOOKING = ("find", "grep", "list", "read", "git_log", "git_blame", "git_show", "note")
 
 
 class AgentLimits(Contract):
@@ -49,6 +52,7 @@ class AgentTask(Contract):
     brief: str
     tools: tuple[str, ...] = ()
     mcp: tuple[McpTools, ...] = ()
+    sub_agents: SubAgents | None = None
     tier: Tier = "small"
     limits: AgentLimits = AgentLimits()
     spender: Spender
@@ -58,25 +62,29 @@ class AgentTask(Contract):
 
 
 class Spent(Contract):
-    """What an agent has used so far. `usd` None: a price is unknown, and so is the sum."""
+    """What an agent has used so far, with the agents that it asked; `asked` counts the replies of those. `usd` None: a
+    price is unknown, and so is the sum."""
 
     usage: Usage = Usage()
     usd: Decimal | None = Decimal(0)
     model: str = ""
+    asked: int = 0
 
     def plus(self, usage: Usage, usd: Decimal | None, model: str) -> "Spent":
         known = self.usd is not None and usd is not None
         total = (self.usd or Decimal(0)) + (usd or Decimal(0)) if known else None
-        return Spent(usage=self.usage + usage, usd=total, model=model or self.model)
+        return Spent(usage=self.usage + usage, usd=total, model=model or self.model, asked=self.asked)
 
 
 class Given(Contract):
     """What the model is told of one of its calls: the artifact with the ToolResult, or `words` where there is none
-    because the call was lost with its machine. `call` is the artifact with the ToolCall."""
+    because the call was lost with its machine, or `answer` of an agent that it asked. `call` is the artifact with the
+    ToolCall."""
 
     call: str
     result: str = ""
     words: str = ""
+    answer: str = ""
 
 
 class McpName(Contract):
@@ -111,6 +119,7 @@ class AgentProgress(Contract):
     steps: int = 0
     spent: Spent = Spent()
     given: tuple[Given, ...] = Field(default=(), description="what the model has not been told yet")
+    asked: int = Field(default=0, description="questions to agents of its own")
     cut: int = Field(default=0, description="replies in a row that were cut at their length")
 
 
@@ -131,6 +140,7 @@ class ThinkRequest(Contract):
     given: tuple[Given, ...]
     tools: tuple[str, ...]
     offer: str = ""
+    ask: bool = Field(default=False, description="whether it may ask agents of its own")
     tier: Tier
     limits: AgentLimits
     spender: Spender
@@ -141,7 +151,7 @@ class Wanted(Contract):
     """A tool call that the model wants. `call` is the artifact with the ToolCall.
 
     `answer` is set where there is nothing to carry out: an unknown tool, arguments that are none. It is the artifact
-    with the result that the model is told.
+    with the result that the model is told. `brief` is set for a question to another agent: the artifact with its Brief.
     """
 
     name: str
@@ -150,6 +160,7 @@ class Wanted(Contract):
     changes: bool = False
     mcp: bool = False
     answer: str = ""
+    brief: str = ""
 
 
 class Thinking(Contract):

@@ -71,6 +71,8 @@ class Spender(Contract):
         return (*runs, workflow, team)
 
     def _whose(self, purse: Purse) -> str:
+        if purse.run.startswith(f"{self.run}/"):
+            return f"the budget of {purse.run!r}, which this run asked"
         return "the run's budget" if purse.run == self.run else f"the budget of the run above it, {purse.run!r}"
 
 

@@ -141,6 +141,15 @@ class McpTools(Contract):
     tools: tuple[str, ...] = Field(min_length=1)
 
 
+class SubAgents(Contract):
+    """Questions that an agent may hand to agents of its own, one at a time. Each looks at the work as it is and changes
+    nothing, and draws from the asking agent's money: `usd` is what it may spend of that at most. `most`: in all."""
+
+    most: int = Field(default=5, ge=1)
+    steps: int = Field(default=15, ge=1, description="replies of the model, for one question")
+    usd: Decimal = Field(default=Decimal("0.50"), ge=0, description="for one question")
+
+
 class Policy(Contract):
     """All that a scoped workflow declares about itself."""
 
@@ -153,4 +162,5 @@ class Policy(Contract):
     gate: Gate = Gate()
     sandbox: SandboxPolicy = SandboxPolicy()
     mcp: tuple[McpTools, ...] = ()
+    sub_agents: SubAgents | None = Field(default=None, description="None: its agents ask nobody")
     retention: timedelta = timedelta(days=365)

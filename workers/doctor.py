@@ -256,6 +256,28 @@ async def tickets(settings: Settings) -> list[Finding]:
     return [Finding("tickets", "optional", says, "COUNTERSIGN_TICKET_CREDENTIALS=github.com=GITHUB_TOKEN")]
 
 
+async def mcp(settings: Settings) -> list[Finding]:
+    """Whether the file of MCP servers can be read, and what it names is there. No server is asked."""
+    from activities.mcp.servers import SETTING, servers
+
+    try:
+        known = servers(settings.mcp_servers)
+    except CountersignError as error:
+        return [Finding("MCP servers", "missing", error.what, error.way_out)]
+    if not known:
+        says = "none: agents have the platform's own tools"
+        return [Finding("MCP servers", "optional", says, f"{SETTING}=/path/to/servers.toml (docs/agents.md)")]
+    secrets = sorted({name for each in known.values() for name in each.secrets})
+    if unset := [name for name in secrets if not os.environ.get(name)]:
+        fix = " ".join(f"{name}=…" for name in unset)
+        return [Finding("MCP servers", "missing", f"the file names {', '.join(unset)}, and none is set here", fix)]
+    folders = [folder for each in known.values() for folder in each.folders.values()]
+    if gone := [str(folder) for folder in folders if not folder.is_dir()]:
+        fix = f"make it, or correct {settings.mcp_servers}"
+        return [Finding("MCP servers", "missing", f"no folder at {', '.join(gone)}", fix)]
+    return [Finding("MCP servers", "ok", f"{', '.join(sorted(known))} (not tried)")]
+
+
 async def models(_: Settings) -> list[Finding]:
     """Whether a key is there. Its value is not looked at, and never shown."""
     there = [name for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY") if os.environ.get(name)]
@@ -307,6 +329,7 @@ CHECKS: tuple[Check, ...] = (
     egress,
     effects,
     tickets,
+    mcp,
     ssh_keygen,
     chromium,
 )

@@ -35,7 +35,7 @@ from contracts.errors import CountersignError
 from contracts.policy import SandboxPolicy
 from contracts.steps import LEASES, MACHINES
 from workers import discovery
-from workers.common import OPTIONS, interceptors
+from workers.common import interceptors, options
 
 SHARE = 0.75  # of the host's memory
 LOOK_SECONDS = 2.0
@@ -82,7 +82,7 @@ async def serving(client: Client, tools: Toolbox) -> AsyncIterator[list[Worker]]
         activities=discovery.activities(tools, LEASES),
         interceptors=interceptors(tools),
         max_concurrent_activities=CALLS,
-        **OPTIONS,
+        **options(),
     )
     openings = Worker(
         client,
@@ -91,7 +91,7 @@ async def serving(client: Client, tools: Toolbox) -> AsyncIterator[list[Worker]]
         interceptors=interceptors(tools),
         tuner=_tuner(tools.leases),
         max_concurrent_activity_task_polls=1,
-        **OPTIONS,
+        **options(),
     )
     async with calls, openings:
         looking = [asyncio.create_task(look_after(client, tools.leases)), asyncio.create_task(reap(tools))]

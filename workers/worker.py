@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 from temporalio.client import Client
 from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.mcp.servers import servers
 from activities.models import models_from_environment
@@ -26,18 +25,15 @@ from ledger import FolderArtifacts, Ledger
 from sandboxes import Providers, choose
 from workers import discovery, egress, machines, registries, services
 from workers.client import connect
-from workers.common import OPTIONS, interceptors
+from workers.common import interceptors, options
 from workers.effects import limits_of
 from workers.hosted import hosted_sandboxes
 from workers.installation import open_ledger
+from workers.runner import runner
 from workers.settings import Settings
 from workers.watcher import watch
 
 Kind = Literal["agents", "effects"]
-
-# Passed through the workflow sandbox: types and pure functions without state, made once and shared.
-# `rfc8785` is pure; `cryptography` holds native code that can't be loaded twice and is never called by a workflow.
-PASSED_THROUGH = ("contracts", "pydantic", "pydantic_core", "annotated_types", "rfc8785", "cryptography")
 
 
 def toolbox(settings: Settings, ledger: Ledger, *, models: bool) -> Toolbox:
@@ -93,15 +89,13 @@ def build(
         workflows=found if workflows is None else workflows,
         activities=discovery.activities(tools, EFFECTS if effects else AGENTS) if activities is None else activities,
         interceptors=interceptors(tools),
-        workflow_runner=SandboxedWorkflowRunner(
-            restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
-        ),
+        workflow_runner=runner(),
         max_cached_workflows=cached_workflows,
         # A parked run of a dead worker is picked up by the next one after this, instead of after ten seconds.
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
         # Effects happen one at a time all the same (activities/effects/carry_out.py); those that are held wait here.
         max_concurrent_activities=20 if effects else 50,
-        **OPTIONS,
+        **options(),
     )
 
 

@@ -11,7 +11,13 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    ChildWorkflowError,
+    FailureError,
+    is_cancelled_exception,
+)
 
 from workflows.machine import CallInterrupted, Machine
 from workflows.steps import step
@@ -20,9 +26,11 @@ with workflow.unsafe.imports_passed_through():
     # Types only, see workflows/steps.py.
     from contracts import shown
     from contracts.agent import (
+        LOOKING,
         AgentEnd,
         AgentInput,
         AgentProgress,
+        AgentTask,
         EndState,
         Given,
         McpOffer,
@@ -31,8 +39,10 @@ with workflow.unsafe.imports_passed_through():
         ToolUse,
         Wanted,
     )
+    from contracts.budgets import Purse
     from contracts.errors import BudgetSpent
     from contracts.mcp import AskForTools, McpUse
+    from contracts.policy import SubAgents
     from contracts.steps import AGENT_THINK, MCP_CALL, MCP_OFFER, TOOL_CHANGE, TOOL_LOOK
 
 DECLINED = ("refusal", "content_filter")
@@ -92,6 +102,7 @@ class Agent:
             given=so_far.given,
             tools=task.tools,
             offer=so_far.mcp.offer if so_far.mcp else "",
+            ask=task.sub_agents is not None,
             tier=task.tier,
             limits=task.limits,
             spender=task.spender,
@@ -114,6 +125,8 @@ class Agent:
             return Given(call=wanted.call, result=wanted.answer)
         if wanted.mcp:
             return await self.call_outside(wanted)
+        if wanted.brief:
+            return await self.ask(wanted)
 
         def request(lease: str) -> ToolUse:
             return ToolUse(
@@ -154,6 +167,46 @@ class Agent:
             return Given(call=wanted.call, words="The call could not be made. Work without it.")
         return Given(call=wanted.call, result=done.result)
 
+    async def ask(self, wanted: Wanted) -> Given:
+        """A question to an agent of its own, a child run on a machine with the work as it is. It asks nobody else."""
+        allowed, number = self.task.sub_agents, self.so_far.asked + 1
+        if allowed is None or number > allowed.most:
+            return Given(call=wanted.call, words="You have asked as often as you may. Find it out yourself.")
+        self.note(asked=number)
+        await self.machine.park()  # room for the other's; the work is kept
+        id = f"{workflow.info().workflow_id}/ask-{number}"
+        asked = AgentInput(task=self.question(wanted, allowed, id), start=self.machine.state)
+        try:
+            end = await at_work(asked, id=id, summary=shown.summary(wanted.says))
+        except ChildWorkflowError as error:
+            if is_cancelled_exception(error):
+                raise
+            return Given(call=wanted.call, words="The other agent could not work. Find it out yourself.")
+        spent = self.so_far.spent.plus(end.spent.usage, end.spent.usd, end.spent.model)
+        self.note(spent=spent.model_copy(update={"asked": spent.asked + end.steps}))
+        if end.state == "done" and end.said:
+            return Given(call=wanted.call, answer=end.said)
+        why = end.says if end.state in ("limit", "budget") else end.state  # in our words, and not in a model's
+        return Given(call=wanted.call, words=f"The other agent gave no answer: {why}")
+
+    def question(self, wanted: Wanted, allowed: SubAgents, id: str) -> AgentTask:
+        """It has what is left of this agent's tokens and time, and a purse of its own below this agent's."""
+        task, limits, used = self.task, self.task.limits, self.so_far.spent.usage
+        left = {
+            "steps": allowed.steps,
+            "tokens": max(1, limits.tokens - used.prompt - used.written),
+            "time": max(timedelta(0), limits.time - (workflow.now() - self.so_far.started_at)),
+        }
+        purses = (Purse(run=id, usd=allowed.usd), *task.spender.purses)
+        return AgentTask(
+            brief=wanted.brief,
+            tools=LOOKING,
+            tier=task.tier,
+            limits=limits.model_copy(update=left),
+            spender=task.spender.model_copy(update={"purses": purses}),
+            machine=task.machine,
+        )
+
     def limit_reached(self) -> str:
         """Which limit was reached, in words; empty while there is room."""
         limits, so_far = self.task.limits, self.so_far
@@ -191,14 +244,14 @@ class Agent:
         )
 
 
-async def at_work(given: AgentInput, *, id: str) -> AgentEnd:
+async def at_work(given: AgentInput, *, id: str, summary: str = "") -> AgentEnd:
     """Start an agent as a child run, and wait for its end. A cancellation of the parent reaches it wherever it is.
 
     The SDK asks the child's first run to cancel, and one that continued as new is another: the agent would work on.
     So it is asked by its id alone.
     """
     child = await workflow.start_child_workflow(
-        Agent.run, given, id=id, static_summary=f"The agent of {workflow.info().workflow_id}"
+        Agent.run, given, id=id, static_summary=summary or f"The agent of {workflow.info().workflow_id}"
     )
     try:
         return await asyncio.shield(child)

@@ -195,6 +195,7 @@ class TicketToPr:
             test=self.project.project.test,
             environment=self.project.project.environment,
             mcp=self.policy.mcp,
+            sub_agents=self.policy.sub_agents,
         )
         end = await at_work(
             AgentInput(task=task, start=self.machine.state), id=f"{workflow.info().workflow_id}/agent-{self.agents}"
@@ -292,6 +293,6 @@ def cost_of(end: AgentEnd) -> Cost:
         usd=spent.usd,
         input_tokens=spent.usage.prompt,
         output_tokens=spent.usage.written,
-        model_calls=end.steps,
+        model_calls=end.steps + spent.asked,
         model=spent.model or None,
     )

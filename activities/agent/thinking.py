@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from temporalio import activity
 
+from activities.agent import sub_agents
 from activities.agent.asking import Asking, asking
 from activities.agent.compaction import compacted, size
 from activities.agent.talk import Talks
 from activities.agent.tools import TOOLS, chosen, declared
 from activities.agent.using import about
+from activities.models.fence import fenced
 from activities.progress import Progress, progress
 from activities.toolbox import Toolbox
 from contracts import shown
@@ -40,7 +42,11 @@ class AgentThinking:
             call = asking(self._toolbox, request)
             brief, said = await asyncio.to_thread(self._read, request)
             ours = tuple(declared(tool) for tool in chosen(request.tools))
-            tools = (*ours, *await asyncio.to_thread(self._offered, request.offer))
+            tools = (
+                *ours,
+                *([sub_agents.ASK] if request.ask else []),
+                *await asyncio.to_thread(self._offered, request.offer),
+            )
             reply, messages, cut = await self._reply(call, brief, said, tools, told)
             return await asyncio.to_thread(self._kept, request, reply, messages, cut, tools)
 
@@ -62,7 +68,10 @@ class AgentThinking:
     def _result(self, given: Given) -> ToolResult:
         if given.result:
             return self._artifacts.get_model(ToolResult, given.result)
-        return self._artifacts.get_model(ToolCall, given.call).gives(given.words, failed=True)
+        call = self._artifacts.get_model(ToolCall, given.call)
+        if given.answer:
+            return call.gives(fenced("ANSWER", given.answer))
+        return call.gives(given.words, failed=True)
 
     async def _reply(
         self, asked: Asking, brief: Brief, said: list[Message], tools: tuple[Tool, ...], told: Progress
@@ -111,6 +120,8 @@ class AgentThinking:
 
     def _wanted(self, call: ToolCall, tools: tuple[Tool, ...]) -> Wanted:
         ref, problem = self._artifacts.put_model(call), call.problem(tools)
+        if call.name == sub_agents.NAME and not problem:
+            return self._question(call, ref)
         answer = self._artifacts.put_model(call.gives(problem, failed=True)) if problem else ""
         tool = TOOLS.get(call.name)
         says = about(tool, call.arguments) if tool else asked(call)
@@ -121,6 +132,16 @@ class AgentThinking:
             changes=bool(tool and tool.changes),
             mcp=tool is None and not problem,
             answer=answer,
+        )
+
+    def _question(self, call: ToolCall, ref: str) -> Wanted:
+        told, problem = sub_agents.brief(call)
+        return Wanted(
+            name=call.name,
+            call=ref,
+            says=sub_agents.about(call),
+            brief=self._artifacts.put_model(told) if told else "",
+            answer=self._artifacts.put_model(call.gives(problem, failed=True)) if problem else "",
         )
 
 

@@ -15,7 +15,10 @@ from sandboxes.protocol import Sandbox
 MOST_FILES = 200
 LARGEST = 1 << 20
 # What tests and tools leave behind where a project forgot to ignore it.
-LEFT_BEHIND = ("__pycache__/*", "*/__pycache__/*", "*.pyc", ".pytest_cache/*", "*/.pytest_cache/*", ".ruff_cache/*")
+LEFT_BEHIND = (
+    *("__pycache__/*", "*/__pycache__/*", "*.pyc", ".pytest_cache/*", "*/.pytest_cache/*", ".ruff_cache/*"),
+    *("node_modules/*", "*/node_modules/*"),
+)
 SAFE = ("git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
 
 

@@ -5,6 +5,7 @@ which have no network.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,13 @@ REPORT, ASKED, SETTLED = (f"{PLACE}/{name}" for name in ("report.json", "asked.t
 SECONDS = 900.0
 LARGEST_REPORT = 32 << 20
 MOST = 2_000
+# Tarballs are fetched from the registry, whichever host a packument or a lock file names: only it is reached.
+BY_NPM = (
+    *("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error", "--fetch-retries=1"),
+    "--replace-registry-host=always",
+)
+NPM_ERROR = re.compile(r"^npm (error|ERR!)")
+CACHE = "/tmp/npm"  # noqa: S108 - the machine's own, and no part of its checkpoints
 
 
 async def install(sandbox: Sandbox, folder: str, request: Install) -> tuple[Installed, Packages]:
@@ -81,13 +89,13 @@ def _package(read: Mapping[str, Any]) -> Package:
 async def _by_npm(sandbox: Sandbox, folder: str, request: Install) -> tuple[str, tuple[Package, ...], str]:
     how = ["ci"] if request.needs.locked else ["install", "--no-save", "--no-package-lock"]
     ran = await sandbox.exec(
-        ["npm", *how, "--ignore-scripts", "--no-audit", "--no-fund", "--silent", "--fetch-retries=1"],
+        ["npm", *how, *BY_NPM],
         cwd=f"/work/{folder}",
-        env={"npm_config_registry": request.registry.index, "npm_config_cache": f"{ENVIRONMENT}/npm"},
+        env={"npm_config_registry": request.registry.index, "npm_config_cache": CACHE},
         timeout=SECONDS,
     )
     if ran.exit_code != 0:
-        return "", (), _why(ran)
+        return "", (), _npm_said(ran) or _why(ran)
     try:
         told = await sandbox.read(f"{folder}/node_modules/.package-lock.json", limit=LARGEST_REPORT)
     except NotFound:
@@ -102,6 +110,13 @@ async def _by_npm(sandbox: Sandbox, folder: str, request: Install) -> tuple[str,
         for path, row in rows
     ]
     return "", tuple(packages), ""
+
+
+def _npm_said(ran: Result) -> str:
+    """Its code and the first line after that; what follows is advice, and where its log is."""
+    lines = [NPM_ERROR.sub("", line).strip() for line in ran.stderr.decode(errors="replace").splitlines()]
+    said = [line.removeprefix("code ") for line in lines if line]
+    return "" if ran.timed_out else ": ".join(said[:2])[:300]
 
 
 def _why(ran: Result) -> str:

@@ -1,20 +1,22 @@
 """An agent of hundreds of turns: how large does its history get, how fast does it replay, what does a turn take?
 
-    python -m tests.bench.agent [--turns 300] [--suggest EVENTS]
+    python -m tests.bench.agent [--turns 300] [--suggest EVENTS] [--keep FOLDER]
 
 A real Temporal server, our worker, a real sandbox over a repository of 60 files, and a scripted model that speaks
 Anthropic's protocol. Turns are mixed as an agent's are: it reads 200 lines, searches, edits, runs commands with
 8,000 characters of output, runs the tests, notes. `--suggest` has the server suggest to continue as new after so many
 events (its own limit is 4,096), so that a chain of many runs is measured.
 
-`replay_s`: all runs of the chain through the SDK's Replayer, one after the other, with its set-up: the median of five,
-after one that loads modules; `replay_cpu_s`: the processor time of it, which neighbours on the machine change less.
-`history_bytes`: of all runs together. `model_ms`: what the scripted model took of a turn.
+tests/bench/agent_replay.py replays all runs of the chain, and tells cold and warm apart; `--keep` leaves it the
+histories. `history_bytes`: of all runs together. `model_ms`: what the scripted model took of a turn.
 """
 
 import argparse
+import asyncio
 import json
-import statistics
+import shutil
+import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -28,8 +30,6 @@ from unittest.mock import patch
 
 import uvloop
 from temporalio.client import Client, WorkflowHistory
-from temporalio.worker import Replayer
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from contracts.agent import AgentEnd, AgentInput, AgentLimits, AgentTask, Brief
 from contracts.budgets import Purse, Spender
@@ -37,12 +37,11 @@ from contracts.machine import MachineSpec
 from contracts.policy import SandboxPolicy
 from contracts.steps import AGENTS
 from ledger import FolderArtifacts
+from tests.bench import agent_replay
 from tests.support.model_server import Called, ModelServer, Scripted
 from tests.support.repositories import Commit, build
 from tests.workflows.test_ticket_to_pr import KEY, installed
-from workers import discovery
 from workers.devserver import DevServer, server
-from workers.worker import PASSED_THROUGH
 
 FILES = 60
 LINE = "value_{0} = compute({0}, other={0} * 2)  # a line of the length that lines of source code have\n"
@@ -79,22 +78,16 @@ async def runs_of(client: Client, workflow_id: str, first: str) -> AsyncIterator
         run = history.events[-1].workflow_execution_continued_as_new_event_attributes.new_execution_run_id
 
 
-async def replayed(client: Client, histories: list[WorkflowHistory]) -> tuple[float, float]:
-    """Seconds that it takes to replay them all, and of the processor."""
-    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
-    began, before = time.perf_counter(), time.process_time()
-    for history in histories:
-        replayer = Replayer(
-            workflows=discovery.workflow_classes(),
-            data_converter=client.data_converter,
-            workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
-        )
-        result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
-        assert result.replay_failure is None, result.replay_failure
-    return time.perf_counter() - began, time.process_time() - before
+def replays(folder: Path, histories: list[WorkflowHistory], artifacts: Path) -> dict[str, Any]:
+    """What tests/bench/agent_replay.py says of them, in a process of its own."""
+    agent_replay.keep(folder, histories)
+    shutil.copytree(artifacts, folder / agent_replay.ARTIFACTS, dirs_exist_ok=True)
+    argv = [sys.executable, "-m", "tests.bench.agent_replay", str(folder)]
+    said: dict[str, Any] = json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)
+    return said
 
 
-async def measure(turns: int, folder: Path, stack: AsyncExitStack) -> dict[str, Any]:
+async def measure(turns: int, folder: Path, kept: Path | None, stack: AsyncExitStack) -> dict[str, Any]:
     models = stack.enter_context(ModelServer())
     models.key = KEY
     temporal = await stack.enter_async_context(DevServer(folder / "temporal", say=lambda _: None))
@@ -125,16 +118,11 @@ async def measure(turns: int, folder: Path, stack: AsyncExitStack) -> dict[str, 
     histories = [each async for each in runs_of(here.client, handle.id, handle.first_execution_run_id)]
     entries = here.ledger.entries(kind="model", limit=10 * turns)
     asking = [each.finished_at - each.started_at for each in entries if each.outcome == "ok"]
-    replays = [await replayed(here.client, histories) for _ in range(6)][1:]
     return {
         "turns": end.steps,
-        "runs": len(histories),
-        "events": sum(len(each.events) for each in histories),
-        "history_bytes": sum(event.ByteSize() for each in histories for event in each.events),
-        "replay_s": round(statistics.median(wall for wall, _ in replays), 2),
-        "replay_cpu_s": round(statistics.median(cpu for _, cpu in replays), 2),
         "turn_ms": round(took * 1000 / end.steps),
         "model_ms": round(sum(each.total_seconds() for each in asking) * 1000 / len(asking)),
+        **await asyncio.to_thread(replays, kept or folder / "kept", histories, here.settings.artifacts),
         "largest": largest(histories),
     }
 
@@ -149,17 +137,18 @@ def largest(histories: list[WorkflowHistory]) -> dict[str, int]:
     return dict(sorted(found.items(), key=lambda each: -each[1])[:5])
 
 
-async def main(turns: int, suggest: int) -> None:
+async def main(turns: int, suggest: int, kept: Path | None) -> None:
     limit = (f"limit.historyCount.suggestContinueAsNew={suggest}",) if suggest else ()
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="countersign-")))
         stack.enter_context(patch.object(server, "DYNAMIC_CONFIG", (*server.DYNAMIC_CONFIG, *limit)))
-        print(json.dumps(await measure(turns, folder, stack)))
+        print(json.dumps(await measure(turns, folder, kept, stack)))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="A long run of an agent")
     parser.add_argument("--turns", type=int, default=300)
     parser.add_argument("--suggest", type=int, default=0)
+    parser.add_argument("--keep", type=Path)
     given = parser.parse_args()
-    uvloop.run(main(given.turns, given.suggest))
+    uvloop.run(main(given.turns, given.suggest, given.keep))

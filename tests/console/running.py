@@ -11,7 +11,6 @@ from typing import Any
 import uvicorn
 from temporalio.client import Client
 from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.gate import GateActivities
 from activities.toolbox import Toolbox
@@ -23,7 +22,7 @@ from contracts.steps import AGENTS
 from ledger import Ledger
 from tests.console.samples import proposal, run_record
 from tests.console.standin import Standin, StandinActivities
-from workers.worker import PASSED_THROUGH
+from workers.runner import runner
 
 
 def worker(client: Client, ledger: Ledger) -> Worker:
@@ -31,13 +30,12 @@ def worker(client: Client, ledger: Ledger) -> Worker:
     tools: Any = type("Tools", (), {"ledger": ledger})
     toolbox: Toolbox = tools
     gate, standin = GateActivities(toolbox), StandinActivities(ledger)
-    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH, "ledger", "sqlalchemy")
     return Worker(
         client,
         task_queue=AGENTS,
         workflows=[Standin],
         activities=[gate.judge, gate.note, standin.reseal, standin.act],
-        workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+        workflow_runner=runner("ledger", "sqlalchemy"),
     )
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from contracts.budgets import Draw, Limit, Reserved, Spender, team_budgets
+from contracts.budgets import Draw, Limit, Purse, Reserved, Spender, team_budgets
 from contracts.errors import BadInput, BudgetSpent, NotFound
 from contracts.policy import Budget, Policy
 from ledger import Ledger
@@ -150,6 +150,11 @@ def test_children_draw_from_their_parents(open_ledger: Callable[[], Ledger]) -> 
     child = Spender.of(Policy(summary="", budget=Budget(usd=Decimal(5))), run="p/c", workflow="search", parent=parent)
     limits = child.limits({"apps": Decimal(100)}, NOW)
     assert [limit.account for limit in limits] == ["run/p/c", "run/p", "workflow/search/2026-11", "team/apps/2026-11"]
+    asked = parent.model_copy(update={"purses": (Purse(run="p/ask-1", usd=ONE), *parent.purses)})
+    assert [limit.what for limit in asked.limits({}, NOW)][:2] == [
+        "the budget of 'p/ask-1', which this run asked",
+        "the run's budget",
+    ]
     spent = Draw(call="c", usd=Decimal("0.9"), limits=limits)
     ledger.settle(ledger.reserve(spent).ticket, Decimal("0.9"), "r")
     with pytest.raises(BudgetSpent, match="the budget of the run above it, 'p'"):

@@ -10,27 +10,29 @@ import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from tests.machines.own.workflows.scripted import Scripted
 from workers import discovery
-from workers.worker import PASSED_THROUGH
+from workers.runner import runner
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 
 
+def recorded(path: Path) -> WorkflowHistory:
+    """Under its own id, since a child's is made of it."""
+    text = path.read_text()
+    started = json.loads(text)["events"][0]["workflowExecutionStartedEventAttributes"]
+    return WorkflowHistory.from_json(started.get("workflowId", path.stem), text)
+
+
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
 async def test_a_recorded_history_replays(path: Path) -> None:
-    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
     replayer = Replayer(
         workflows=[*discovery.workflow_classes(), Scripted],
         data_converter=pydantic_data_converter,
-        workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+        workflow_runner=runner(),
     )
-    text = path.read_text()
-    started = json.loads(text)["events"][0]["workflowExecutionStartedEventAttributes"]
-    # Under its own id, since a child's is made of it.
-    history = WorkflowHistory.from_json(started.get("workflowId", path.stem), text)
+    history = recorded(path)
     assert len(history.events) > 10
     result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
     assert result.replay_failure is None

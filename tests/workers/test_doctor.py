@@ -105,6 +105,71 @@ async def test_a_key_that_others_can_read_is_refused(settings: Settings) -> None
     assert (found.state, found.fix) == ("missing", f"chmod 600 {key}")
 
 
+async def test_without_a_file_of_mcp_servers_nothing_is_missing(settings: Settings) -> None:
+    [found] = await doctor.mcp(settings)
+    assert (found.name, found.state) == ("MCP servers", "optional")
+    assert found.fix.startswith("COUNTERSIGN_MCP_SERVERS=")
+
+
+async def test_mcp_servers_are_named_with_what_they_need_and_never_a_secret(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.mcp_servers = tmp_path / "servers.toml"
+    settings.mcp_servers.write_text(
+        f"""
+[tracker]
+url = "https://tracker.example.com/mcp"
+credential = "TRACKER_TOKEN"
+
+[docs]
+command = ["/docs/serve"]
+folders = {{ "/docs" = "{tmp_path / "docs"}" }}
+"""
+    )
+    [found] = await doctor.mcp(settings)
+    assert (found.state, found.fix) == ("missing", "TRACKER_TOKEN=…")
+    monkeypatch.setenv("TRACKER_TOKEN", "sentinel-0123456789")
+    [found] = await doctor.mcp(settings)
+    assert found.state == "missing"
+    assert str(tmp_path / "docs") in found.says
+    (tmp_path / "docs").mkdir()
+    [found] = await doctor.mcp(settings)
+    assert (found.state, found.says) == ("ok", "docs, tracker (not tried)")
+    assert "sentinel" not in repr(await doctor.examine(settings))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (None, "No such file"),
+        ("tracker = [", "Invalid"),
+        ('[tracker]\nurl = "http://tracker.example.com/mcp"\n', "https://"),
+        ('[tracker]\nurl = "https://me:sentinel@tracker.example.com/mcp"\n', "name a credential"),
+        ('[Tracker]\nurl = "https://tracker.example.com/mcp"\n', "no server's name"),
+    ],
+)
+async def test_a_wrong_file_of_mcp_servers_is_missing_with_the_way_out(
+    settings: Settings, tmp_path: Path, text: str | None, says: str
+) -> None:
+    settings.mcp_servers = tmp_path / "servers.toml"
+    if text is not None:
+        settings.mcp_servers.write_text(text)
+    [found] = await doctor.mcp(settings)
+    assert found.state == "missing"
+    assert not doctor.is_well([found])
+    assert says in found.says
+    assert str(settings.mcp_servers) in found.says
+    assert found.fix.startswith("Correct the file, or unset COUNTERSIGN_MCP_SERVERS")
+    assert "sentinel" not in repr(found)
+
+
+async def test_a_file_of_mcp_servers_that_cannot_be_read_is_missing(settings: Settings, tmp_path: Path) -> None:
+    settings.mcp_servers = tmp_path  # a folder, which root can't read as a file either
+    [found] = await doctor.mcp(settings)
+    assert found.state == "missing"
+    assert "unset COUNTERSIGN_MCP_SERVERS" in found.fix
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 async def test_a_state_folder_that_cannot_be_written_is_missing(settings: Settings, tmp_path: Path) -> None:
     tmp_path.chmod(0o500)

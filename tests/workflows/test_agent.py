@@ -16,12 +16,13 @@ import pytest_asyncio
 from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowHistory
 from temporalio.exceptions import is_cancelled_exception
 
+from activities.agent.tools import TOOLS
 from activities.mcp.servers import Server
 from activities.models import models_from_environment
-from contracts.agent import AgentEnd, AgentInput, AgentLimits, AgentTask, Brief
+from contracts.agent import LOOKING, AgentEnd, AgentInput, AgentLimits, AgentTask, Brief
 from contracts.budgets import Purse, Spender
 from contracts.machine import MachineSpec
-from contracts.policy import McpTools
+from contracts.policy import McpTools, SubAgents
 from contracts.steps import AGENTS
 from tests.support.mcp_server import Seen, http_server
 from tests.support.model_server import Called, ModelServer, Scripted
@@ -234,3 +235,77 @@ async def test_tokens_are_counted_over_all_runs(world: World, serving: ModelServ
     assert (end.state, end.steps) == ("limit", 12)
     assert "12,600 tokens" in end.says
     assert len(await world.chain(f"{handle.id}/agent-0")) > 1
+
+
+async def test_another_agent_answers_a_question_about_the_work_as_it_is(world: World, serving: ModelServer) -> None:
+    serving.script(
+        wants("write", path="b.py", text="ANSWER = 42\n"),
+        wants("ask", question="What is ANSWER in b.py?"),
+        wants("read", path="b.py"),
+        wants("write", path="b.py", text="ANSWER = 43\n"),
+        wants("ask", question="And you?"),
+        Scripted(text="b.py:1 says that ANSWER is 42."),
+        wants("read", path="b.py"),
+        Scripted(text="It is 42."),
+    )
+    handle = await world.team(world.task(run="run-asks", sub_agents=SubAgents(usd=Decimal(5))))
+    [end] = (await handle.result()).ends
+    assert (end.state, end.said, end.steps, end.spent.asked) == ("done", "It is 42.", 4, 4)
+
+    offered = [{tool["name"] for tool in each.body["tools"]} for each in serving.requests]
+    assert "ask" in offered[0]
+    assert all(each == set(LOOKING) for each in offered[2:6])
+    assert not any(TOOLS[name].changes for name in LOOKING)
+    question, refused, alone = (json.dumps(serving.requests[number].body["messages"]) for number in (2, 4, 5))
+    assert "What is ANSWER in b.py?" in question
+    assert "Go on." not in question, "it knows nothing of the other's talk"
+    assert "There is no tool 'write'" in refused
+    assert "There is no tool 'ask'" in alone
+    answered = json.dumps(serving.requests[6].body["messages"])
+    assert "ANSWER is 42" in answered
+    assert "<<<ANSWER" in answered, "a model's words, and no instruction"
+    assert "ANSWER = 42" in json.dumps(serving.requests[7].body["messages"][-1]), "the work went on where it was"
+
+    accounts = {each.name: each.spent for each in world.here.ledger.accounts("run/run-asks")}
+    assert accounts.pop("run/run-asks") == end.spent.usd == PRICE * 8, "whoever asks pays"
+    assert accounts == {}
+    asked = world.here.ledger.accounts(f"run/{handle.id}")
+    assert [(each.name, each.spent) for each in asked] == [(f"run/{handle.id}/agent-0/ask-1", PRICE * 4)]
+    entries = world.here.ledger.entries(run="run-asks", kind="model")
+    assert sum(each.outcome == "ok" for each in entries) == 8, "all of it is in the log of the run"
+    assert world.here.tools.leases is not None
+    assert world.here.tools.leases.all() == []
+
+
+async def test_questions_have_limits_of_steps_of_number_and_of_money(world: World, serving: ModelServer) -> None:
+    serving.script(
+        wants("ask", question=""),
+        wants("ask", question="One?"),
+        wants("find", pattern="1.*"),
+        wants("find", pattern="2.*"),
+        wants("ask", question="Two?"),
+        Scripted(text="Two."),
+        wants("ask", question="Three?"),
+        Scripted(text="Done."),
+    )
+    allowed = SubAgents(most=2, steps=2, usd=Decimal(5))
+    [end] = (await (await world.team(world.task(sub_agents=allowed))).result()).ends
+    assert (end.state, end.steps, end.spent.asked) == ("done", 5, 3)
+    told = [json.dumps(each.body["messages"][-1]) for each in serving.requests]
+    assert "The arguments of 'ask' can't be used" in told[1]
+    assert "gave no answer: It stopped after 2 steps" in told[4]
+    assert "asked as often as you may" in told[7]
+
+    serving.script(wants("ask", question="Why?"), Scripted(text="Alone, then."))
+    poor = world.task(run="run-poor", sub_agents=SubAgents(usd=Decimal("0.001")))
+    [end] = (await (await world.team(poor)).result()).ends
+    assert (end.state, end.spent.asked) == ("done", 0)
+    assert "gave no answer" in json.dumps(serving.requests[-1].body["messages"][-1])
+    assert world.here.ledger.accounts("run/run-poor")[0].spent == PRICE * 2
+
+
+async def test_without_a_policy_s_word_there_is_nobody_to_ask(world: World, serving: ModelServer) -> None:
+    serving.script(wants("ask", question="Anybody?"), Scripted(text="Nobody."))
+    [end] = (await (await world.team(world.task())).result()).ends
+    assert end.state == "done"
+    assert "There is no tool 'ask'" in json.dumps(serving.requests[1].body["messages"][-1])

@@ -25,6 +25,7 @@ from tests.support.platform import PATIENCE, Platform
 from tests.support.repositories import Commit, build, git
 from workers.devserver import Binary, DevServer
 from workers.watcher import look_once
+from workflows.ticket_to_pr import TicketToPr
 
 CALC = b"def add(a, b):\n    return a - b\n\n\ndef double(a):\n    return add(a, a)\n"
 TEST = b"""\
@@ -348,3 +349,38 @@ async def reset(here: Platform, run: str) -> None:
             reason="a test",
         )
     )
+
+
+async def test_changes_are_asked_for_as_often_as_the_policy_says_and_no_more(fixing: Platform, tmp_path: Path) -> None:
+    repository = bare(tmp_path, **{"main.c": b"int main(void) { return 1; }\n"})
+    run = await fixing.start("ticket_to_pr", asked(tmp_path, repository, "It exits with 1"))
+    most = TicketToPr.policy.gate.rounds
+    for revision in range(1, most + 1):
+        proposal = await fixing.waiting(run, revision=revision)
+        assert proposal.revision == revision
+        await fixing.decide(proposal, "request_changes", words=f"Try again, {revision}.")
+    outcome = await fixing.outcome(run)
+    assert (outcome.state, outcome.says) == ("rejected", f"Changes were asked for {most} times.")
+    assert outcome.effects == ()
+    assert fixing.ledger.proposals(state="open", run=run) == []
+    assert fixing.ledger.claim(claim_of("T-7", str(repository)), "another") == "another", "the ticket is free"
+    assert git(repository, "rev-list", "--count", "main") == "1"
+
+
+async def test_a_fix_that_the_tests_do_not_settle_says_so_first(fixing: Platform, tmp_path: Path) -> None:
+    """`a + a` and `a * a` both give 4 for 2: one is proposed, and the reviewer is told that the other passes, too."""
+    files = {
+        "double.py": b"def double(a):\n    return a - a\n",
+        "test_double.py": b"from double import double\n\n\ndef test_double():\n    assert double(2) == 4\n",
+    }
+    request = asked(tmp_path, bare(tmp_path, **files), "double(2) is 0", search=60)
+    run = await fixing.start("ticket_to_pr", request)
+    proposal = await fixing.waiting(run)
+    assert proposal.panels[0].title == "Look at this first"
+    [[sign, says]] = table(proposal, "Look at this first")
+    assert sign == "look", "no reason to refuse it"
+    assert re.fullmatch(r"The tests do not settle the fix: \d+% of the weight .* behave otherwise\.", says)
+    others = {row[1] for row in table(proposal, "Other edits that make the same tests pass")}
+    assert others
+    await fixing.decide(proposal, "reject", reason="not needed")
+    await fixing.outcome(run)

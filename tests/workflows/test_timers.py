@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from temporalio.service import RPCError
 
+from activities.ticket_to_pr.reading import claim_of
 from contracts.changelog import ChangelogRequest
 from contracts.decision import SignedDecision
 from contracts.proposal import Proposal
@@ -21,7 +22,8 @@ from tests.support.platform import Platform, settings_for
 from tests.support.time_skipping import SkippingServer
 from tests.workflows.own.workflows.guarded import Escalating
 from tests.workflows.test_changelog import branches, small_repository
-from workers import keys
+from tests.workflows.test_ticket_to_pr import asked, bare
+from workers import keys, machines
 from workers.client import connect
 from workers.worker import build, toolbox
 
@@ -54,13 +56,15 @@ class World:
         client = await connect(settings, artifacts)
         await self.server.prepare(client)
         self.ahead = await self.server.now(client) - datetime.now(UTC)
-        self.here = Platform(settings, ledger, client, toolbox(settings, ledger, models=False))
+        tools = replace(toolbox(settings, ledger, models=False), leases=machines.leases(settings.state, 0))
+        self.here = Platform(settings, ledger, client, tools)
         for kind in ("agents", "effects"):
             await self.stack.enter_async_context(build(client, kind, self.here.tools, cached_workflows=0))  # type: ignore[arg-type]
         guarded = build(
             client, "agents", self.here.tools, cached_workflows=0, workflows=[Escalating], activities=[], queue=GUARDED
         )
         await self.stack.enter_async_context(guarded)
+        await self.stack.enter_async_context(machines.serving(client, tools))
 
     async def skip(self, time: timedelta) -> None:
         self.ahead += time
@@ -228,3 +232,20 @@ async def test_an_edit_begins_the_times_anew(world: World, tmp_path: Path) -> No
     assert await world.is_waiting(proposal.run), "the page says when the revision expires, and so it does"
     await world.skip_to(edited.expires_at + HOUR)
     assert (await world.here.outcome(proposal.run)).state == "expired"
+
+
+async def test_a_ticket_whose_run_expired_is_free_for_another(world: World, tmp_path: Path) -> None:
+    here, repository = world.here, bare(tmp_path, **{"main.c": b"int main(void) { return 1; }\n"})
+    request, claim = asked(tmp_path, repository, "It exits with 1"), claim_of("T-7", str(repository))
+    first = await here.start("ticket_to_pr", request)
+    old = await here.waiting(first)
+    await world.skip(29 * DAY)
+    assert here.ledger.claim(claim, "another") == first, "it waits, and keeps its ticket"
+    await world.skip(2 * DAY)
+    assert (await here.outcome(first)).state == "expired"
+    second = await here.start("ticket_to_pr", request)
+    new = await here.waiting(second)
+    assert here.ledger.claim(claim, "another") == second
+    late = world.approval(old)
+    assert not here.ledger.judge(late, run=first, digest=old.digest).accepted
+    await here.client.get_workflow_handle(new.run).terminate()
