@@ -1,12 +1,17 @@
 """Fixtures that all tests share. See tests/support for the real parts they start."""
 
 import os
+import sys
 
 import pytest
 from playwright.async_api import expect
 
 # How long a page may take to show something. Five seconds, the default, are few on two busy cores.
 expect.set_options(timeout=60_000)
+
+# Where Python keeps no compiled modules, each of the hundreds of processes that tests start compiles all it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A model key or a state folder of whoever runs the tests must not be reached from here.
 for name in list(os.environ):
