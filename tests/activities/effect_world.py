@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -131,13 +130,8 @@ def looks(repository: Path) -> tuple[str, ...]:
     return (status, "\n".join(line for line in refs.splitlines() if ours not in line), index)
 
 
-def main() -> None:
-    """`python -m tests.activities.effect_world FOLDER` carries out FOLDER/request.json, or dies trying."""
-    folder = Path(sys.argv[1])
+def act(folder: Path) -> None:
+    """Carry out FOLDER/request.json, or die trying. For a process of its own."""
     world = World.open(folder, signer=Signer("ana", None))  # type: ignore[arg-type]
     request = CarryOut.model_validate_json((folder / "request.json").read_text())
     print(asyncio.run(world.carry_out(request)).model_dump_json())
-
-
-if __name__ == "__main__":
-    main()

@@ -3,7 +3,6 @@ that acts in it."""
 
 import asyncio
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -90,15 +89,10 @@ async def pulling(folder: Path) -> AsyncIterator[Pulling]:
         world.ledger.close()
 
 
-def main() -> None:
-    """`python -m tests.activities.pull_world FOLDER` carries out FOLDER/request.json, or dies trying."""
+def act(folder: Path) -> None:
+    """Carry out FOLDER/request.json, or die trying. For a process of its own."""
     socket.getaddrinfo = resolving
-    folder = Path(sys.argv[1])
     settings = Settings.model_validate_json((folder / "settings.json").read_text())
     world = with_settings(World.open(folder, signer=Signer("ana", None)), settings)  # type: ignore[arg-type]
     request = CarryOut.model_validate_json((folder / "request.json").read_text())
     print(asyncio.run(world.carry_out(request)).model_dump_json())
-
-
-if __name__ == "__main__":
-    main()

@@ -1,9 +1,7 @@
 """What the effects' worker refuses, and that it survives being killed anywhere."""
 
 import os
-import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +13,9 @@ from activities import faults
 from contracts.decision import SignedDecision
 from contracts.errors import AlreadyUsed, BadSignature, NotSigned, Refused, UnknownKey, WrongDigest
 from contracts.runs import CarryOut
-from tests.activities.effect_world import World, branches, looks
+from tests.activities.effect_world import World, act, branches, looks
 from tests.ledger.support import Signer, statement
+from tests.support import forked
 from tests.support.repositories import git
 
 ROOT = Path(__file__).parents[2]
@@ -196,9 +195,7 @@ async def _killed_and_resumed(world: World, repository: Path, name: str, point: 
     (world.folder / "request.json").write_text(request.model_dump_json())
     once = world.folder / "once" / point
     environ = os.environ | {"COUNTERSIGN_FAULT": point, "COUNTERSIGN_FAULT_ONCE": str(once)}
-    command = [sys.executable, "-m", "tests.activities.effect_world", str(world.folder)]
-    killed = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    forked.died(act, world.folder, environ=environ, output=world.folder / "killed.log")
     assert once.exists()
 
     done = await world.carry_out(request)

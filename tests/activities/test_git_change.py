@@ -1,9 +1,7 @@
 """The change of several files: one commit, and a merge where that was signed."""
 
 import os
-import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +9,10 @@ import pytest
 
 from activities.effects.git_params import ChangeParams
 from contracts.errors import BadInput, DestinationMoved, NotSigned
-from tests.activities.effect_world import World, branches, looks
+from tests.activities.effect_world import World, act, branches, looks
+from tests.support import forked
 from tests.support.repositories import Commit, build, git
 
-ROOT = Path(__file__).parents[2]
 FILES: dict[str, bytes | None] = {"src/a.py": b"a = 2\n", "src/new/b.py": b"b = 1\n", "b": None}
 
 
@@ -151,9 +149,7 @@ async def test_killed_anywhere_there_is_one_commit_and_one_merge(world: World, p
         advance(main, remote, target, {"README": b"other"})
     (world.folder / "request.json").write_text(request.model_dump_json())
     environ = os.environ | {"COUNTERSIGN_FAULT": point, "COUNTERSIGN_FAULT_ONCE": str(world.folder / "once")}
-    command = [sys.executable, "-m", "tests.activities.effect_world", str(world.folder)]
-    killed = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    forked.died(act, world.folder, environ=environ, output=world.folder / "killed.log")
 
     done = await world.carry_out(request)
     assert git(remote, "merge-base", "--is-ancestor", str(done.facts["commit"]), target) == ""

@@ -2,9 +2,7 @@
 
 import asyncio
 import os
-import signal
 import socket
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,9 @@ import pytest
 from activities.faults import POINTS
 from activities.services.repository import github_repository
 from contracts.errors import AccessRefused, BadInput, CountersignError, DestinationMoved, NotSigned, ServiceBusy
-from tests.activities.pull_world import Pulling, pulling
+from tests.activities.pull_world import Pulling, act, pulling
 from tests.activities.test_effects import PULLING
+from tests.support import forked
 from tests.support.git_server import READ, WRITE
 from tests.support.repositories import git
 from tests.support.services.names import resolving
@@ -23,8 +22,6 @@ from tests.support.services.wire import said
 from tests.support.tls_host import Answer, Seen
 from workers.services import services
 from workers.settings import Settings
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -66,9 +63,7 @@ async def test_killed_anywhere_there_is_one_pull_request(here: Pulling, tmp_path
     (tmp_path / "request.json").write_text(request.model_dump_json())
     (tmp_path / "settings.json").write_text(here.settings.model_dump_json())
     environ = os.environ | {"COUNTERSIGN_FAULT": point, "COUNTERSIGN_FAULT_ONCE": str(tmp_path / "once")}
-    command = (sys.executable, "-m", "tests.activities.pull_world", str(tmp_path))
-    killed = await asyncio.create_subprocess_exec(*command, env=environ, cwd=ROOT)
-    assert await killed.wait() == -signal.SIGKILL
+    await asyncio.to_thread(forked.died, act, tmp_path, environ=environ, output=tmp_path / "killed.log")
 
     done = await here.worker().carry_out(request)
     [pull], [branch] = here.app.pulls, here.branches()

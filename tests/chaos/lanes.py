@@ -1,8 +1,6 @@
 """Lanes: fixes that are killed here and there, side by side on one server, each in a namespace of its own."""
 
 import asyncio
-import os
-import signal
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -14,8 +12,8 @@ from contracts.proposal import Proposal
 from contracts.runs import Outcome
 from contracts.ticket import TicketRequest
 from sandboxes import Bubblewrap
-from tests.chaos import forked
-from tests.chaos.conftest import environment
+from tests.chaos.conftest import KINDS, environment
+from tests.support import forked
 from tests.support.model_server import ModelServer
 from tests.support.platform import Installation, Platform, settings_for
 from tests.support.repositories import git
@@ -24,7 +22,7 @@ from workers.devserver import Binary, DevServer
 from workers.devserver.attributes import ensure_search_attributes
 from workers.devserver.server import ServerPlan
 
-KINDS = ("agents", "effects")
+WORKFLOWS = ("agent", "ticket_to_pr")
 
 
 @dataclass
@@ -97,21 +95,18 @@ class Lane:
         while self.deaths < len(self.points) or not all(each.is_alive() for each in self.processes.values()):
             await asyncio.sleep(0.05)
         for process in self.processes.values():
-            kill(process)
+            forked.kill(process)
 
     def _start(self, kind: str) -> None:
-        environ = {
-            **environment(self.here.settings),
-            "TEMPORAL_NAMESPACE": self.name,
-            "COUNTERSIGN_FAULT": f"@{self.order}",
-        }
+        environ = {**environment(self.here.settings), "COUNTERSIGN_FAULT": f"@{self.order}"}
         if self.model is not None:
             environ |= {
                 "ANTHROPIC_API_KEY": KEY,
                 "ANTHROPIC_BASE_URL": self.model.anthropic_url,
                 "COUNTERSIGN_PRICES_OF": "anthropic",
             }
-        self.processes[kind] = forked.start(kind, environ, self.folder / f"{kind}.log")
+        log = self.folder / f"{kind}.log"
+        self.processes[kind] = forked.start(forked.worker, kind, WORKFLOWS, environ=environ, output=log)
 
     async def _keep_alive(self) -> None:
         while True:
@@ -125,18 +120,12 @@ class Lane:
 
     def _stop(self) -> None:
         for process in self.processes.values():
-            kill(process)
+            forked.kill(process)
         Bubblewrap(self.state / "sandboxes").reap()
 
     def merged(self) -> tuple[str, str]:
         """How many commits the branch has, and what its newest holds."""
         return git(self.repository, "rev-list", "--count", "main"), git(self.repository, "rev-parse", "main^{tree}")
-
-
-def kill(process: ForkServerProcess) -> None:
-    if process.is_alive() and process.pid is not None:
-        os.kill(process.pid, signal.SIGKILL)
-    process.join()
 
 
 @dataclass(frozen=True)

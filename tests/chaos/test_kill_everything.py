@@ -3,19 +3,35 @@
 import asyncio
 import os
 import signal
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from contracts.changelog import ChangelogRequest
-from tests.chaos.conftest import Workers
-from tests.support.platform import Installation, Platform
+from tests.chaos.conftest import KINDS, Workers
+from tests.support.platform import Installation
 from tests.support.repositories import git
 from tests.workflows.test_changelog import branches, small_repository
 from workers.devserver import Binary, DevServer
 
 pytestmark = pytest.mark.chaos
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def workers(temporal_binary: Binary, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Workers]:
+    """Both, kept alive, of an installation on a server of its own."""
+    folder = tmp_path_factory.mktemp("chaos")
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(DevServer(folder / "temporal", binary=temporal_binary, say=print))
+        made = Workers(await Installation(server, folder / "state").open(stack), folder)
+        stack.callback(made.stop)
+        made.start(*KINDS)
+        keeper = asyncio.create_task(made.keep_alive())
+        stack.callback(keeper.cancel)
+        yield made
 
 
 async def test_a_parked_run_survives_the_death_of_everything(temporal_binary: Binary, tmp_path: Path) -> None:
@@ -25,10 +41,9 @@ async def test_a_parked_run_survives_the_death_of_everything(temporal_binary: Bi
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(DevServer(server_folder, binary=temporal_binary))
         here = await Installation(server, state).open(stack)
-        workers = Workers(here.settings, tmp_path / "first.log", tmp_path / "order")
+        workers = Workers(here, tmp_path)
         stack.callback(workers.stop)
-        for kind in ("agents", "effects"):
-            workers.start(kind)
+        workers.start(*KINDS)
         run = await here.start("changelog", ChangelogRequest(repository=str(repository)))
         proposal = await here.waiting(run)
         workers.stop()
@@ -39,10 +54,9 @@ async def test_a_parked_run_survives_the_death_of_everything(temporal_binary: Bi
         server = await stack.enter_async_context(DevServer(server_folder, binary=temporal_binary))
         here = await Installation(server, state).open(stack)
         assert [each.digest for each in here.ledger.proposals(state="open")] == [proposal.digest]
-        workers = Workers(here.settings, tmp_path / "second.log", tmp_path / "order")
+        workers = Workers(here, tmp_path)
         stack.callback(workers.stop)
-        for kind in ("agents", "effects"):
-            workers.start(kind)
+        workers.start(*KINDS)
         await here.decide(proposal, "approve")
         outcome = await here.outcome(run)
         assert (outcome.state, outcome.digest) == ("done", proposal.digest)
@@ -52,29 +66,27 @@ async def test_a_parked_run_survives_the_death_of_everything(temporal_binary: Bi
         assert here.ledger.verify().ok
 
 
-async def test_ten_runs_at_once_with_workers_dying_make_ten_effects(
-    installation: Platform, workers: Workers, tmp_path: Path
-) -> None:
+async def test_ten_runs_at_once_with_workers_dying_make_ten_effects(workers: Workers, tmp_path: Path) -> None:
+    installation = workers.here
     repositories = [small_repository(tmp_path / f"app{number}") for number in range(10)]
     runs = [
         await installation.start("changelog", ChangelogRequest(repository=str(repository)))
         for repository in repositories
     ]
     await asyncio.sleep(1.0)
-    workers.kill("agents")
+    await workers.kill("agents")
     proposals = await asyncio.gather(*(installation.waiting(run) for run in runs))
     await asyncio.gather(*(installation.decide(proposal, "approve") for proposal in proposals))
     await asyncio.sleep(0.3)
-    workers.kill("effects")
+    await workers.kill("effects")
     outcomes = await asyncio.gather(*(installation.outcome(run) for run in runs))
     assert {outcome.state for outcome in outcomes} == {"done"}
     assert [len(branches(repository)) for repository in repositories] == [1] * 10
     assert workers.deaths >= 2
 
 
-async def test_two_runs_on_one_repository_at_once_each_make_their_own_branch(
-    installation: Platform, workers: Workers, tmp_path: Path
-) -> None:
+async def test_two_runs_on_one_repository_at_once_each_make_their_own_branch(workers: Workers, tmp_path: Path) -> None:
+    installation = workers.here
     repository = small_repository(tmp_path / "app")
     runs = [await installation.start("changelog", ChangelogRequest(repository=str(repository))) for _ in range(2)]
     for run in runs:

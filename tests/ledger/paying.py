@@ -1,10 +1,6 @@
-"""One attempt at a paid call, as a process that may be killed: `python -m tests.ledger.paying URL FOLDER SERVER N`.
-
-Prints the reply's text. `COUNTERSIGN_FAULT` names the point where it kills itself.
-"""
+"""One attempt at a paid call, for a process of its own, which kills itself where `COUNTERSIGN_FAULT` says."""
 
 import asyncio
-import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -40,10 +36,6 @@ async def pay(ledger: Ledger, folder: Path, server: str, attempt: int, call: str
     return (await journal.call(REQUEST, purpose(attempt, call))).text
 
 
-def main(url: str, folder: str, server: str, attempt: str) -> None:
-    with Ledger.open(url, FolderArtifacts(Path(folder) / "artifacts")) as ledger:
-        print(asyncio.run(pay(ledger, Path(folder), server, int(attempt))))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def main(url: str, folder: Path, server: str, attempt: int) -> None:
+    with Ledger.open(url, FolderArtifacts(folder / "artifacts")) as ledger:
+        print(asyncio.run(pay(ledger, folder, server, attempt)))

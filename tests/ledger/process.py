@@ -1,4 +1,4 @@
-"""What the ledger's tests run as another process: `python -m tests.ledger.process WHAT URL FOLDER …`."""
+"""What the ledger's tests run in another process, also by `python -m tests.ledger.process WHAT URL FOLDER …`."""
 
 import sys
 from pathlib import Path

@@ -3,9 +3,6 @@
 import asyncio
 import os
 import re
-import signal
-import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,7 +12,8 @@ from activities import faults
 from contracts.budgets import Account
 from contracts.errors import BudgetSpent
 from ledger import FolderArtifacts, Ledger
-from tests.ledger.paying import pay
+from tests.ledger.paying import main, pay
+from tests.support import forked
 from tests.support.model_server import ModelServer, Scripted, model_server, no_real_models, running_model_server
 
 __all__ = ["model_server", "no_real_models", "running_model_server"]
@@ -40,10 +38,8 @@ def guarded(no_real_models: None) -> None:
 
 
 def killed(url: str, folder: Path, server: ModelServer, point: str, attempt: int = 1) -> None:
-    command = [sys.executable, "-m", "tests.ledger.paying", url, str(folder), server.anthropic_url, str(attempt)]
-    environ = os.environ | {"COUNTERSIGN_FAULT": point}
-    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    environ, log = os.environ | {"COUNTERSIGN_FAULT": point}, folder / "killed.log"
+    forked.died(main, url, folder, server.anthropic_url, attempt, environ=environ, output=log)
 
 
 def accounts(ledger: Ledger) -> list[Account]:

@@ -1,10 +1,13 @@
 """Several processes on one ledger, killed ones among them, and databases that cannot be used."""
 
+import itertools
 import os
 import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
@@ -18,20 +21,41 @@ from contracts.errors import BadInput, CountersignError, LedgerUnavailable, Stat
 from ledger import FolderArtifacts, Ledger, migrate
 from ledger.schema import metadata
 from ledger.store import Store
+from tests.ledger import process as program
 from tests.ledger.support import entry
+from tests.support import forked
 
 ROOT = Path(__file__).parents[2]
+_numbers = itertools.count(1)
 
 
-def start(what: str, url: str, folder: Path, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.ledger.process", what, url, str(folder), *more]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@dataclass
+class Started:
+    """A process, and the file of what it prints."""
+
+    process: ForkServerProcess
+    output: Path
+
+    def lines(self) -> list[str]:
+        return self.output.read_text().split("\n")[:-1]
+
+    def printed(self, count: int) -> None:
+        """Wait until it has printed so many lines."""
+        while len(self.lines()) < count:
+            assert self.process.is_alive(), self.output.read_text()
+            time.sleep(0.01)
+
+    def finished(self) -> str:
+        self.process.join(120)
+        assert self.process.exitcode == 0, self.output.read_text()
+        return self.output.read_text()
 
 
-def finished(process: subprocess.Popen[str]) -> str:
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
-    return out
+def start(what: str, url: str, folder: Path, *more: str) -> Started:
+    output = folder / f"output-{next(_numbers)}"
+    output.touch()
+    process = forked.start(getattr(program, what), url, str(folder), *more, environ=os.environ, output=output)
+    return Started(process, output)
 
 
 def reopened(url: str, folder: Path) -> Ledger:
@@ -40,13 +64,13 @@ def reopened(url: str, folder: Path) -> Ledger:
 
 def test_processes_that_make_the_database_at_once_make_one(new_url: str, tmp_path: Path) -> None:
     processes = [start("opening", new_url, tmp_path) for _ in range(5)]
-    assert len({finished(process) for process in processes}) == 1
+    assert len({process.finished() for process in processes}) == 1
 
 
 def test_eight_processes_append_at_once(url: str, tmp_path: Path) -> None:
     processes = [start("appending", url, tmp_path, str(name), "60") for name in range(8)]
     for process in processes:
-        finished(process)
+        process.finished()
     with reopened(url, tmp_path) as ledger:
         assert len(ledger.entries(limit=1000)) == 480
         ledger.seal()
@@ -58,11 +82,10 @@ def test_eight_processes_append_at_once(url: str, tmp_path: Path) -> None:
 @pytest.mark.chaos
 def test_killed_while_appending_nothing_that_was_durable_is_lost(url: str, tmp_path: Path) -> None:
     for round in range(3):
-        process = start("appending", url, tmp_path, f"round{round}", "100000")
-        assert process.stdout is not None
-        printed = [process.stdout.readline().strip() for _ in range(40 * (round + 1))]
-        process.kill()
-        printed += process.communicate()[0].split("\n")[:-1]
+        started = start("appending", url, tmp_path, f"round{round}", "100000")
+        started.printed(40 * (round + 1))
+        forked.kill(started.process)
+        printed = started.lines()
         with reopened(url, tmp_path) as ledger:
             kept = {one.key for one in ledger.entries(limit=1_000_000)}
             assert set(printed) <= kept

@@ -1,0 +1,15 @@
+"""What processes of tests import, imported once in the process that all of them are forked from."""
+
+import importlib
+
+from workers import discovery
+
+for name in (
+    # What is only imported when it is needed, and takes its time.
+    *("alembic.command", "anthropic", "psycopg", "pytest", "sqlalchemy.dialects.postgresql.psycopg", "uvloop"),
+    *("activities.models.claude", "workers.worker"),
+    *("tests.activities.effect_world", "tests.activities.pull_world", "tests.ledger.paying", "tests.ledger.process"),
+):
+    importlib.import_module(name)
+discovery.workflow_classes()
+discovery.activity_classes()
