@@ -71,10 +71,7 @@ class Lane:
         return self
 
     async def _open(self, server: DevServer, stack: AsyncExitStack) -> None:
-        installation = Installation(server, self.state)
-        installation.settings = settings_for(server, self.state, TEMPORAL_NAMESPACE=self.name)
-        self.here = await installation.open(stack)
-        await ensure_search_attributes(self.here.client)
+        self.here = await apart(server, self.state, self.name, stack)
 
     async def _fix(self) -> None:
         request = TicketRequest(
@@ -126,6 +123,15 @@ class Lane:
     def merged(self) -> tuple[str, str]:
         """How many commits the branch has, and what its newest holds."""
         return git(self.repository, "rev-list", "--count", "main"), git(self.repository, "rev-parse", "main^{tree}")
+
+
+async def apart(server: DevServer, state: Path, namespace: str, stack: AsyncExitStack) -> Platform:
+    """An installation in a namespace of its own."""
+    installation = Installation(server, state)
+    installation.settings = settings_for(server, state, TEMPORAL_NAMESPACE=namespace)
+    here = await installation.open(stack)
+    await ensure_search_attributes(here.client)
+    return here
 
 
 @dataclass(frozen=True)

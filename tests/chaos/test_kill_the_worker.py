@@ -15,12 +15,11 @@ import pytest_asyncio
 from activities.faults import FIX_POINTS, MACHINE_POINTS, POINTS, STEPS
 from contracts.changelog import ChangelogRequest
 from tests.chaos.conftest import KINDS, Workers
-from tests.chaos.lanes import WideServer
-from tests.support.platform import Installation, settings_for
+from tests.chaos.lanes import WideServer, apart
+from tests.support.lanes import side_by_side
 from tests.support.repositories import git
 from tests.workflows.test_changelog import branches, small_repository
 from workers.devserver import Binary, DevServer
-from workers.devserver.attributes import ensure_search_attributes
 
 pytestmark = pytest.mark.chaos
 
@@ -40,32 +39,15 @@ async def killed(
 ) -> AsyncIterator[dict[str, "asyncio.Task[None]"]]:
     """For each point, what its test waits for."""
     folder = tmp_path_factory.mktemp("lanes")
-    lanes: asyncio.Queue[Workers] = asyncio.Queue()
-
-    async def in_a_lane(point: str) -> None:
-        workers = await lanes.get()
-        try:
-            await killed_there_the_run_ends_with_one_effect(workers, folder / point, point)
-        finally:
-            lanes.put_nowait(workers)
-
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(WideServer(folder / "temporal", temporal_binary, LANES))
-        for name in LANES:
-            lanes.put_nowait(await opened(server, folder / name, name, stack))
-        tasks = {point: asyncio.create_task(in_a_lane(point)) for point in KILLED_AT}
-        yield tasks
-        for task in tasks.values():
-            task.cancel()
-        await asyncio.gather(*tasks.values(), return_exceptions=True)
+        lanes = [await opened(server, folder / name, name, stack) for name in LANES]
+        yield await stack.enter_async_context(side_by_side(lanes, the_run_ends_with_one_effect, KILLED_AT))
 
 
 async def opened(server: DevServer, folder: Path, namespace: str, stack: AsyncExitStack) -> Workers:
     """Both workers of an installation of its own, kept alive."""
-    installation = Installation(server, folder / "state")
-    installation.settings = settings_for(server, folder / "state", TEMPORAL_NAMESPACE=namespace)
-    workers = Workers(await installation.open(stack), folder)
-    await ensure_search_attributes(workers.here.client)
+    workers = Workers(await apart(server, folder / "state", namespace, stack), folder)
     stack.callback(workers.stop)
     workers.start(*KINDS)
     keeper = asyncio.create_task(workers.keep_alive())
@@ -73,8 +55,8 @@ async def opened(server: DevServer, folder: Path, namespace: str, stack: AsyncEx
     return workers
 
 
-async def killed_there_the_run_ends_with_one_effect(workers: Workers, folder: Path, point: str) -> None:
-    repository, here = small_repository(folder / "app"), workers.here
+async def the_run_ends_with_one_effect(workers: Workers, point: str) -> None:
+    repository, here = small_repository(workers.folder / point / "app"), workers.here
     workers.deaths = 0
     workers.order.write_text(point)
 

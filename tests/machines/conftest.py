@@ -1,14 +1,14 @@
 """Two agents workers on one installation, each in a process of its own, to be killed."""
 
 import asyncio
+import os
 import signal
-import subprocess
-import sys
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,12 @@ from contracts.steps import AGENTS
 from sandboxes import Bubblewrap, cgroups
 from tests.chaos.conftest import environment
 from tests.machines.own.workflows.scripted import Account, Act, Script, Told
+from tests.support import forked
 from tests.support.platform import Installation, Platform
 from tests.support.repositories import small
 from workers.devserver import Binary, DevServer
-from workers.processes import die_with_parent
 
 OWN = Path(__file__).parent / "own"
-ROOT = Path(__file__).parents[2]
 PATIENCE = 90.0
 SMALL = 192 << 20
 
@@ -45,7 +44,7 @@ class Fleet:
 
     here: Platform
     folder: Path
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    processes: dict[str, ForkServerProcess] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
     deaths: int = 0
     runs: list[Handle] = field(default_factory=list)
@@ -55,27 +54,25 @@ class Fleet:
         return self.folder / "order"
 
     def start(self, *names: str) -> None:
+        environ = {
+            **environment(self.here.settings),
+            "COUNTERSIGN_WORKFLOWS": str(OWN),
+            "COUNTERSIGN_FAULT": f"@{self.order}",
+        }
         for name in names:
             log = self._log(name)
-            log.unlink(missing_ok=True)
-            with log.open("ab") as file:
-                self.processes[name] = subprocess.Popen(
-                    [sys.executable, "-m", "workers", "worker", "agents"],
-                    cwd=ROOT,
-                    env={
-                        **environment(self.here.settings),
-                        "COUNTERSIGN_WORKFLOWS": str(OWN),
-                        "COUNTERSIGN_FAULT": f"@{self.order}",
-                    },
-                    stdout=file,
-                    stderr=file,
-                    start_new_session=True,
-                    preexec_fn=die_with_parent(),
-                )
+            log.write_bytes(b"")
+            self.processes[name] = forked.start(forked.worker, "agents", ("scripted",), environ=environ, output=log)
 
     async def ready(self, *names: str) -> None:
         for name in names:
             await until(lambda name=name: b"ready:" in self._log(name).read_bytes())  # type: ignore[misc]
+
+    async def fresh(self) -> None:
+        """Both alive, and nobody is to die or has died."""
+        self.order.unlink(missing_ok=True)
+        await self.both()
+        self.deaths = 0
 
     async def both(self) -> None:
         """Both alive and polling, and kept so."""
@@ -84,11 +81,16 @@ class Fleet:
         await self.ready("one", "two")
 
     def lives(self, name: str) -> bool:
-        return name in self.processes and self.processes[name].poll() is None
+        return name in self.processes and self.processes[name].is_alive()
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
-        self.processes[name].send_signal(number)
-        self.processes[name].wait()
+        self.send(name, number)
+        self.processes[name].join()
+
+    def send(self, name: str, number: signal.Signals) -> None:
+        process = self.processes[name]
+        if process.is_alive() and process.pid is not None:
+            os.kill(process.pid, number)
 
     def holder(self, queue: str) -> str:
         """The name of the worker whose queue that is."""
@@ -98,7 +100,7 @@ class Fleet:
     async def keep_alive(self) -> None:
         while True:
             for name in sorted(self.kept):
-                if name in self.processes and self.processes[name].poll() is not None:
+                if name in self.processes and not self.processes[name].is_alive():
                     self.deaths += 1
                     self.start(name)
             await asyncio.sleep(0.1)
@@ -158,16 +160,16 @@ def leftovers(state: Path) -> list[str]:
     mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(state) in line]
     pids = (path.name for path in Path("/proc").iterdir() if path.name.isdigit())
     inside = [pid for pid in pids if str(state) in _mounts_of(pid)]
-    return [*boxes, *mounts, *(f"process {pid}" for pid in inside), *(groups() & seen(boxes))]
+    return [*boxes, *mounts, *(f"process {pid}" for pid in inside), *(groups() & seen(state, boxes))]
 
 
-SEEN: set[str] = set()
+SEEN: dict[Path, set[str]] = {}
 
 
-def seen(boxes: list[str]) -> set[str]:
-    """Names of the cgroups of all boxes that were there at any look: other installations have some, too."""
-    SEEN.update(cgroups.PREFIX + box for box in boxes)
-    return SEEN
+def seen(state: Path, boxes: list[str]) -> set[str]:
+    """Names of the cgroups of all its boxes that were there at any look: other installations have some, too."""
+    SEEN.setdefault(state, set()).update(cgroups.PREFIX + box for box in boxes)
+    return SEEN[state]
 
 
 def groups() -> set[str]:
@@ -210,13 +212,21 @@ class Counter:
         return ["bash", "-c", "; ".join([f"echo {word} > /dev/tcp/127.0.0.1/{self.port}", *then])]
 
 
-@pytest_asyncio.fixture
-async def counter() -> AsyncIterator[Counter]:
+@asynccontextmanager
+async def counting() -> AsyncIterator[Counter]:
     made = Counter()
     server = await asyncio.start_server(made._hear, "127.0.0.1", 0)
     made.port = server.sockets[0].getsockname()[1]
-    yield made
-    server.close()
+    try:
+        yield made
+    finally:
+        server.close()
+
+
+@pytest_asyncio.fixture
+async def counter() -> AsyncIterator[Counter]:
+    async with counting() as made:
+        yield made
 
 
 @pytest_asyncio.fixture(scope="package")
@@ -239,9 +249,7 @@ async def living(installation: Platform, tmp_path_factory: pytest.TempPathFactor
 @pytest_asyncio.fixture
 async def fleet(living: Fleet) -> AsyncIterator[Fleet]:
     """Two workers, alive; a test may kill them as it likes."""
-    living.order.unlink(missing_ok=True)
-    await living.both()
-    living.deaths = 0
+    await living.fresh()
     yield living
     await living.end_runs()
 

@@ -1,12 +1,23 @@
-"""kill -9 of the worker at every named point of a machine's life: the run goes on, nothing happens twice."""
+"""kill -9 of the worker at every named point of a machine's life: the run goes on, nothing happens twice.
 
+In lanes, since most of the time is spent in waiting for a dead worker's heartbeat.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from activities.faults import MACHINE_POINTS
-from tests.machines.conftest import Counter, Fleet, until
+from tests.chaos.lanes import WideServer, apart
+from tests.machines.conftest import Counter, Fleet, counting, until
 from tests.machines.own.workflows.scripted import Act
+from tests.support.lanes import side_by_side
+from tests.support.repositories import small
+from workers.devserver import Binary, DevServer
 
 pytestmark = pytest.mark.chaos
 
@@ -25,10 +36,54 @@ INTERRUPTED = {
 AFTER_A_DEATH = {"run.recall.started", "run.recall.worked", "run.recall.entered"}
 
 
+LANES = tuple(f"lane-{number}" for number in range(4))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def killed(
+    temporal_binary: Binary, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[dict[str, "asyncio.Task[None]"]]:
+    """For each point, what its test waits for."""
+    folder = tmp_path_factory.mktemp("machines-lanes")
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(WideServer(folder / "temporal", temporal_binary, LANES))
+        lanes = [await opened(server, folder / name, name, stack) for name in LANES]
+        yield await stack.enter_async_context(side_by_side(lanes, killed_there, MACHINE_POINTS))
+
+
+async def opened(server: DevServer, folder: Path, namespace: str, stack: AsyncExitStack) -> Fleet:
+    """Two workers of an installation of their own, kept alive."""
+    folder.mkdir()
+    fleet = Fleet(await apart(server, folder / "state", namespace, stack), folder)
+    stack.callback(fleet.stop)
+    keeper = asyncio.create_task(fleet.keep_alive())
+    stack.callback(keeper.cancel)
+    return fleet
+
+
+async def killed_there(fleet: Fleet, point: str) -> None:
+    await fleet.fresh()
+    test = a_second_worker_dies if point in AFTER_A_DEATH else the_run_goes_on_elsewhere
+    try:
+        async with counting() as counter:
+            await test(fleet, counter, small(fleet.folder / point, checkout=True), point)
+    finally:
+        await fleet.end_runs()
+
+
 @pytest.mark.parametrize("point", [point for point in MACHINE_POINTS if point not in AFTER_A_DEATH])
-async def test_killed_there_the_run_goes_on_elsewhere(
-    fleet: Fleet, counter: Counter, repository: Path, point: str
+async def test_killed_there_the_run_goes_on_elsewhere(killed: dict[str, "asyncio.Task[None]"], point: str) -> None:
+    await killed[point]
+
+
+@pytest.mark.parametrize("point", sorted(AFTER_A_DEATH))
+async def test_a_second_worker_dies_while_asked_what_became_of_the_first_ones_call(
+    killed: dict[str, "asyncio.Task[None]"], point: str
 ) -> None:
+    await killed[point]
+
+
+async def the_run_goes_on_elsewhere(fleet: Fleet, counter: Counter, repository: Path, point: str) -> None:
     fleet.order.write_text(point)
     run = await fleet.run(
         repository,
@@ -54,10 +109,7 @@ async def test_killed_there_the_run_goes_on_elsewhere(
     await fleet.nothing_is_left()
 
 
-@pytest.mark.parametrize("point", sorted(AFTER_A_DEATH))
-async def test_a_second_worker_dies_while_asked_what_became_of_the_first_ones_call(
-    fleet: Fleet, counter: Counter, repository: Path, point: str
-) -> None:
+async def a_second_worker_dies(fleet: Fleet, counter: Counter, repository: Path, point: str) -> None:
     fleet.order.write_text(point)
     run = await fleet.run(
         repository,

@@ -90,15 +90,15 @@ async def test_a_worker_that_stops_answering_is_replaced_and_its_machine_ends_wh
     run = await fleet.run(repository, NOTE, long(counter), READ, WAIT)
     await until(lambda: counter.heard)
     [write] = await fleet.told(run)
-    stalled = fleet.processes[fleet.holder(write.queue)]
+    stalled = fleet.holder(write.queue)
     [old] = boxes(fleet)
-    stalled.send_signal(signal.SIGSTOP)
+    fleet.send(stalled, signal.SIGSTOP)
     try:
         _, interrupted, read = await fleet.told(run, 3)
         assert (interrupted.outcome, read.result["head"]) == ("interrupted", "kept\n")
         assert old in boxes(fleet), "it holds its lock while it sleeps, so that nobody takes its machine away"
     finally:
-        stalled.send_signal(signal.SIGCONT)
+        fleet.send(stalled, signal.SIGCONT)
     await until(lambda: old not in boxes(fleet), 30)
     assert list(boxes(fleet).values()) == [run.id]
     await run.signal("go")
@@ -117,7 +117,7 @@ async def test_a_worker_told_to_stop_leaves_nothing_and_the_run_moves(
     stopped = fleet.holder(write.queue)
     fleet.kept.discard(stopped)
     await asyncio.to_thread(fleet.kill, stopped, signal.SIGTERM)
-    assert fleet.processes[stopped].returncode == 0
+    assert fleet.processes[stopped].exitcode == 0
     assert box not in leftovers(fleet.here.settings.state)
     _, interrupted, read = (await fleet.account(run)).told
     assert (interrupted.outcome, read.result["head"], counter.heard) == ("interrupted", "kept\n", ["ran"])
