@@ -35,12 +35,13 @@ def options() -> Options:
 
 @cache
 def build_id() -> str:
-    """What history notes of the code that made a step: a digest of the source of all that decides how a run goes.
+    """Which code this process runs, for each history: a digest of the sources of contracts, workflows and activities.
 
-    The SDK would read, and where there is no bytecode compile, every module of the process: a second of its start.
+    The SDK would read every module of every library, and compile it where Python keeps no compiled ones (as in many
+    containers): half a second of a start, or six.
     """
     found = hashlib.sha256()
-    for name in ("contracts", "workflows"):
+    for name in ("contracts", "workflows", "activities"):
         for folder in sorted(importlib.import_module(name).__path__):
             for path in sorted(Path(folder).rglob("*.py")):
                 found.update(f"{name}/{path.relative_to(folder)}\n".encode() + path.read_bytes())

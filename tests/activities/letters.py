@@ -89,7 +89,7 @@ OF_TESTS = (Letter(), Registered(), Parcel())
 def die_at(point: str, folder: Path, request: CarryOut) -> int | None:
     """Carry out a request in a process of its own, told to die at a fault point. Gives its exit code."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.chaos.preloaded"])
+    context.set_forkserver_preload(["tests.support.preloaded"])
     process = context.Process(target=_carry_out, args=(point, folder, request))
     process.start()
     process.join()

@@ -3,14 +3,19 @@
 import asyncio
 import os
 import signal
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+import pytest
+import pytest_asyncio
+
 from sandboxes import Bubblewrap
 from tests.support import forked
-from tests.support.platform import Platform
+from tests.support.platform import Installation, Platform
+from workers.devserver import Binary, DevServer
 from workers.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -80,3 +85,23 @@ def _kill(process: ForkServerProcess) -> None:
         with suppress(ProcessLookupError):  # it has only just been started, and leads no group yet
             os.killpg(process.pid, signal.SIGKILL)
     forked.kill(process)
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def living(temporal_binary: Binary, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Workers]:
+    """Both, kept alive, of an installation on a server of its own."""
+    folder = tmp_path_factory.mktemp("chaos")
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(DevServer(folder / "temporal", binary=temporal_binary, say=print))
+        made = Workers(await Installation(server, folder / "state").open(stack), folder)
+        stack.callback(made.stop)
+        made.start(*KINDS)
+        keeper = asyncio.create_task(made.keep_alive())
+        stack.callback(keeper.cancel)
+        yield made
+
+
+@pytest.fixture
+def workers(living: Workers) -> Workers:
+    living.deaths = 0
+    return living

@@ -3,12 +3,10 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from contracts.changelog import ChangelogRequest
 from tests.chaos.conftest import KINDS, Workers
@@ -18,20 +16,6 @@ from tests.workflows.test_changelog import branches, small_repository
 from workers.devserver import Binary, DevServer
 
 pytestmark = pytest.mark.chaos
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def workers(temporal_binary: Binary, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Workers]:
-    """Both, kept alive, of an installation on a server of its own."""
-    folder = tmp_path_factory.mktemp("chaos")
-    async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(DevServer(folder / "temporal", binary=temporal_binary, say=print))
-        made = Workers(await Installation(server, folder / "state").open(stack), folder)
-        stack.callback(made.stop)
-        made.start(*KINDS)
-        keeper = asyncio.create_task(made.keep_alive())
-        stack.callback(keeper.cancel)
-        yield made
 
 
 async def test_a_parked_run_survives_the_death_of_everything(temporal_binary: Binary, tmp_path: Path) -> None:

@@ -9,10 +9,8 @@ import pytest
 from contracts.changelog import ChangelogRequest
 from contracts.records import EffectRecord
 from ledger import Ledger
-from tests.chaos import forked
 from tests.chaos.conftest import Workers, environment
-from tests.chaos.lanes import kill
-from tests.support.platform import Platform
+from tests.support import forked
 from tests.support.repositories import git
 from tests.workflows.test_changelog import branches, small_repository
 
@@ -43,11 +41,10 @@ async def ready(log: Path) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_stopped_on_all_workers_and_then_each_once(
-    installation: Platform, workers: Workers, tmp_path: Path
-) -> None:
-    ledger = installation.ledger
-    second = forked.start("effects", environment(installation.settings), tmp_path / "second.log")
+async def test_stopped_on_all_workers_and_then_each_once(workers: Workers, tmp_path: Path) -> None:
+    installation = workers.here
+    ledger, environ = installation.ledger, environment(installation.settings)
+    second = forked.start(forked.worker, "effects", ("changelog",), environ=environ, output=tmp_path / "second.log")
     try:
         folders = [small_repository(tmp_path / f"app{number}") for number in range(6)]
         runs = [await installation.start("changelog", ChangelogRequest(repository=str(folder))) for folder in folders]
@@ -67,11 +64,11 @@ async def test_stopped_on_all_workers_and_then_each_once(
         assert [branches(folder) for run, folder in zip(runs, folders, strict=True) if run in untouched] == [
             [] for _ in untouched
         ]
-        workers.kill("effects")
-        kill(second)
+        await workers.kill("effects")
+        forked.kill(second)
     finally:
         await asyncio.to_thread(ledger.start_effects, "ana")
-        kill(second)
+        forked.kill(second)
 
     outcomes = await asyncio.gather(*(installation.outcome(run) for run in runs))
     assert {outcome.state for outcome in outcomes} == {"done"}
