@@ -152,7 +152,8 @@ def signers(here: Console, session: Session) -> Signers:
         for key in good
         if passkeys.is_passkey(key.public_key)
     ]
-    return Signers(keys=" ".join(key.fingerprint for key in good), passkeys=json.dumps(asked_for))
+    usable = (key.fingerprint for key in good if not here.ledger.is_overtaken(key))
+    return Signers(keys=" ".join(usable), passkeys=json.dumps(asked_for))
 
 
 def kind(key: PersonKey) -> str:

@@ -99,6 +99,12 @@ class People(Entries):
         """Their passkeys that were not revoked, oldest first."""
         return [key for key in self.keys(person) if key.revoked_at is None and is_passkey(key.public_key)]
 
+    def is_overtaken(self, key: PersonKey) -> bool:
+        """Whether its person has got a passkey since it was enrolled. One that was revoked counts, too: who could take
+        the passkey away must not get an older key's power by it."""
+        later = (each for each in self.keys(key.person) if each.enrolled_at >= key.enrolled_at)
+        return any(is_passkey(each.public_key) for each in later)
+
     def key(self, fingerprint: str) -> PersonKey | None:
         query = sa.select(person_keys).where(person_keys.c.fingerprint == fingerprint)
         with self.store.read() as connection:

@@ -143,11 +143,12 @@ class Rule(Proposals, People):
 
     def require_best_key(self, signature: Signature, person: str) -> None:
         """A script that got into a page could use the browser's own key, and no passkey: who has one signs with it."""
-        if signature.scheme == "ed25519" and self.passkeys(person):
+        key = self.key(signature.key)
+        if signature.scheme == "ed25519" and key and (self.passkeys(person) or self.is_overtaken(key)):
             raise UnknownKey(
                 f"{person!r} has a passkey: a browser's own key signs nothing any more.",
                 subject=signature.key,
-                way_out="Sign with the passkey, or with `countersign approve`.",
+                way_out="Sign with the passkey or `countersign approve`. Lost? Take it away, then `countersign link`.",
             )
 
     def _require_intact(self, statement: Statement) -> Proposal:

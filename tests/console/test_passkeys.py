@@ -118,6 +118,15 @@ async def test_a_device_has_one_passkey_here_and_it_can_be_taken_away(desk: Desk
     await desk.page.locator(".keys li", has_text=key.fingerprint).get_by_role("button").click()
     await expect(desk.page.locator(".keys li", has_text=key.fingerprint)).to_contain_text("revoked")
     assert desk.ledger.passkeys("ada") == []
+    # The key that it overtook stays without power; a new link makes another one.
+    run = f"changelog-harbor-{desk.ledger.realm[:8]}"
+    sample = await desk.parked.park(run)
+    await desk.page.goto(f"{desk.url}/proposals/{sample.id}")
+    await expect(desk.page.locator("#cannot")).to_contain_text("This browser holds no key of yours")
+    await desk.enter()
+    await desk.page.goto(f"{desk.url}/proposals/{sample.id}")
+    await desk.page.get_by_role("button", name=sample.button()).click()
+    await expect(desk.page.locator("#decide h2")).to_have_text("Approved")
 
 
 def decoded(said: str) -> bytes:

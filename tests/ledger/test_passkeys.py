@@ -19,7 +19,7 @@ from contracts.proposal import Proposal
 from contracts.signatures import raw_sign, verify
 from contracts.wire import fingerprint
 from ledger import Ledger
-from tests.ledger.support import NOW, Signer, enrolled, proposal, statement
+from tests.ledger.support import NOW, Clock, Signer, enrolled, person_key, proposal, statement
 from tests.support.authenticator import PRESENT, VERIFIED, Authenticator
 
 ASKED = b"a registration's challenge"
@@ -171,14 +171,21 @@ def test_what_the_browser_signed_before_stands(ledger: Ledger) -> None:
     ledger.require(early, run=proposed.run, digest=proposed.digest, verdict="approve")
 
 
-def test_a_passkey_that_was_revoked_signs_nothing_and_gives_the_browser_its_place_back(ledger: Ledger) -> None:
+def test_a_passkey_that_was_revoked_signs_nothing(ledger: Ledger, clock: Clock) -> None:
+    """Nor does the key that it overtook: whoever can take a passkey away must not get that one's power by it. A key
+    that the person makes later, by a new link, has it."""
     ana, device, proposed = enrolled(ledger), Authenticator(), proposal(ledger)
     ledger.store_proposal(proposed)
     key = ledger.enrol_key(wish(ledger, ana, device), passkey(device).line)
     ledger.revoke_key(key.fingerprint)
     refused = ledger.judge(decided(device, statement(proposed)), run=proposed.run, digest=proposed.digest)
     assert "was revoked" in refused.why
-    assert ledger.judge(browser_decision(ana, proposed), run=proposed.run, digest=proposed.digest).accepted
+    old = ledger.judge(browser_decision(ana, proposed), run=proposed.run, digest=proposed.digest)
+    assert "has a passkey" in old.why
+    clock.forward(seconds=1)
+    fresh = Signer("ana", Ed25519PrivateKey.generate())
+    ledger.add_key(person_key(fresh, enrolled_at=clock()))
+    assert ledger.judge(browser_decision(fresh, proposed), run=proposed.run, digest=proposed.digest).accepted
 
 
 def test_who_may_add_a_passkey(ledger: Ledger) -> None:
