@@ -1,8 +1,6 @@
 """Sends candidates into the sandbox and takes outcomes back. What comes out is untrusted: it is validated here."""
 
-import asyncio
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,9 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from activities.repair.source import Change
 from contracts.errors import BadInput
-from sandboxes.protocol import Result, Sandbox
+from sandboxes.protocol import Sandbox
 
-SILENCE = 15.0  # seconds more than any try takes, of a process that has begun to answer
 PACKAGE = "_countersign_harness"
 MODULES = ("fresh", "serve", "cases", "swap", "pytest_runs")
 BOOT = f"""\
@@ -113,45 +110,25 @@ class Door:
     ) -> dict[int, Outcome]:
         """Outcomes by id, fewer than candidates where time was up or enough passed.
 
-        Candidates can stop the process that drives them all: when nothing is heard of it, it is ended, and those that
-        were not answered get one more.
-
         Raises BadInput when the interpreter cannot run the harness at all.
         """
-        reader = Reader({each.id for each in candidates}, on_outcome, limits.line)
-        started = time.monotonic()
-        for _ in range(2):
-            left = timeout - (time.monotonic() - started)
-            todo = [each for each in candidates if each.id not in reader.outcomes]
-            if not todo or left <= 0 or await self._drive(job, todo, limits, left, reader):
-                break
-        return reader.outcomes
-
-    async def _drive(
-        self, job: Mapping[str, Any], todo: Sequence[Candidate], limits: TryLimits, timeout: float, reader: "Reader"
-    ) -> bool:
-        """One process over these candidates. False when it was ended because it went silent."""
         request = {
             "modules": harness(),
             "job": dict(job),
-            "candidates": [each.sent() for each in todo],
+            "candidates": [each.sent() for each in candidates],
             "limits": limits.__dict__,
         }
+        reader = Reader({each.id for each in candidates}, on_outcome, limits.line)
         argv = [self.python, *(["-I"] if self.isolated else ["-B"]), "-c", BOOT]
         environment = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", **(self.environment or {})}
-        running = asyncio.ensure_future(
-            self.sandbox.exec(
-                argv,
-                cwd=self.cwd,
-                stdin=json.dumps(request).encode(),
-                env=environment,
-                timeout=timeout,
-                on_stdout=reader.take,
-            )
+        result = await self.sandbox.exec(
+            argv,
+            cwd=self.cwd,
+            stdin=json.dumps(request).encode(),
+            env=environment,
+            timeout=timeout,
+            on_stdout=reader.take,
         )
-        result = await _unless_silent(running, reader, limits.wall * 2 + SILENCE)
-        if result is None:
-            return False
         if not reader.outcomes and not reader.complete and not result.timed_out:
             words = result.stderr.decode(errors="replace").strip()[-600:]
             raise BadInput(
@@ -159,23 +136,7 @@ class Door:
                 subject=self.python,
                 way_out="Name an interpreter in the sandbox that has pytest and the project's dependencies.",
             )
-        return True
-
-
-async def _unless_silent(running: "asyncio.Future[Result]", reader: "Reader", seconds: float) -> Result | None:
-    """The end of `running`, which is ended when it has begun to answer and then says nothing for so long: then None."""
-    try:
-        while True:
-            heard = reader.heard
-            done, _ = await asyncio.wait({running}, timeout=seconds)
-            if done:
-                return running.result()
-            if heard and heard == reader.heard:
-                return None
-    finally:
-        if not running.done():
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+        return reader.outcomes
 
 
 class Reader:
@@ -186,14 +147,12 @@ class Reader:
     ) -> None:
         self.outcomes: dict[int, Outcome] = {}
         self.complete = False
-        self.heard = 0  # bytes
         self._wanted = wanted
         self._tell = on_outcome
         self._buffer = b""
         self._longest = longest
 
     def take(self, chunk: bytes) -> None:
-        self.heard += len(chunk)
         *lines, self._buffer = (self._buffer + chunk).split(b"\n")
         if len(self._buffer) > self._longest:
             self._buffer = b""

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from activities.repair import tries
 from activities.repair.function_trial import FunctionTrial
 from activities.repair.ideas import Idea
 from activities.repair.repair import repair
@@ -138,26 +137,6 @@ async def test_hostile_candidates_cost_only_their_own_try(sandbox: Sandbox) -> N
     outcomes = await trial.attempt(ideas, timeout=150)
     assert [outcome is not None and outcome.passed for outcome in outcomes[1::2]] == [True] * len(HOSTILE)
     assert [name for name, outcome in zip(HOSTILE, outcomes[::2], strict=True) if outcome and outcome.passed] == []
-
-
-async def test_a_candidate_that_stops_its_driver_holds_nobody_up(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tries, "SILENCE", 0.5)
-    text = "def f(a):\n    pass\n    return a + 1\n"
-    source = Source(text, "function.py")
-    at = text.index("pass")
-    stop = Change(at, at + 4, "import os, signal\n    os.kill(os.getppid(), signal.SIGSTOP)")
-    good = Change(text.rindex("1"), text.rindex("1") + 1, "2")
-    ideas = [Idea(source, (Edit("name", 2, "", (change,)),), 0, 0) for change in (good, stop)]
-    subject = FunctionUnderRepair(source=text, tests="assert f(1) == 3\n", entry_point="f")
-    trial = FunctionTrial(sandbox, subject, RepairLimits())
-    await trial.baseline()
-    trial.cpu = 0.05
-    one, other = await trial.attempt(ideas, timeout=150)
-    assert one is not None
-    assert one.passed
-    assert other is None or not other.passed
 
 
 async def test_a_cancelled_search_leaves_nothing(sandbox: Sandbox) -> None:
