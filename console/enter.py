@@ -63,8 +63,8 @@ def leave(here: Here, session: Signed, csrf: str = Form("")) -> Response:
 
 def held_key(here: Console, person: Person, held: Sequence[str]) -> str | None:
     """A key of this person that the browser still has and that is still good, so that no second one is enrolled."""
-    known = (key for key in here.ledger.keys(person.name) if key.fingerprint in held and key.revoked_at is None)
-    return next((key.fingerprint for key in known if not here.ledger.is_overtaken(key)), None)
+    good = here.ledger.plain_keys(person.name)
+    return next((mark for mark in held if mark in good), None)
 
 
 def enrol(here: Console, person: Person, line: str, label: str) -> str:

@@ -11,13 +11,6 @@ from typing import Any
 from fastapi import APIRouter, Form, Request
 from pydantic import Field
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from webauthn import generate_registration_options, options_to_json
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from console.deps import Console, Here
 from console.enter import browser
@@ -78,6 +71,15 @@ def revoke(here: Here, session: Signed, key: str = Form(""), csrf: str = Form(""
 @router.post("/api/keys/passkeys/options")
 def options(here: Here, session: SignedApi) -> dict[str, Any]:
     """What to give to `navigator.credentials.create`, in its JSON form. Raises BadInput where no passkey can be."""
+    # Only whoever adds a passkey needs it, and it takes a second to import.
+    from webauthn import generate_registration_options, options_to_json
+    from webauthn.helpers.structs import (
+        AuthenticatorSelectionCriteria,
+        PublicKeyCredentialDescriptor,
+        ResidentKeyRequirement,
+        UserVerificationRequirement,
+    )
+
     site = passkeys.site_of(here.deps.base_url)
     if not site:
         raise BadInput(
@@ -146,14 +148,11 @@ class Signers(Contract):
 
 
 def signers(here: Console, session: Session) -> Signers:
-    good = [key for key in here.ledger.keys(session.person.name) if key.revoked_at is None]
+    person = session.person.name
     asked_for = [
-        {"key": key.fingerprint, "id": Passkey.read(key.public_key).id}
-        for key in good
-        if passkeys.is_passkey(key.public_key)
+        {"key": key.fingerprint, "id": Passkey.read(key.public_key).id} for key in here.ledger.passkeys(person)
     ]
-    usable = (key.fingerprint for key in good if not here.ledger.is_overtaken(key))
-    return Signers(keys=" ".join(usable), passkeys=json.dumps(asked_for))
+    return Signers(keys=" ".join(sorted(here.ledger.plain_keys(person))), passkeys=json.dumps(asked_for))
 
 
 def kind(key: PersonKey) -> str:

@@ -99,11 +99,15 @@ class People(Entries):
         """Their passkeys that were not revoked, oldest first."""
         return [key for key in self.keys(person) if key.revoked_at is None and is_passkey(key.public_key)]
 
-    def is_overtaken(self, key: PersonKey) -> bool:
-        """Whether its person has got a passkey since it was enrolled. One that was revoked counts, too: who could take
-        the passkey away must not get an older key's power by it."""
-        later = (each for each in self.keys(key.person) if each.enrolled_at >= key.enrolled_at)
-        return any(is_passkey(each.public_key) for each in later)
+    def plain_keys(self, person: str) -> set[str]:
+        """Fingerprints of their good keys that no passkey has overtaken: those enrolled after the last one.
+
+        One that was revoked counts, too: who could take the passkey away must not get an older key's power by it.
+        """
+        known = self.keys(person)
+        last = max((key.enrolled_at for key in known if is_passkey(key.public_key)), default=None)
+        good = (key for key in known if key.revoked_at is None)
+        return {key.fingerprint for key in good if last is None or key.enrolled_at > last}
 
     def key(self, fingerprint: str) -> PersonKey | None:
         query = sa.select(person_keys).where(person_keys.c.fingerprint == fingerprint)

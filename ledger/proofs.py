@@ -20,6 +20,7 @@ from ledger.entries import COLUMNS, ENTRY_TAG, expected_columns
 from ledger.merkle import consistency, inclusion, is_beginning, leaf_hash, root_by
 from ledger.part import Part
 from ledger.schema import entries, heads, leaves, metadata
+from ledger.seals import newest_head
 from ledger.store import Store
 from ledger.verify import Verifier
 
@@ -144,7 +145,7 @@ def _check_head(realm: str, head: Head, key: str) -> list[str]:
 
 
 def _head(connection: Connection) -> Head | None:
-    row = connection.execute(sa.select(heads).order_by(heads.c.number.desc()).limit(1)).mappings().first()
+    row = newest_head(connection)
     return None if row is None else signing.head_of(row)
 
 

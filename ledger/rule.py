@@ -143,8 +143,7 @@ class Rule(Proposals, People):
 
     def require_best_key(self, signature: Signature, person: str) -> None:
         """A script that got into a page could use the browser's own key, and no passkey: who has one signs with it."""
-        key = self.key(signature.key)
-        if signature.scheme == "ed25519" and key and (self.passkeys(person) or self.is_overtaken(key)):
+        if signature.scheme == "ed25519" and (self.passkeys(person) or signature.key not in self.plain_keys(person)):
             raise UnknownKey(
                 f"{person!r} has a passkey: a browser's own key signs nothing any more.",
                 subject=signature.key,

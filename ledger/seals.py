@@ -71,7 +71,7 @@ class Seals(Part):
     def head(self) -> Head | None:
         """The newest head. Keep a copy somewhere else, and `verify(known=[copy])` finds a cut-off log."""
         with self.store.read() as connection:
-            row = _newest(connection)
+            row = newest_head(connection)
         return None if row is None else signing.head_of(row)
 
     def verify(self, *, known: Sequence[Head] = (), public_key: str | None = None) -> Verification:
@@ -99,7 +99,7 @@ class Seals(Part):
             )
         with self.store.write() as connection:
             self.store.lock(connection, SEAL_LOCK)
-            newest = _newest(connection)
+            newest = newest_head(connection)
             rows = _unsealed(connection, everything)
             if not rows:
                 return False
@@ -139,7 +139,7 @@ class Seals(Part):
                 log.exception("sealing failed; it is tried again")
 
 
-def _newest(connection: Connection) -> RowMapping | None:
+def newest_head(connection: Connection) -> RowMapping | None:
     query = sa.select(heads).order_by(heads.c.number.desc()).limit(1)
     return connection.execute(query).mappings().first()
 
