@@ -6,15 +6,18 @@ A letter may be slow: it lies on the table until somebody lets it go. Its box ca
 import asyncio
 import multiprocessing
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from pydantic import JsonValue
 
 from activities.effects import KINDS, EffectContext
 from activities.effects.kinds import Facts, UnaskableKind
 from activities.faults import fault
 from contracts.proposal import Effect
+from contracts.records import Person
 from contracts.runs import CarryOut
 from tests.activities.effect_world import World
 from tests.ledger.support import Signer
@@ -84,6 +87,17 @@ def signed(world: World, box: Path, number: int = 1, kind: str = "test.letter") 
 
 
 OF_TESTS = (Letter(), Registered(), Parcel())
+
+
+@contextmanager
+def world_with_letters(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A world that knows these kinds, and has an administrator."""
+    for kind in OF_TESTS:
+        monkeypatch.setitem(KINDS, kind.kind, kind)
+    made = World.open(folder)
+    made.ledger.enrol(Person(name="root", display_name="Root", roles=("administrator",)))
+    yield made
+    made.ledger.close()
 
 
 def die_at(point: str, folder: Path, request: CarryOut) -> int | None:

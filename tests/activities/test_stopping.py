@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from activities.effects import KINDS, stopping
+from activities.effects import stopping
 from activities.effects.carry_out import EffectActivities
 from contracts.effects import effect_limits
 from contracts.errors import EffectsStopped, OverLimit, UnknownKey
-from contracts.records import EffectRecord, Person
+from contracts.records import EffectRecord
 from tests.activities.effect_world import World, branches
-from tests.activities.letters import OF_TESTS, signed
+from tests.activities.letters import signed, world_with_letters
 from tests.ledger.test_switch import story
 
 LONG = 60.0
@@ -21,14 +21,10 @@ LONG = 60.0
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    for kind in OF_TESTS:
-        monkeypatch.setitem(KINDS, kind.kind, kind)
     monkeypatch.setattr(stopping, "LOOK", 0.01)
     monkeypatch.setattr(stopping, "HELD_LOOK", 0.01)
-    made = World.open(tmp_path)
-    made.ledger.enrol(Person(name="root", display_name="Root", roles=("administrator",)))
-    yield made
-    made.ledger.close()
+    with world_with_letters(tmp_path, monkeypatch) as made:
+        yield made
 
 
 @pytest.fixture

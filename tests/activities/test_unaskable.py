@@ -8,11 +8,10 @@ import pytest
 
 from activities.effects import KINDS
 from contracts.errors import DestinationMoved, ServiceBusy, Unaskable
-from contracts.records import Person
 from contracts.runs import CarryOut
 from tests.activities import letters
 from tests.activities.effect_world import World
-from tests.activities.letters import OF_TESTS, die_at, signed
+from tests.activities.letters import die_at, signed, world_with_letters
 
 PARCEL = "test.parcel"
 BEFORE = ("effect.before_intent", "effect.after_intent", "effect.after_ask")
@@ -21,12 +20,8 @@ WITHIN = {"effect.begun": 0, "pull.after_open": 1, "effect.after_act": 1}  # how
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    for kind in OF_TESTS:
-        monkeypatch.setitem(KINDS, kind.kind, kind)
-    made = World.open(tmp_path)
-    made.ledger.enrol(Person(name="root", display_name="Root", roles=("administrator",)))
-    yield made
-    made.ledger.close()
+    with world_with_letters(tmp_path, monkeypatch) as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,11 +1,12 @@
 """Lanes: fixes that are killed here and there, side by side on one server, each in a namespace of its own."""
 
 import asyncio
-from collections.abc import Iterable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import TypeVar
 
 from activities.ticket_to_pr.reading import claim_of
 from contracts.proposal import Proposal
@@ -14,6 +15,7 @@ from contracts.ticket import TicketRequest
 from sandboxes import Bubblewrap
 from tests.chaos.conftest import KINDS, environment
 from tests.support import forked
+from tests.support.lanes import side_by_side
 from tests.support.model_server import ModelServer
 from tests.support.platform import Installation, Platform, settings_for
 from tests.support.repositories import git
@@ -23,6 +25,7 @@ from workers.devserver.attributes import ensure_search_attributes
 from workers.devserver.server import ServerPlan
 
 WORKFLOWS = ("agent", "ticket_to_pr")
+T = TypeVar("T")
 
 
 @dataclass
@@ -153,3 +156,22 @@ class WideServer(DevServer):
 
     def _plan(self, binary: Binary) -> ServerPlan:
         return WideServerPlan(**vars(super()._plan(binary)), namespaces=self.namespaces)
+
+
+@asynccontextmanager
+async def in_lanes(
+    names: Sequence[str],
+    folder: Path,
+    binary: Binary,
+    opened: Callable[[DevServer, Path, str, AsyncExitStack], Awaitable[T]],
+    work: Callable[[T, str], Awaitable[None]],
+    points: Iterable[str],
+) -> AsyncIterator[dict[str, "asyncio.Task[None]"]]:
+    """For each point, what its test waits for: `work`, done in whichever of the lanes of these names is free.
+
+    `opened` makes a lane: an installation in a folder and a namespace of its own, on one server.
+    """
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(WideServer(folder / "temporal", binary, names))
+        lanes = [await opened(server, folder / name, name, stack) for name in names]
+        yield await stack.enter_async_context(side_by_side(lanes, work, points))

@@ -15,8 +15,7 @@ import pytest_asyncio
 from activities.faults import FIX_POINTS, MACHINE_POINTS, POINTS, STEPS
 from contracts.changelog import ChangelogRequest
 from tests.chaos.conftest import KINDS, Workers
-from tests.chaos.lanes import WideServer, apart
-from tests.support.lanes import side_by_side
+from tests.chaos.lanes import apart, in_lanes
 from tests.support.repositories import git
 from tests.workflows.test_changelog import branches, small_repository
 from workers.devserver import Binary, DevServer
@@ -39,10 +38,8 @@ async def killed(
 ) -> AsyncIterator[dict[str, "asyncio.Task[None]"]]:
     """For each point, what its test waits for."""
     folder = tmp_path_factory.mktemp("lanes")
-    async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(WideServer(folder / "temporal", temporal_binary, LANES))
-        lanes = [await opened(server, folder / name, name, stack) for name in LANES]
-        yield await stack.enter_async_context(side_by_side(lanes, the_run_ends_with_one_effect, KILLED_AT))
+    async with in_lanes(LANES, folder, temporal_binary, opened, the_run_ends_with_one_effect, KILLED_AT) as waited_for:
+        yield waited_for
 
 
 async def opened(server: DevServer, folder: Path, namespace: str, stack: AsyncExitStack) -> Workers:

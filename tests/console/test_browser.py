@@ -1,6 +1,7 @@
 """A person at a real Chromium: enter by the link, read, edit, decide; by keyboard alone too."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -48,23 +49,31 @@ class Desk:
         return [decision for decision, ruling in self.ledger.decisions(run) if ruling.accepted]
 
 
-@pytest_asyncio.fixture
-async def desk(own_server: DevServer, ledger: Ledger, browser: Browser) -> AsyncIterator[Desk]:
+@asynccontextmanager
+async def desk_at(host: str, server: DevServer, ledger: Ledger, browser: Browser) -> AsyncIterator[Desk]:
+    """A desk whose console is reached under this name of the host. No page of it may have had an error."""
+
     async def temporal() -> Client:
-        return await Client.connect(own_server.address, data_converter=pydantic_data_converter)
+        return await Client.connect(server.address, data_converter=pydantic_data_converter)
 
     port = free_port()
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://{host}:{port}"
     context = await browser.new_context(viewport=DESK, color_scheme="light")
     page = await context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
-    with served(deps_for(ledger, temporal=temporal, base_url=url, temporal_ui=own_server.ui), port):
+    with served(deps_for(ledger, temporal=temporal, base_url=url, temporal_ui=server.ui), port):
         async with working(await temporal(), ledger) as parked:
             yield Desk(url, ledger, parked, browser, context, page)
             await context.close()
     assert [line for line in problems if "status of 4" not in line] == []
+
+
+@pytest_asyncio.fixture
+async def desk(own_server: DevServer, ledger: Ledger, browser: Browser) -> AsyncIterator[Desk]:
+    async with desk_at("127.0.0.1", own_server, ledger, browser) as made:
+        yield made
 
 
 @pytest.fixture

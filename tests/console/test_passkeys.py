@@ -9,8 +9,6 @@ import httpx
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, CDPSession, expect
-from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from contracts.decision import Signature
 from contracts.passkeys import challenge
@@ -18,9 +16,8 @@ from contracts.signatures import public_line, raw_sign
 from contracts.wire import fingerprint
 from ledger import Ledger
 from tests.console.conftest import Visitor, deps_for, visitor_of
-from tests.console.pictures import DESK, picture
-from tests.console.running import free_port, served, working
-from tests.console.test_browser import Desk
+from tests.console.pictures import picture
+from tests.console.test_browser import Desk, desk_at
 from tests.support.authenticator import Authenticator, text
 from workers.devserver import DevServer
 
@@ -58,21 +55,8 @@ async def device(desk: Desk) -> Device:
 @pytest_asyncio.fixture
 async def desk(own_server: DevServer, ledger: Ledger, browser: Browser) -> AsyncIterator[Desk]:
     """Reached by a name: an address can have no passkeys."""
-
-    async def temporal() -> Client:
-        return await Client.connect(own_server.address, data_converter=pydantic_data_converter)
-
-    port = free_port()
-    url = f"http://localhost:{port}"
-    context = await browser.new_context(viewport=DESK, color_scheme="light")
-    page = await context.new_page()
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    with served(deps_for(ledger, temporal=temporal, base_url=url, temporal_ui=own_server.ui), port):
-        async with working(await temporal(), ledger) as parked:
-            yield Desk(url, ledger, parked, browser, context, page)
-            await context.close()
-    assert problems == []
+    async with desk_at("localhost", own_server, ledger, browser) as made:
+        yield made
 
 
 async def add_passkey(desk: Desk) -> None:

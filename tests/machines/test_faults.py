@@ -12,10 +12,9 @@ import pytest
 import pytest_asyncio
 
 from activities.faults import MACHINE_POINTS
-from tests.chaos.lanes import WideServer, apart
+from tests.chaos.lanes import apart, in_lanes
 from tests.machines.conftest import Counter, Fleet, counting, until
 from tests.machines.own.workflows.scripted import Act
-from tests.support.lanes import side_by_side
 from tests.support.repositories import small
 from workers.devserver import Binary, DevServer
 
@@ -45,10 +44,8 @@ async def killed(
 ) -> AsyncIterator[dict[str, "asyncio.Task[None]"]]:
     """For each point, what its test waits for."""
     folder = tmp_path_factory.mktemp("machines-lanes")
-    async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(WideServer(folder / "temporal", temporal_binary, LANES))
-        lanes = [await opened(server, folder / name, name, stack) for name in LANES]
-        yield await stack.enter_async_context(side_by_side(lanes, killed_there, MACHINE_POINTS))
+    async with in_lanes(LANES, folder, temporal_binary, opened, killed_there, MACHINE_POINTS) as waited_for:
+        yield waited_for
 
 
 async def opened(server: DevServer, folder: Path, namespace: str, stack: AsyncExitStack) -> Fleet:
