@@ -11,7 +11,21 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from console import api, enter, events, health, inbox, keys, proposals, render, runs, stopping, words, workflows
+from console import (
+    api,
+    enter,
+    events,
+    health,
+    inbox,
+    keys,
+    metrics,
+    proposals,
+    render,
+    runs,
+    stopping,
+    words,
+    workflows,
+)
 from console.deps import Console, ConsoleDeps
 from console.guard import Guard
 from console.limits import RateLimit
@@ -31,7 +45,7 @@ def create_app(deps: ConsoleDeps) -> FastAPI:
     app = FastAPI(title="Countersign", version="1", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     limit, prover = RateLimit(SIGN_IN_TRIES, 60), Prover(deps.ledger)
     app.state.console = Console(deps, template_environment(), limit, prover)
-    for module in (inbox, proposals, runs, workflows, health, stopping, enter, keys, events, api):
+    for module in (inbox, proposals, runs, workflows, health, metrics, stopping, enter, keys, events, api):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_exception_handler(errors.CountersignError, on_named_error)

@@ -1,7 +1,7 @@
 """What the console is given when it starts, and what its handlers reach it by."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ParamSpec, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -26,7 +26,7 @@ class ConsoleDeps:
 
     `temporal` gives a connected client whose data converter is the pydantic one; it may raise while the
     server is down. `base_url` is where people reach the console, as `http://127.0.0.1:8400`. `demo` marks
-    every page of a demo's console.
+    every page of a demo's console. Without a `metrics_token` there are no metrics.
     """
 
     ledger: Ledger
@@ -36,6 +36,7 @@ class ConsoleDeps:
     namespace: str
     base_url: str
     demo: bool = False
+    metrics_token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

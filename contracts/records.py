@@ -11,6 +11,9 @@ EntryKind = Literal[
 ]
 
 
+CREDENTIALS = "worker.credentials"  # the entry in which a worker says, at its start, when its credentials end
+
+
 class Entry(Contract):
     """One line of the ledger: who did what, for which run, when, and how it ended.
 

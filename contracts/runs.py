@@ -11,6 +11,8 @@ from contracts.proposal import Cost, Proposal
 from contracts.requirements import StartedBy
 
 STARTED_BY = "started_by"  # the memo of a run that says who started it
+SCHEDULES = "countersign-"  # how the ids of our schedules begin
+PAUSED, RESUMED, CHANGED = "schedule.paused", "schedule.resumed", "schedule.changed"  # names of entries
 
 
 def run_of(workflow_id: str) -> str:

@@ -8,6 +8,7 @@ import time
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter, ExternalStorage
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import GrpcCompression, RPCError
 
 from contracts.errors import BadInput, TemporalUnavailable
@@ -28,7 +29,9 @@ def converter(artifacts: ArtifactStore) -> DataConverter:
     )
 
 
-async def connect(settings: Settings, artifacts: ArtifactStore, *, patience: float = 10) -> Client:
+async def connect(
+    settings: Settings, artifacts: ArtifactStore, *, patience: float = 10, runtime: Runtime | None = None
+) -> Client:
     """A client, once the server answers. TemporalUnavailable when it doesn't within `patience` seconds."""
     deadline = time.monotonic() + patience
     while True:
@@ -40,6 +43,7 @@ async def connect(settings: Settings, artifacts: ArtifactStore, *, patience: flo
                 # On one host compression costs more than it saves (docs/performance.md).
                 grpc_compression=GrpcCompression.NONE,
                 api_key=settings.temporal_api_key or None,
+                runtime=runtime,
                 tls=settings.temporal_tls or bool(settings.temporal_api_key),
             )
         except ValueError as error:
@@ -56,6 +60,20 @@ async def connect(settings: Settings, artifacts: ArtifactStore, *, patience: flo
                     way_out="Start it with `countersign up`, or set TEMPORAL_ADDRESS to a running one.",
                 ) from error
             await asyncio.sleep(0.2)
+
+
+def measured(settings: Settings) -> Runtime | None:
+    """The SDK's core with its own metrics served where the settings say. BadInput for a place that is taken."""
+    if not settings.sdk_metrics:
+        return None
+    try:
+        return Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=settings.sdk_metrics)))
+    except (ValueError, RuntimeError) as error:
+        raise BadInput(
+            f"The SDK's metrics can't be served at {settings.sdk_metrics}: {first_line(error)}.",
+            subject="COUNTERSIGN_SDK_METRICS",
+            way_out="Give each worker a host:port of its own that is free, such as 127.0.0.1:9465.",
+        ) from error
 
 
 def in_words(error: BaseException) -> str:

@@ -66,6 +66,14 @@ class Settings(BaseSettings):
         pattern=r"^(https?://[^/\s?#@]+)?$",
         description="where people reach the console, without a path; empty: http://127.0.0.1:PORT",
     )
+    metrics_token: str = Field(
+        default="", repr=False, description="who shows it may read the console's /metrics; empty: nobody"
+    )
+    sdk_metrics: str = Field(
+        default="",
+        pattern=r"^([^/\s:]+:\d+)?$",
+        description="host:port at which a worker serves the Temporal SDK's own metrics; empty: nowhere",
+    )
     person: str = Field(default="", description="who signs here; empty: the operating system's user name")
     author_name: str = "Countersign"
     author_email: str = "countersign@localhost"

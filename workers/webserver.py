@@ -34,6 +34,7 @@ def serve(settings: Settings) -> None:
         namespace=settings.namespace,
         base_url=settings.console_url,
         demo=settings.demo,
+        metrics_token=settings.metrics_token,
     )
     try:
         uvicorn.run(

@@ -17,14 +17,15 @@ from temporalio.worker import Worker
 
 from activities.mcp.servers import servers
 from activities.models import models_from_environment
+from activities.models.environment import KEYS
 from activities.reviewing import credential_owners
 from activities.toolbox import Identity, Toolbox
 from contracts.budgets import team_budgets
 from contracts.steps import AGENTS, EFFECTS
 from ledger import FolderArtifacts, Ledger
 from sandboxes import Providers, choose
-from workers import discovery, egress, machines, registries, services
-from workers.client import connect
+from workers import credentials, discovery, egress, machines, registries, services
+from workers.client import connect, measured
 from workers.common import interceptors, options
 from workers.effects import limits_of
 from workers.hosted import hosted_sandboxes
@@ -104,9 +105,10 @@ async def serve(settings: Settings, kind: Kind) -> None:
     discovery.add_folder(settings.workflows)
     ledger = open_ledger(settings, seals=kind == "agents")
     try:
-        client = await connect(settings, FolderArtifacts(settings.artifacts), patience=30)
+        client = await connect(settings, FolderArtifacts(settings.artifacts), patience=30, runtime=measured(settings))
         tools = toolbox(settings, ledger, models=kind == "agents")
         worker = build(client, kind, tools)
+        credentials.tell(ledger, kind, held(settings, kind))
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -119,6 +121,12 @@ async def serve(settings: Settings, kind: Kind) -> None:
             await tools.sandboxes.close()
     finally:
         ledger.close()
+
+
+def held(settings: Settings, kind: Kind) -> Sequence[str]:
+    """The names of the credentials that a worker is given."""
+    names = (*egress.credential_names(settings, kind), "TEMPORAL_API_KEY", "COUNTERSIGN_TEMPORAL_API_KEY")
+    return names if kind == "effects" else (*names, *KEYS.values(), credentials.AWS_TOKEN)
 
 
 @asynccontextmanager

@@ -42,18 +42,25 @@ def test_budgets_of_this_month_that_are_nearly_spent(ledger: Ledger) -> None:
     assert "COUNTERSIGN_TEAM_BUDGETS" in found.fix
 
 
-def test_runs_without_a_sign_of_life(ledger: Ledger) -> None:
-    assert stuck_runs(ledger).ok
+async def test_runs_without_a_sign_of_life(ledger: Ledger) -> None:
+    assert (await stuck_runs(ledger)).ok
     old = datetime.now(UTC) - timedelta(hours=1)
     ledger.start_run(run_record("silent").model_copy(update={"state": "running", "started_at": old}))
-    found = stuck_runs(ledger)
+    found = await stuck_runs(ledger)
     assert (found.ok, "silent" in found.says) == (False, True)
 
 
 async def test_without_a_server_the_rest_is_looked_at_all_the_same(ledger: Ledger) -> None:
     found = {each.name: each for each in await findings(ledger, no_temporal)}
     assert not found["Temporal server"].ok
-    assert {name for name, each in found.items() if each.ok} == {"Effects", "Runs", "Approvals", "Budgets"}
+    assert {name for name, each in found.items() if each.ok} == {
+        "Effects",
+        "Runs",
+        "Approvals",
+        "Budgets",
+        "Credentials",
+        "Work",
+    }
     assert all(each.fix for each in found.values() if not each.ok)
 
 
@@ -67,6 +74,7 @@ def test_the_command_says_the_same_and_ends_with_1(tmp_path: Path, monkeypatch: 
     assert answer["well"] is False
     assert {each["name"]: each["ok"] for each in answer["findings"]} == {
         **{"Temporal server": False, "Effects": True, "Runs": True, "Approvals": True, "Budgets": True},
+        **{"Credentials": True, "Work": True},
         "Ledger": True,
     }
     words = CliRunner().invoke(app, ["health", "--no-verify"], env={"COLUMNS": "200"})

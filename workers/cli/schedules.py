@@ -8,7 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from contracts.errors import BadInput
-from workers import discovery, schedules
+from contracts.runs import CHANGED, PAUSED, RESUMED
+from workers import discovery, keys, schedules
 from workers.cli.common import out, platform, wait_for
 from workers.cli.runs import EXTRA, request_from, validated
 from workers.settings import Settings
@@ -45,6 +46,7 @@ def sync(
     async def go() -> None:
         async with platform() as here:
             for sentence in await schedules.sync(here.client, wanted, prune=not workflow):
+                await schedules.tell(here.ledger, CHANGED, "", keys.person_name(here.settings), sentence)
                 out.print(escape(sentence))
 
     wait_for(go())
@@ -73,6 +75,7 @@ def pause(name: Name, why: Annotated[str, typer.Option(help="Shown in the Tempor
         async with platform() as here:
             found = await schedules.handle(here.client, name)
             await found.pause(note=why or "Paused from the command line")
+            await schedules.tell(here.ledger, PAUSED, found.id, keys.person_name(here.settings), why)
             out.print(f"{found.id} is paused.")
 
     wait_for(go())
@@ -86,6 +89,7 @@ def unpause(name: Name) -> None:
         async with platform() as here:
             found = await schedules.handle(here.client, name)
             await found.unpause(note="Unpaused from the command line")
+            await schedules.tell(here.ledger, RESUMED, found.id, keys.person_name(here.settings))
             out.print(f"{found.id} fires again.")
 
     wait_for(go())
