@@ -21,6 +21,7 @@ from contracts.records import Entry, StoredEntry
 from contracts.runs import PAUSED, RESUMED
 from ledger import Ledger
 from workers.devserver import DevServer
+from workers.schedules import tell
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOURS = [NOON + timedelta(hours=hour) for hour in range(4)]
@@ -62,6 +63,15 @@ def test_one_in_a_pause_is_not_missed() -> None:
     assert compare("s", HOURS[:3], [run(HOURS[0])], spans["s"]).missed == (HOURS[2],)
     still = paused_spans([entry(PAUSED, HOURS[0] + half)], HOURS[3])
     assert compare("s", HOURS, [run(HOURS[0])], still["s"]).missed == ()
+
+
+async def test_a_pause_is_known_by_the_entry_of_it(ledger: Ledger) -> None:
+    before = datetime.now(UTC)
+    await tell(ledger, PAUSED, "countersign-s", "ada", "on holiday")
+    [entry] = ledger.entries(kind="system", words="schedule.")
+    assert (entry.actor, entry.says) == ("ada", "Schedule countersign-s was paused: on holiday")
+    [(since, until)] = paused_spans([entry], NOON.replace(year=2100))["countersign-s"]
+    assert before <= since < until == NOON.replace(year=2100)
 
 
 @pytest.mark.parametrize(

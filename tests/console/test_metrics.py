@@ -1,6 +1,9 @@
 """Metrics for Prometheus, and what health says of credentials, idle workflows and stuck runs."""
 
+import base64
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -104,8 +107,6 @@ def test_a_refused_credential_that_is_refused_without_being_one_is_none(ledger: 
 
 
 def jwt(claims: str) -> str:
-    import base64
-
     middle = base64.urlsafe_b64encode(claims.encode()).decode().rstrip("=")
     return f"e30.{middle}.c2ln"
 
@@ -187,3 +188,10 @@ async def test_the_server_is_asked_about_each(temporal_server: DevServer) -> Non
         await client.get_workflow_handle("stuck-for-ever").terminate()
     assert why == {"stuck-for-ever": "no worker takes its next step", "never-was": "Temporal does not know it any more"}
     assert grouped(["a", "b", "c"], {"a": "x", "b": "y", "c": "y"}) == [("y", ["b", "c"]), ("x", ["a"])]
+
+
+def test_alerts_name_figures_that_there_are() -> None:
+    rules = (Path(__file__).parents[2] / "deploy/prometheus/countersign.rules.yml").read_text()
+    asked = set(re.findall(r"countersign_(\w+)", rules))
+    assert asked
+    assert asked <= HELP.keys()
