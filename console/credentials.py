@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from console.finding import Figure, Finding
-from console.words import count, relative, span
+from console.words import relative, span
 from contracts.records import CREDENTIALS, StoredEntry
 from ledger import Ledger
 

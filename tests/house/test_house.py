@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,9 @@ def test_everything_is_formatted() -> None:
     run(str(BIN / "ruff"), "format", "--check", ".")
 
 
-def test_types_hold_under_mypy_strict() -> None:
-    run(str(BIN / "mypy"))
+def test_types_hold_under_mypy_strict(mypy: Callable[[], tuple[int, str]]) -> None:
+    code, said = mypy()
+    assert code == 0, said
 
 
 def test_imports_follow_the_table() -> None:

@@ -1,0 +1,49 @@
+"""mypy takes a minute and a half, and a second core is idle most of the time: in a run of everything it starts with the
+first test, and is waited for here."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ALL = 1000  # tests: a run of so many is one of everything
+ahead = pytest.StashKey["Mypy"]()
+
+
+class Mypy:
+    """One run of it, at the lowest priority."""
+
+    def __init__(self) -> None:
+        self.output: IO[bytes] = TemporaryFile()  # noqa: SIM115 it lives as long as the process
+        command = ["nice", "-n", "19", str(Path(sys.executable).parent / "mypy")]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.output, stderr=self.output)
+
+    def result(self) -> tuple[int, str]:
+        """Its exit code, and all that it said."""
+        code = self.process.wait()
+        self.output.seek(0)
+        return code, self.output.read().decode()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if len(session.items) >= ALL and any("mypy" in item.name for item in session.items):
+        session.stash[ahead] = Mypy()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if (begun := session.stash.get(ahead, None)) is not None:
+        begun.process.kill()
+        begun.process.wait()
+
+
+@pytest.fixture
+def mypy(request: pytest.FixtureRequest) -> Iterator[Callable[[], tuple[int, str]]]:
+    """Waits for mypy, and gives its exit code and what it said."""
+    begun = request.session.stash.get(ahead, None) or Mypy()
+    yield begun.result
+    begun.process.kill()
