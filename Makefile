@@ -34,6 +34,7 @@ format: ## Format and sort imports
 
 histories: ## Record the histories that tests/replay replays (after a deliberate change of a workflow)
 	@.venv/bin/python -m tests.replay.record
+	@.venv/bin/python -m tests.replay.record_quorum
 	@.venv/bin/python -m tests.machines.record
 	@.venv/bin/python -m tests.replay.record_ticket
 

@@ -12,6 +12,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
 from tests.machines.own.workflows.scripted import Scripted
+from tests.workflows.own.workflows.guarded import Hurried
 from workers import discovery
 from workers.runner import runner
 
@@ -28,7 +29,7 @@ def recorded(path: Path) -> WorkflowHistory:
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
 async def test_a_recorded_history_replays(path: Path) -> None:
     replayer = Replayer(
-        workflows=[*discovery.workflow_classes(), Scripted],
+        workflows=[*discovery.workflow_classes(), Scripted, Hurried],
         data_converter=pydantic_data_converter,
         workflow_runner=runner(),
     )
@@ -45,6 +46,7 @@ def test_there_are_histories_of_every_way_a_run_ends() -> None:
         "changelog_changes_requested",
         "changelog_rejected",
         "changelog_nothing_to_do",
+        "changelog_by_several",
         "machine_lost_twice",
         "ticket_to_pr_fixed",
         "ticket_to_pr_by_model",

@@ -85,3 +85,27 @@ class Escalating(Changelog):
     @workflow.run
     async def run(self, request: ChangelogRequest) -> Outcome:
         return await super().run(request)
+
+
+@workflow.defn(name="hurried", failure_exception_types=[ValueError, TypeError, LookupError])
+class Hurried(Changelog):
+    """Two people, a reminder and an escalation within seconds: its history is recorded, and replayed."""
+
+    policy = Changelog.policy.model_copy(
+        update={
+            "gate": Gate(
+                rules=(GateRule(name="changelogs", roles=("reviewer",), needs=2, separate_from=("starter",)),),
+                remind_after=timedelta(seconds=2),
+                escalate=(Escalation(after=timedelta(seconds=4), roles=("lead",), may_decide=True),),
+                expire_after=timedelta(hours=1),
+            )
+        }
+    )
+
+    @workflow.init
+    def __init__(self, request: ChangelogRequest) -> None:
+        super().__init__(request)
+
+    @workflow.run
+    async def run(self, request: ChangelogRequest) -> Outcome:
+        return await super().run(request)
