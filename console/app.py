@@ -18,6 +18,7 @@ from console import (
     health,
     inbox,
     keys,
+    ledger,
     metrics,
     proposals,
     render,
@@ -45,7 +46,7 @@ def create_app(deps: ConsoleDeps) -> FastAPI:
     app = FastAPI(title="Countersign", version="1", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     limit, prover = RateLimit(SIGN_IN_TRIES, 60), Prover(deps.ledger)
     app.state.console = Console(deps, template_environment(), limit, prover)
-    for module in (inbox, proposals, runs, workflows, health, metrics, stopping, enter, keys, events, api):
+    for module in (inbox, proposals, runs, ledger, workflows, health, metrics, stopping, enter, keys, events, api):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_exception_handler(errors.CountersignError, on_named_error)

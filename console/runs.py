@@ -1,19 +1,18 @@
-"""Runs: what did it do? And the ledger: what happened?"""
+"""Runs: what did it do?"""
 
-from typing import Annotated, get_args
+from typing import get_args
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import HTMLResponse
 
 from console.deps import Here
 from console.inbox import entry_way_out
 from console.sessions import Signed
 from console.timeline import timeline
-from contracts.records import EntryKind, RunState
+from contracts.records import RunState
 
 router = APIRouter(include_in_schema=False)
 PAGE = 100
-KINDS: tuple[str, ...] = get_args(EntryKind)
 STATES: tuple[str, ...] = get_args(RunState)
 
 
@@ -39,32 +38,4 @@ def run_page(here: Here, session: Signed, run: str) -> HTMLResponse:
         effects=here.ledger.effects(run=run),
         switch=here.ledger.effect_switch(),
         history=here.history_url(run, record.temporal_run_id),
-    )
-
-
-@router.get("/ledger")
-def ledger_page(
-    here: Here,
-    session: Signed,
-    run: str = "",
-    kind: str = "",
-    words: Annotated[str, Query(max_length=200)] = "",
-    after: Annotated[int, Query(ge=0)] = 0,
-) -> HTMLResponse:
-    """Newest first; from `after` on, oldest first, as a log is read."""
-    chosen = kind if kind in KINDS else ""
-    entries = here.ledger.entries(
-        run=run.strip(), kind=chosen, words=words.strip(), after=after, limit=PAGE, newest_first=not after
-    )
-    return here.page(
-        "ledger.html",
-        session,
-        entries=entries,
-        run=run,
-        kind=chosen,
-        words=words,
-        after=after,
-        kinds=KINDS,
-        full=len(entries) == PAGE,
-        proved=here.prover.proof(),
     )

@@ -60,6 +60,8 @@ class RunRecord(Contract):
     started_at: AwareDatetime
     finished_at: AwareDatetime | None = None
     cost_usd: str | None = "0"
+    team: str = ""
+    repository: str = ""
 
 
 class ProposalRecord(Contract):

@@ -119,17 +119,17 @@ class Entries(Part):
         order = entries.c.id.desc() if newest_first else entries.c.id
         with self.store.read() as connection:
             rows = connection.execute(found.order_by(order).limit(limit)).mappings()
-            return [_stored(row) for row in rows]
+            return [stored(row) for row in rows]
 
     def entry(self, key: str) -> StoredEntry | None:
         """The entry under that key."""
         found = sa.select(entries, leaves.c.head).outerjoin(leaves, leaves.c.entry == entries.c.id)
         with self.store.read() as connection:
             row = connection.execute(found.where(entries.c.key == key)).mappings().one_or_none()
-        return _stored(row) if row is not None else None
+        return stored(row) if row is not None else None
 
 
-def _stored(row: RowMapping) -> StoredEntry:
+def stored(row: RowMapping) -> StoredEntry:
     fields: dict[str, Any] = from_json(row["body"])
     fields |= {"id": row["id"], "digest": row["digest"], "sealed_in": row["head"]}
     return StoredEntry.model_validate(fields | {"recorded_at": row["recorded_at"]})

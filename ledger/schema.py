@@ -111,6 +111,8 @@ runs = sa.Table(
     sa.Column("started_at", Moment, nullable=False),
     sa.Column("finished_at", Moment),
     sa.Column("cost_usd", sa.String(40)),
+    sa.Column("team", Words, nullable=False, server_default=""),
+    sa.Column("repository", Words, nullable=False, server_default=""),
     sa.Index("runs_started_at", "started_at"),
     sa.Index("runs_state", "state", "started_at"),
 )

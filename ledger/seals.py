@@ -21,8 +21,8 @@ from contracts.signatures import public_line
 from contracts.wire import fingerprint
 from ledger import heads as signing
 from ledger.merkle import Tree
-from ledger.part import Part
 from ledger.schema import entries, heads, leaves, meta, moment_text
+from ledger.search import Search
 from ledger.verify import Verifier
 
 SEAL_LOCK = 2
@@ -32,7 +32,7 @@ LATE = 10_000  # ids below the last sealed one in which a late commit is looked 
 log = logging.getLogger(__name__)
 
 
-class Seals(Part):
+class Seals(Search):
     """Sealing and verifying."""
 
     sealer: threading.Thread | None = None
@@ -133,6 +133,7 @@ class Seals(Part):
             stopping = self._stop.wait(seconds)
             try:
                 self.seal()
+                self.index()
             except CountersignError as error:
                 log.warning("sealing has to wait: %s", error)
             except Exception:

@@ -10,6 +10,7 @@ from typing import TypedDict
 from temporalio.worker import Interceptor
 
 from activities.toolbox import Toolbox
+from workers.discovery import scoped_workflows, workflow_name
 from workers.heartbeats import HeartbeatInterceptor
 from workers.interceptors import LedgerInterceptor
 
@@ -50,4 +51,5 @@ def build_id() -> str:
 
 def interceptors(tools: Toolbox) -> list[Interceptor]:
     """A sign of life from every activity, and its entry in the ledger."""
-    return [HeartbeatInterceptor(), LedgerInterceptor(tools.ledger)]
+    teams = {workflow_name(each): each.policy.team for each in scoped_workflows()}  # type: ignore[attr-defined]
+    return [HeartbeatInterceptor(), LedgerInterceptor(tools.ledger, teams)]

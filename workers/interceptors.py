@@ -6,7 +6,7 @@ Temporal's terms.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -35,20 +35,25 @@ WAITS = "waiting for the ledger's database"
 class LedgerInterceptor(Interceptor):
     """Writes every activity attempt of a worker into the ledger."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, teams: Mapping[str, str] | None = None) -> None:
+        """`teams`: whose each workflow is, by its name."""
         self._ledger = ledger
+        self._teams = teams or {}
         # Runs whose row is known to be there, so that a run costs one insert for each worker and not for each step.
         self._known: set[str] = set()
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
-        return LedgerActivityInbound(next, self._ledger, self._known)
+        return LedgerActivityInbound(next, self._ledger, self._known, self._teams)
 
 
 class LedgerActivityInbound(ActivityInboundInterceptor):
     """One activity's part of it."""
 
-    def __init__(self, next: ActivityInboundInterceptor, ledger: Ledger, known: set[str]) -> None:
+    def __init__(
+        self, next: ActivityInboundInterceptor, ledger: Ledger, known: set[str], teams: Mapping[str, str]
+    ) -> None:
         super().__init__(next)
+        self._teams = teams
         self._ledger = ledger
         self._known = known
 
@@ -60,7 +65,7 @@ class LedgerActivityInbound(ActivityInboundInterceptor):
 
     async def _recorded(self, input: ExecuteActivityInput) -> Any:
         started = datetime.now(UTC)
-        await self._open_run(started)
+        await self._open_run(started, repository_of(input.args))
         name = activity.info().activity_type
         step_fault(name, "started")
         try:
@@ -78,7 +83,7 @@ class LedgerActivityInbound(ActivityInboundInterceptor):
         step_fault(name, "entered")
         return result
 
-    async def _open_run(self, started: datetime) -> None:
+    async def _open_run(self, started: datetime, repository: str) -> None:
         info = activity.info()
         if info.workflow_id is None or (run := run_of(info.workflow_id)) != info.workflow_id or run in self._known:
             return  # a child's work belongs to a run that is known
@@ -87,6 +92,8 @@ class LedgerActivityInbound(ActivityInboundInterceptor):
             workflow=info.workflow_type or "",
             temporal_run_id=info.workflow_run_id or "",
             started_at=started,
+            team=self._teams.get(info.workflow_type or "", ""),
+            repository=repository,
         )
         await patiently(lambda: asyncio.to_thread(self._ledger.start_run, record))
         if len(self._known) > 100_000:
@@ -139,6 +146,12 @@ def out_of_time() -> bool:
     info = activity.info()
     limit = info.start_to_close_timeout
     return limit is not None and datetime.now(UTC) - info.started_time > limit - timedelta(seconds=2 * PAUSE + 1)
+
+
+def repository_of(args: Sequence[object]) -> str:
+    """The repository that a run's first step was asked about."""
+    named = getattr(args[0], "repository", "") if args else ""
+    return named if isinstance(named, str) else ""
 
 
 def says(result: object) -> str:

@@ -1,5 +1,6 @@
 """What the pages say, and that nothing an agent or the world wrote becomes a part of them."""
 
+import html
 import re
 import threading
 from datetime import timedelta
@@ -142,6 +143,24 @@ async def test_the_ledger_is_searched_by_run_kind_and_words(ada: Visitor, ledger
     people = (await ada.http.get("/ledger", params={"kind": "person"})).text
     assert "was enrolled" in people
     assert "overloaded" not in people
+
+
+async def test_the_ledger_is_read_page_by_page_with_what_was_asked(
+    ada: Visitor, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.ledger.PAGE", 4)
+    add_entries(ledger, RUN)
+    seen, url = "", f"/ledger?run={RUN}&words=&since=9000d"
+    pages = 0
+    while url:
+        page = (await ada.http.get(url)).text
+        seen, pages = seen + page, pages + 1
+        older = re.search(r'href="(/ledger\?[^"]+)">Older', page)
+        url = html.unescape(older.group(1)) if older else ""
+    assert (pages, len(re.findall(r'id="entry-', seen))) == (2, 7)
+    wrong = (await ada.http.get("/ledger", params={"since": "<b>yesterday"})).text
+    assert "is no time" in wrong
+    assert "<b>" not in wrong
 
 
 async def test_workflows_and_health_say_so_when_the_server_is_away(ada: Visitor, sample: Proposal) -> None:

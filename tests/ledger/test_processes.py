@@ -105,11 +105,15 @@ def test_a_newer_schema_is_refused(url: str, tmp_path: Path) -> None:
     assert "newer release" in caught.value.way_out
 
 
+# The index of terms is PostgreSQL's own, and no table of the schema (ledger/words.py).
+OURS = {"include_name": lambda name, kind, parents: (kind, name) != ("table", "words")}
+
+
 def test_migrations_make_the_schema_that_the_code_has(new_url: str) -> None:
     store = Store(new_url)
     migrate.migrate(store)
     with store.read() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection, opts=OURS), metadata) == []
     store.close()
 
 

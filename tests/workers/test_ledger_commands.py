@@ -1,5 +1,6 @@
 """The ledger's own commands: heads, exports and proofs, made here and checked with nothing but a key."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,16 @@ def test_rubbish_is_named(state: Path, words: tuple[str, ...], says: str) -> Non
     assert isinstance(told.exception, BadInput), told.output
     assert says in told.exception.what
     assert told.exception.way_out
+
+
+def test_entries_are_found_from_the_command_line(state: Path) -> None:
+    told = run(state, "search", "history", "key", "7", "--kind", "activity", "--since", "5200w", "--json")
+    assert [json.loads(line)["key"] for line in told.stdout.splitlines()] == ["key-7"], told.output
+    page = run(state, "search", "hist*", "--limit", "4")
+    assert "Older ones: the same with --before 6" in page.output
+    assert "Read history key-0" in run(state, "search", "--before", "2").output
+    assert "No such entry." in run(state, "search", "--person", "nobody").output
+    for words, says in [(("--kind", "effects"), "Kinds are"), (("--since", "yesterday"), "is no time")]:
+        wrong = run(state, "search", *words)
+        assert isinstance(wrong.exception, BadInput)
+        assert says in f"{wrong.exception} {wrong.exception.way_out}"
