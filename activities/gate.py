@@ -5,19 +5,21 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
+from activities.dropping import without
 from activities.learning import verdict
 from activities.toolbox import Toolbox
 from contracts.decision import CLOSES, Ruling
 from contracts.proposal import Proposal
 from contracts.records import Entry
-from contracts.runs import Close, Judge, Note
-from contracts.steps import CLOSE, JUDGE, NOTE
+from contracts.runs import Close, DropEffects, Judge, Note, Sealed
+from contracts.steps import CLOSE, DROP, JUDGE, NOTE
 
 
 class GateActivities:
     """Registered on the agents' queue. None of these acts on the outside world."""
 
     def __init__(self, toolbox: Toolbox) -> None:
+        self.toolbox = toolbox
         self.ledger = toolbox.ledger
 
     @activity.defn(name=JUDGE.name)
@@ -43,6 +45,16 @@ class GateActivities:
             )
             self.ledger.update_run(request.run, state="running", says=f"{statement.verdict} by {statement.person}")
         return ruling
+
+    @activity.defn(name=DROP.name)
+    async def drop(self, request: DropEffects) -> Sealed:
+        """Seal a revision with fewer effects, and keep it. BadInput, where that can't be done."""
+        return await asyncio.to_thread(self._drop, request)
+
+    def _drop(self, request: DropEffects) -> Sealed:
+        made, alarms = without(self.ledger.proposal(request.digest), request, self.toolbox)
+        self.ledger.store_proposal(made)
+        return Sealed.of(made, alarms)
 
     @activity.defn(name=NOTE.name)
     async def note(self, request: Note) -> None:

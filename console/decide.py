@@ -71,9 +71,10 @@ class Taken(Contract):
 
 
 class Edit(Contract):
-    """A person's edit of a proposal's text."""
+    """A person's edit of a proposal: its text, or the keys of effects that are not to happen."""
 
-    text: str
+    text: str = ""
+    drop: tuple[str, ...] = Field(default=(), max_length=500)
 
 
 def prepare(console: Console, session: Session, digest: str, choice: Choice) -> Prepared:
@@ -200,8 +201,10 @@ async def revise(console: Console, session: Session, digest: str, edit: Edit) ->
     """Hand a person's edit to the run, which seals a new revision. Raises BadInput, Conflict."""
     proposal = await in_thread(console.ledger.proposal, digest)
     require_open(await in_thread(console.ledger.proposal_record, proposal.digest))
-    text = edited(proposal, edit.text)
-    change = Revision(digest=proposal.digest, text=text, person=session.person.name)
+    if edit.drop and edit.text:
+        raise errors.BadInput("Edit the text, or drop effects: one after the other.", subject=proposal.id)
+    text = "" if edit.drop else edited(proposal, edit.text)
+    change = Revision(digest=proposal.digest, text=text, person=session.person.name, drop=edit.drop)
     handle = (await connected(console)).get_workflow_handle(proposal.run)
     asked = handle.execute_update("revise", change, result_type=Sealed, rpc_timeout=REVISE_TIME)
     return await reached(asked, proposal.run)
@@ -266,4 +269,4 @@ def declined(error: WorkflowUpdateFailedError) -> errors.CountersignError:
     while isinstance(cause, temporalio.exceptions.ActivityError) and cause.cause:
         cause = cause.cause
     what = cause.message if isinstance(cause, temporalio.exceptions.FailureError) else str(cause)
-    return errors.BadInput(f"The run did not take this text: {what}")
+    return errors.BadInput(f"The run did not take this edit: {what}")

@@ -1,6 +1,7 @@
 """The proposal: should this happen? And the edit in place."""
 
 from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form
@@ -14,7 +15,7 @@ from console.render import DiffLine, changes_between
 from console.sessions import Session, Signed
 from contracts.decision import REJECT_REASONS, Ruling, SignedDecision
 from contracts.digests import short
-from contracts.errors import CountersignError
+from contracts.errors import BadInput, CountersignError
 from contracts.proposal import Proposal
 from contracts.records import EffectRecord, ProposalRecord, RunRecord
 from contracts.requirements import Progress
@@ -31,6 +32,7 @@ class View:
     run: RunRecord | None
     revisions: tuple[ProposalRecord, ...]
     changed: tuple[DiffLine, ...]
+    other_effects: tuple[DiffLine, ...]
     newest: ProposalRecord
     decisions: tuple[tuple[SignedDecision, Ruling], ...]
     effects: tuple[EffectRecord, ...]
@@ -65,6 +67,18 @@ async def revise(here: Here, session: Signed, digest: str, text: str = Form(""),
     return RedirectResponse(f"/proposals/{quote(short(sealed.digest))}#changed", 303)
 
 
+@router.post("/proposals/{digest}/drop", response_class=HTMLResponse)
+async def drop(
+    here: Here, session: Signed, digest: str, effect: Annotated[list[str] | None, Form()] = None, csrf: str = Form("")
+) -> Response:
+    """Have a revision sealed without the chosen effects, and show it."""
+    session.require_csrf(csrf)
+    if not effect:
+        raise BadInput("No effect was chosen.", way_out="Tick the ones that are not to happen.")
+    sealed = await decide.revise(here, session, digest, decide.Edit(drop=tuple(effect)))
+    return RedirectResponse(f"/proposals/{quote(short(sealed.digest))}#other-effects", 303)
+
+
 def show(
     here: Console,
     session: Session,
@@ -96,12 +110,14 @@ def gather(here: Console, digest: str) -> View:
     everything = here.ledger.proposals(state="", run=proposal.run)
     revisions = sorted(everything, key=lambda other: other.revision)
     decisions = here.ledger.decisions(proposal.run)
+    before = before_it(here, proposal, revisions)
     return View(
         proposal=proposal,
         record=record,
         run=find_run(here, proposal.run),
         revisions=tuple(revisions),
-        changed=tuple(changed_since(here, proposal, revisions)),
+        changed=tuple(changed_text(before, proposal)),
+        other_effects=tuple(changes_between(before.effects_text, proposal.effects_text) if before else ()),
         newest=revisions[-1],
         decisions=tuple(pair for pair in decisions if pair[0].statement.digest == proposal.digest),
         effects=tuple(e for e in here.ledger.effects(run=proposal.run) if e.digest == proposal.digest),
@@ -109,16 +125,20 @@ def gather(here: Console, digest: str) -> View:
     )
 
 
-def changed_since(here: Console, proposal: Proposal, revisions: list[ProposalRecord]) -> list[DiffLine]:
-    """What this revision changed in the text of the one before."""
+def before_it(here: Console, proposal: Proposal, revisions: list[ProposalRecord]) -> Proposal | None:
+    """The revision before, where there is one that can be read."""
     earlier = [other for other in revisions if other.revision < proposal.revision]
-    if not earlier or proposal.editable is None:
-        return []
     try:
-        before = here.ledger.proposal(earlier[-1].digest).editable
+        return here.ledger.proposal(earlier[-1].digest) if earlier else None
     except CountersignError:
+        return None
+
+
+def changed_text(before: Proposal | None, proposal: Proposal) -> list[DiffLine]:
+    """What this revision changed in the text of the one before."""
+    if before is None or before.editable is None or proposal.editable is None:
         return []
-    return changes_between(before.text, proposal.editable.text) if before else []
+    return changes_between(before.editable.text, proposal.editable.text)
 
 
 def history(here: Console, view: View) -> str:

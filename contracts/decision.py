@@ -121,8 +121,16 @@ class Ruling(Contract):
 
 
 class Revision(Contract):
-    """The update `revise`: a person's edit of the text, against the digest they were looking at."""
+    """The update `revise`: a person's edit, against the digest they were looking at: a new text, or keys of effects
+    that are not to happen."""
 
     digest: str
     text: str
     person: str
+    drop: tuple[str, ...] = Field(default=(), max_length=500)
+
+    @model_validator(mode="after")
+    def one_thing(self) -> "Revision":
+        if self.drop and self.text:
+            raise ValueError("an edit has a new text, or effects that are dropped, not both")
+        return self

@@ -216,9 +216,20 @@ class Proposal(Contract):
         """What a person types: `countersign approve 3f9a1c02b7de`. Another revision has another id."""
         return short(self.digest)
 
+    @property
+    def effects_text(self) -> str:
+        """All that would happen, a line for each effect and each of its parameters: what revisions are compared by."""
+        lines = [line for effect in self.effects for line in _effect_lines(effect)]
+        return "".join(f"{line}\n" for line in lines)
+
     def button(self) -> str:
         """What the signing button says: what will happen, never just OK."""
         return " and ".join(effect.says for effect in self.effects) or "Record this and change nothing"
+
+
+def _effect_lines(effect: Effect) -> list[str]:
+    params = [f"  {name}: {canonical_json(value).decode()}" for name, value in sorted(effect.params.items())]
+    return [effect.says, f"  kind: {effect.kind}", *params]
 
 
 def blocking(checks: Sequence[Check]) -> list[Check]:

@@ -67,6 +67,16 @@ class Sealed(Contract):
         )
 
 
+class DropEffects(Contract):
+    """Seal a revision of proposal `digest` without the effects of these keys, as `person` wants it."""
+
+    run: str
+    digest: str
+    drop: tuple[str, ...]
+    person: str
+    gate: Gate
+
+
 class Judge(Contract):
     """Ask the server-side rule about one decision. `digest` is what the run waits for now."""
 

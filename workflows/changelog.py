@@ -137,7 +137,7 @@ class Changelog:
                 run=workflow.info().workflow_id,
                 workflow=workflow.info().workflow_type,
                 version=self.policy.version,
-                revision=self.revision,
+                revision=self.gate.numbered(self.revision),
                 history=context.history,
                 draft=draft.draft,
                 baseline=baseline.draft,
@@ -151,7 +151,8 @@ class Changelog:
                 expire_seconds=self.policy.gate.expire_after.total_seconds(),
                 review=review(self.policy),
             ),
-            summary=f"Seal revision {self.revision}" + (f", edited by {edit.person}" if edit else ""),
+            summary=f"Seal revision {self.gate.numbered(self.revision)}"
+            + (f", edited by {edit.person}" if edit else ""),
         )
         show(self.policy, state="waiting for review", cost=sealed.cost, says=waiting(sealed))
         return sealed

@@ -22,8 +22,8 @@ with workflow.unsafe.imports_passed_through():
     from contracts.digests import short
     from contracts.policy import Gate, Policy
     from contracts.requirements import StartedBy
-    from contracts.runs import STARTED_BY, Alarm, GateView, Judge, Note, Review, Sealed
-    from contracts.steps import JUDGE, NOTE
+    from contracts.runs import STARTED_BY, Alarm, DropEffects, GateView, Judge, Note, Review, Sealed
+    from contracts.steps import DROP, JUDGE, NOTE
 
 Reseal = Callable[[Revision], Awaitable[Sealed]]
 
@@ -64,6 +64,7 @@ class ReviewGate:
         self._reseal: Reseal | None = None
         self._busy = asyncio.Lock()
         self._over = False
+        self._dropped = 0  # revisions that were sealed here and that the workflow did not count
         workflow.set_signal_handler("decide", self._on_decide)
         workflow.set_update_handler("revise", self._on_revise, validator=self._may_revise)
         workflow.set_query_handler("gate", self._view)
@@ -72,6 +73,10 @@ class ReviewGate:
     def approvals(self) -> tuple[SignedDecision, ...]:
         """Those that together were enough, the last one last."""
         return self._approved
+
+    def numbered(self, revision: int) -> int:
+        """The number of a workflow's own `revision`, counted with those that dropped effects."""
+        return revision + self._dropped
 
     async def decision(self, sealed: Sealed, *, reseal: Reseal) -> tuple[Sealed, SignedDecision] | None:
         """Park until the decisions that the proposal asks for are there: enough approvals, or one that ends it.
@@ -183,8 +188,25 @@ class ReviewGate:
             self._may_revise(revision)
             if self._current is None or self._reseal is None:
                 raise ApplicationError("This run is not waiting for a decision.", type="Conflict")
-            self._current = await self._reseal(revision)
+            if revision.drop:
+                self._current = await self._without(self._current, revision)
+            else:
+                self._current = await self._reseal(revision)
             return self._current
+
+    async def _without(self, sealed: Sealed, revision: Revision) -> Sealed:
+        """The same proposal with fewer effects. No workflow has to know: what is left was sealed before."""
+        request = DropEffects(
+            run=workflow.info().workflow_id,
+            digest=sealed.digest,
+            drop=revision.drop,
+            person=revision.person,
+            gate=self._policy,
+        )
+        dropped = f"{len(revision.drop)} effect{'s' * (len(revision.drop) != 1)}"
+        made = await step(DROP, request, summary=f"Seal revision {sealed.revision + 1} without {dropped}")
+        self._dropped += 1
+        return made
 
     async def _sealing(self) -> None:
         """The proposal can be read a moment before the run itself knows that it was sealed."""
@@ -202,7 +224,9 @@ class ReviewGate:
                 f"the newest is {short(self._current.digest)}. Reload and edit that one.",
                 type="Conflict",
             )
-        if not revision.text.strip():
+        if revision.drop and self._current is not None:
+            _may_drop(revision, self._current)
+        if not revision.drop and not revision.text.strip():
             raise ApplicationError("An empty text can't be proposed. Reject it instead.", type="BadInput")
 
     def _view(self) -> GateView:
@@ -212,3 +236,10 @@ class ReviewGate:
             waiting=self._current is not None,
             rulings=tuple(self._rulings[-20:]),
         )
+
+
+def _may_drop(revision: Revision, sealed: Sealed) -> None:
+    if not set(revision.drop) <= set(sealed.effects):
+        raise ApplicationError("It drops an effect that the proposal does not have.", type="BadInput")
+    if set(revision.drop) >= set(sealed.effects):
+        raise ApplicationError("Nothing would be left to do. Reject it instead.", type="BadInput")

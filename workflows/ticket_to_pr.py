@@ -239,7 +239,7 @@ class TicketToPr:
                 run=workflow.info().workflow_id,
                 workflow=workflow.info().workflow_type,
                 version=self.policy.version,
-                revision=self.revision,
+                revision=self.gate.numbered(self.revision),
                 request=self.request,
                 ticket=self.ticket.ticket,
                 base=self.machine.commit,
@@ -258,7 +258,7 @@ class TicketToPr:
                 expire_seconds=self.policy.gate.expire_after.total_seconds(),
                 review=review(self.policy),
             ),
-            summary=f"Seal revision {self.revision}",
+            summary=f"Seal revision {self.gate.numbered(self.revision)}",
         )
         self.shown = proved.proof if proved is not None else ""
         show(self.policy, state="waiting for review", cost=sealed.cost, says=f"Waiting for review: {sealed.title}")

@@ -34,7 +34,7 @@ def worker(client: Client, ledger: Ledger) -> Worker:
         client,
         task_queue=AGENTS,
         workflows=[Standin],
-        activities=[gate.judge, gate.note, standin.reseal, standin.act],
+        activities=[gate.judge, gate.note, gate.drop, standin.reseal, standin.act],
         workflow_runner=runner("ledger", "sqlalchemy"),
     )
 

@@ -12,7 +12,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from contracts.decision import Statement
 from contracts.digests import short
-from contracts.proposal import Editable, Proposal
+from contracts.proposal import Editable, Effect, Proposal
 from contracts.records import Person
 from contracts.requirements import Barred, Requirement
 from ledger import Ledger
@@ -267,6 +267,42 @@ async def test_an_edit_is_a_new_revision_with_its_own_digest(ada_at_work: Visito
     stale = await ada_at_work.post(f"/api/proposals/{sample.id}/statement", {"verdict": "approve"})
     assert stale.status_code == 409
     assert (await decide(ada_at_work, new, verdict="approve")).json()["state"] == "approved"
+
+
+async def test_one_of_two_effects_is_dropped_and_the_rest_is_signed(
+    ada_at_work: Visitor, parked: Parked, run: str
+) -> None:
+    both = tuple(Effect(kind="git.commit_file", key=f"{run}/{n}", says=f"Commit {n}", params={"n": n}) for n in (1, 2))
+    sample = await parked.park(run, effects=both)
+    early = await ada_at_work.statement(sample.id, verdict="approve")
+    page = (await ada_at_work.http.get(f"/proposals/{sample.id}")).text
+    assert page.count('type="checkbox"') == 2
+    answer = await ada_at_work.form(f"/proposals/{sample.id}/drop", effect=both[1].key)
+    assert answer.status_code == 303, answer.text
+    [record] = parked.ledger.proposals(state="open", run=run)
+    left = parked.ledger.proposal(record.digest)
+    assert (left.effects, left.edited_by, left.revision) == (both[:1], "ada", 2)
+    page = (await ada_at_work.http.get(answer.headers["location"])).text
+    assert "What this revision changed in what happens" in page
+    assert "Dropped by a reviewer" in page
+    refused = await ada_at_work.post(f"/api/proposals/{sample.digest}/decisions", ada_at_work.signed(early))
+    assert refused.status_code == 403, "a signature for both is none for one"
+    assert (await decide(ada_at_work, left, verdict="approve")).json()["state"] == "approved"
+    await eventually(lambda: parked.ledger.effect(both[0].key))
+    assert parked.ledger.effect(both[1].key) is None
+
+
+async def test_what_cannot_be_dropped_is_said(ada_at_work: Visitor, parked: Parked, run: str) -> None:
+    both = tuple(Effect(kind="git.commit_file", key=f"{run}/{n}", says=f"Commit {n}", params={}) for n in (1, 2))
+    sample = await parked.park(run, effects=both)
+    for keys, says in (([each.key for each in both], "Nothing would be left"), (["other"], "does not have")):
+        answer = await ada_at_work.post(f"/api/proposals/{sample.id}/revise", {"drop": keys})
+        assert answer.status_code == 422
+        assert says in answer.json()["detail"]
+    mixed = await ada_at_work.post(f"/api/proposals/{sample.id}/revise", {"drop": [both[0].key], "text": "x"})
+    assert mixed.status_code == 422
+    assert (await ada_at_work.form(f"/proposals/{sample.id}/drop")).status_code == 422
+    assert [each.digest for each in parked.ledger.proposals(run=run)] == [sample.digest]
 
 
 @pytest.mark.parametrize("text", ["", "  \r\n", ENTRY, "x" * 200_001])

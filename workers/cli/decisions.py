@@ -21,11 +21,12 @@ from contracts.errors import BadInput, Conflict, CountersignError, NotFound, Ref
 from contracts.proposal import Proposal
 from contracts.runs import Sealed
 from contracts.shown import spelt
+from ledger import Ledger
 from workers import keys
 from workers.cli.common import Platform, how_far, opened_ledger, out, platform, wait_for
 from workers.cli.following import follow
 from workers.cli.screen import one_line
-from workers.cli.show import print_proposal, print_standing
+from workers.cli.show import print_changes, print_proposal, print_standing
 from workers.watcher import root_message
 
 Id = Annotated[str, typer.Argument(help="The proposal's id: the first digits of its digest.")]
@@ -64,12 +65,27 @@ def show(proposal: Id) -> None:
     with opened_ledger() as (_, ledger):
         read = ledger.proposal(proposal)
         print_proposal(out, read)
+        if before := before_it(ledger, read):
+            print_changes(out, before, read)
         print_standing(out, read, ledger.standing(read))
 
 
-def approve(proposal: Id, yes: Yes = False) -> None:
+def before_it(ledger: Ledger, proposal: Proposal) -> Proposal | None:
+    """The revision before, where there is one that can be read."""
+    earlier = [each for each in ledger.proposals(state="", run=proposal.run) if each.revision < proposal.revision]
+    try:
+        return ledger.proposal(max(earlier, key=lambda each: each.revision).digest) if earlier else None
+    except CountersignError:
+        return None
+
+
+def approve(
+    proposal: Id,
+    drop: Annotated[list[int] | None, typer.Option(help="An effect that is not to happen, by its number.")] = None,
+    yes: Yes = False,
+) -> None:
     """Sign a proposal: exactly what it shows will happen."""
-    wait_for(decide(proposal, "approve", yes=yes))
+    wait_for(without(proposal, drop, yes=yes) if drop else decide(proposal, "approve", yes=yes))
 
 
 def request_changes(
@@ -116,6 +132,27 @@ def edit(
             out.print(f"Sign it with [bold]countersign approve {short(sealed.digest)}[/bold].")
 
     wait_for(go())
+
+
+async def without(proposal_id: str, numbers: list[int], *, yes: bool) -> None:
+    """Have a revision sealed without these effects, show what differs, and sign that one."""
+    async with platform() as here:
+        current = here.ledger.proposal(proposal_id)
+        sealed = await revise(here, current, drop=numbered(current, numbers))
+        print_changes(out, current, here.ledger.proposal(sealed.digest))
+    await decide(sealed.digest, "approve", yes=yes)
+
+
+def numbered(proposal: Proposal, numbers: list[int]) -> tuple[str, ...]:
+    """The keys of the effects with these numbers, from 1. BadInput for a number that there isn't."""
+    for number in numbers:
+        if not 1 <= number <= len(proposal.effects):
+            raise BadInput(
+                f"Proposal {proposal.id} has no effect {number}.",
+                subject="--drop",
+                way_out=f"`countersign show {proposal.id}` numbers them.",
+            )
+    return tuple(proposal.effects[number - 1].key for number in dict.fromkeys(numbers))
 
 
 async def decide(
@@ -191,9 +228,9 @@ async def ruled(here: Platform, signed: SignedDecision) -> None:
     out.print("The decision is in the run's history; no worker has taken it yet. It will, when one runs.")
 
 
-async def revise(here: Platform, current: Proposal, text: str) -> Sealed:
+async def revise(here: Platform, current: Proposal, text: str = "", drop: tuple[str, ...] = ()) -> Sealed:
     """Send an edit to the run. Gives the new revision; the run's own words when it refuses."""
-    revision = Revision(digest=current.digest, text=text, person=keys.person_name(here.settings))
+    revision = Revision(digest=current.digest, text=text, person=keys.person_name(here.settings), drop=drop)
     try:
         handle = here.client.get_workflow_handle(current.run)
         sealed: Sealed = await handle.execute_update("revise", revision, result_type=Sealed)

@@ -1,5 +1,7 @@
 """A proposal in the terminal: what would happen first, then the proof, then the bulk."""
 
+import difflib
+
 from rich.console import Console, Group, RenderableType
 from rich.markdown import Markdown
 from rich.markup import escape
@@ -44,12 +46,23 @@ def print_standing(console: Console, proposal: Proposal, progress: Progress) -> 
         console.print(Text(f"From {step.at:%Y-%m-%d %H:%M} UTC on it is with {step.whom}, too{may}."))
 
 
+def print_changes(console: Console, before: Proposal, after: Proposal) -> None:
+    """What a revision changed: in what happens, and in the text."""
+    texts = [(each.editable.text if each.editable else "") for each in (before, after)]
+    pairs = {"What happens": (before.effects_text, after.effects_text), "The text": (texts[0], texts[1])}
+    for title, (old, new) in pairs.items():
+        lines = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=3)
+        if diff := "\n".join(lines):
+            console.print(Text(f"{title}: changed since revision {before.revision}", style="bold underline"))
+            console.print(Diff(diff), crop=False)
+
+
 def header(proposal: Proposal) -> RenderableType:
     lines = [
         f"[bold]{escape(proposal.title)}[/bold]",
         escape(proposal.summary),
         "",
-        f"On approval   {escape(proposal.button())}",
+        *on_approval(proposal),
         f"Drafted by    {drafted(proposal)}",
         f"Cost          {cost(proposal)}",
         *(f"Tried         {escape(one.says)}" for one in proposal.cost.tried),
@@ -60,6 +73,14 @@ def header(proposal: Proposal) -> RenderableType:
         f"{'[green]✓[/green]' if each.passed else '[red]✗[/red]'} {escape(each.says)}" for each in proposal.checks
     ]
     return Box("\n".join([*lines, *([""] if checks else []), *checks]), border_style="blue", title=proposal.id)
+
+
+def on_approval(proposal: Proposal) -> list[str]:
+    """What would happen. Several effects have numbers, for `countersign approve ID --drop NUMBER`."""
+    if len(proposal.effects) < 2:
+        return [f"On approval   {escape(proposal.button())}"]
+    said = [f"{number}. {escape(each.says)}" for number, each in enumerate(proposal.effects, 1)]
+    return [f"{'On approval' if number == 0 else '':<13} {line}" for number, line in enumerate(said)]
 
 
 def drafted(proposal: Proposal) -> str:

@@ -1,0 +1,69 @@
+"""A revision with fewer effects: what a person left of those that a run proposed."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from activities.reviewing import reviewed
+from activities.toolbox import Toolbox
+from contracts.errors import BadInput
+from contracts.proposal import Cell, Effect, Proposal, TablePanel
+from contracts.requirements import Barred, Requirement
+from contracts.runs import Alarm, DropEffects, Review
+
+DROPPED = "Dropped by a reviewer"
+
+
+def without(proposal: Proposal, request: DropEffects, tools: Toolbox) -> tuple[Proposal, tuple[Alarm, ...] | None]:
+    """The next revision, sealed with what the gate asks for what is left of it.
+
+    Whoever was kept apart stays so; by a rule that keeps editors apart, who dropped is, too. BadInput for a key that
+    is none of the proposal's, and where nothing would be left.
+    """
+    kept = _kept(proposal, request.drop)
+    now = datetime.now(UTC)
+    changes = {
+        "revision": proposal.revision + 1,
+        "edited_by": request.person,
+        "effects": kept,
+        "panels": (_told(proposal, request), *proposal.panels),
+        "created_at": now,
+        "expires_at": now + request.gate.expire_after,
+        "needs": (),
+        "escalations": (),
+        "digest": "",
+    }
+    review = Review(gate=request.gate, started_by=proposal.started_by)
+    made, alarms = reviewed(proposal.model_copy(update=changes), review, tools)
+    needs = tuple(_kept_apart(each, proposal.needs) for each in made.needs)
+    return made.model_copy(update={"needs": needs}).seal(), alarms
+
+
+def _kept(proposal: Proposal, drop: Sequence[str]) -> tuple[Effect, ...]:
+    known = {effect.key for effect in proposal.effects}
+    if strange := next((key for key in drop if key not in known), None):
+        raise BadInput(
+            f"Proposal {proposal.id} has no effect {strange!r} to drop.",
+            subject=strange,
+            way_out="Reload the proposal, and choose among what it shows.",
+        )
+    kept = tuple(effect for effect in proposal.effects if effect.key not in drop)
+    if not kept:
+        raise BadInput(
+            "Nothing would be left to do.", subject=proposal.id, way_out="Reject the proposal if nothing should happen."
+        )
+    return kept
+
+
+def _told(proposal: Proposal, request: DropEffects) -> TablePanel:
+    rows = tuple((Cell(text=each.says, tone="bad"),) for each in proposal.effects if each.key in request.drop)
+    note = f"{request.person} dropped them. What is said of them below was written before, and does not happen."
+    return TablePanel(title=DROPPED, columns=("does not happen",), rows=rows, note=note)
+
+
+def _kept_apart(requirement: Requirement, before: Sequence[Requirement]) -> Requirement:
+    """With those who were barred before by the same rule: this seal may know less of whose credentials were used."""
+    barred: dict[Barred, None] = dict.fromkeys(requirement.barred)
+    for each in before:
+        if each.rule == requirement.rule:
+            barred |= dict.fromkeys(each.barred)
+    return requirement.model_copy(update={"barred": tuple(barred)})
