@@ -70,6 +70,17 @@ class FolderArtifacts:
     def has(self, ref: str) -> bool:
         return self._path(ref).is_file()
 
+    def references(self) -> Iterator[str]:
+        """All that is in the store, in no order."""
+        for path in self.folder.glob("??/*"):
+            if REFERENCE.fullmatch(ref := f"{PREFIX}{path.parent.name}{path.name}"):
+                yield ref
+
+    def size(self, ref: str) -> int:
+        """Bytes; 0 for one that isn't there."""
+        path = self._path(ref)
+        return path.stat().st_size if path.is_file() else 0
+
     def put_model(self, model: BaseModel) -> str:
         return self.put(model.model_dump_json().encode())
 

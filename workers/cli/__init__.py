@@ -18,6 +18,7 @@ from workers.cli import (
     new,
     people,
     processes,
+    restore,
     runs,
     sandboxes,
     schedules,
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Background agent workflows with a person's signature on every effect.",
 )
-for part in (up, demo, doctor, health, runs, fix, decisions, logs, people, new, processes):
+for part in (up, demo, doctor, health, runs, fix, decisions, logs, people, new, processes, restore):
     part.register(app)
 app.add_typer(schedules.app, name="schedules", help="When workflows start by themselves.")
 app.add_typer(sandboxes.app, name="sandboxes", help="The sandboxes that are alive on this host.")
