@@ -108,3 +108,14 @@ def test_entries_are_found_from_the_command_line(state: Path) -> None:
         wrong = run(state, "search", *words)
         assert isinstance(wrong.exception, BadInput)
         assert says in f"{wrong.exception} {wrong.exception.way_out}"
+
+
+def test_entries_are_exported_for_other_tools_with_the_same_filters(state: Path) -> None:
+    told = run(state, "export", "-", "--format", "ocsf", "--words", "history", "--since", "5200w")
+    events = [json.loads(line) for line in told.stdout.splitlines()]
+    assert [each["metadata"]["sequence"] for each in events] == list(range(9, 0, -1)), told.output
+    target = state.parent / "some.jsonl"
+    assert "1 entries" in run(state, "export", str(target), "--format", "jsonl", "--words", "key 7").output
+    assert json.loads(target.read_text())["key"] == "key-7"
+    assert "can't be written" in str(run(state, "export", str(target), "--format", "jsonl").exception)
+    assert "whole ledger" in str(run(state, "export", "-", "--person", "ana").exception)

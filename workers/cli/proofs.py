@@ -12,11 +12,13 @@ from rich.markup import escape
 
 from contracts.base import Contract
 from contracts.errors import BadInput, NotFound
+from contracts.finding import Query
 from contracts.proofs import CONSISTENCY_TAG, Consistency, Inclusion
 from contracts.records import Head, Verification
 from contracts.wire import fingerprint
 from ledger.proofs import check_consistency, check_inclusion, verify_export
 from workers.cli.common import opened_ledger, out
+from workers.cli.searching import Form, Kind, Person, Since, Until, exported, query
 
 C = TypeVar("C", bound=Contract)
 
@@ -70,8 +72,26 @@ def head() -> None:
 
 def export(
     file: Annotated[Path, typer.Argument(help="Where to; `-` for the terminal.", dir_okay=False)],
+    form: Annotated[Form, typer.Option("--format", help="proof: for `verify`; jsonl or ocsf: for a SIEM.")] = "proof",
+    words: Annotated[str, typer.Option(help="Not for proofs, as all that follow: only entries with these words.")] = "",
+    run: str = "",
+    kind: Kind = "",
+    person: Person = "",
+    workflow: str = "",
+    team: str = "",
+    repository: str = "",
+    since: Since = "",
+    until: Until = "",
 ) -> None:
-    """Write all sealed entries with their places and signed heads, as JSON Lines, for `verify` elsewhere."""
+    """Write all sealed entries with their places and signed heads, as JSON Lines, for `verify` elsewhere; or entries
+    like those that are asked for, as JSON Lines or OCSF events."""
+    fields = {"run": run, "kind": kind, "person": person, "workflow": workflow, "team": team, "repository": repository}
+    asked = query(words, fields, since, until)
+    if form != "proof":
+        _for_siem(file, asked, form)
+        return
+    if asked != Query():
+        raise BadInput("A proof is of the whole ledger.", way_out="Give --format jsonl or ocsf for a part of it.")
     with opened_ledger(seals=True) as (_, ledger):
         ledger.seal()
         line = the_key(ledger.ledger_key())
@@ -87,6 +107,21 @@ def export(
             ) from error
         out.print(f"{made.entries:,} entries under {made.heads:,} signed heads. Check them, without the database:")
         out.print(f"countersign ledger verify {escape(str(file))} --key '{escape(line)}'", soft_wrap=True)
+
+
+def _for_siem(file: Path, asked: Query, form: Form) -> None:
+    with opened_ledger() as (_, ledger):
+        if str(file) == "-":
+            exported(ledger, asked, form, sys.stdout)
+            return
+        try:
+            with file.open("x", encoding="utf-8") as target:
+                count = exported(ledger, asked, form, target)
+        except OSError as error:
+            raise BadInput(
+                f"{str(file)!r} can't be written: {error.strerror}.", subject=str(file), way_out="Name another file."
+            ) from error
+    out.print(f"{count:,} entries.")
 
 
 def prove(

@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated, get_args
+from typing import Annotated, Literal, TextIO, get_args
 
 import typer
 from rich.markup import escape
@@ -10,10 +10,13 @@ from rich.markup import escape
 from contracts.errors import BadInput
 from contracts.finding import Query, moment
 from contracts.records import EntryKind, StoredEntry
+from ledger import Ledger
+from ledger.ocsf import event
 from workers.cli.common import opened_ledger, out
 from workers.cli.following import print_entry
 from workers.cli.screen import one_line
 
+Form = Literal["proof", "jsonl", "ocsf"]
 KINDS: tuple[str, ...] = get_args(EntryKind)
 Since = Annotated[str, typer.Option(help="From then on: 2d, 12h, 2026-11-01.")]
 Until = Annotated[str, typer.Option(help="Before then.")]
@@ -69,6 +72,20 @@ def query(words: str, fields: dict[str, str], since: str, until: str) -> Query:
     given = {name: value for name, value in fields.items() if value}
     times = {"since": moment(since, now), "until": moment(until, now)}
     return Query.model_validate({"words": words, **given, **times})
+
+
+def exported(ledger: Ledger, asked: Query, form: Form, target: TextIO) -> int:
+    """Write all entries like that, the newest first, page by page; how many there were."""
+    written, asked = 0, asked.model_copy(update={"limit": 1000})
+    while True:
+        found = ledger.search(asked)
+        for entry in found.entries:
+            told = event(entry, ledger.realm) if form == "ocsf" else entry.model_dump(mode="json")
+            target.write(json.dumps(told, ensure_ascii=False) + "\n")
+        written += len(found.entries)
+        if not found.before:
+            return written
+        asked = asked.model_copy(update={"before": found.before})
 
 
 def _told(entry: StoredEntry) -> None:
