@@ -1,10 +1,11 @@
 """A decision: a person's verdict on one digest, signed by a key that only people's sessions can use."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
 
 from contracts.base import Contract
+from contracts.batch import Batch, BatchItem
 from contracts.digests import canonical_json, sealed_json, tagged_digest
 
 DECISION_TAG: Literal["countersign/decision/v1"] = "countersign/decision/v1"
@@ -74,15 +75,40 @@ class Signature(Contract):
 
 
 class SignedDecision(Contract):
-    """The Temporal signal `decide`: the platform's public contract for approval."""
+    """The Temporal signal `decide`: the platform's public contract for approval.
+
+    With a `batch`, the signature is over that, and the statement is what the batch says of this proposal.
+    """
 
     statement: Statement
     signature: Signature
     via: Literal["console", "command line", "demo"] = "command line"
+    batch: Batch | None = None
+
+    @classmethod
+    def each_of(cls, batch: Batch, signature: Signature, **more: Any) -> "tuple[SignedDecision, ...]":
+        """A decision for each proposal of a signed batch, in its order."""
+        return tuple(
+            cls(statement=batch_statement(batch, item), signature=signature, batch=batch, **more)
+            for item in batch.items
+        )
 
     @property
     def id(self) -> str:
         return self.statement.id
+
+
+def batch_statement(batch: Batch, item: BatchItem) -> Statement:
+    """What a batch says of one of its proposals: that it is approved."""
+    return Statement(
+        realm=batch.realm,
+        run=item.run,
+        digest=item.digest,
+        verdict="approve",
+        person=batch.person,
+        decided_at=batch.decided_at,
+        nonce=batch.nonce,
+    )
 
 
 class Ruling(Contract):

@@ -193,6 +193,11 @@ class NotEnough(Refused):
     """Approvals stand, and fewer of them than the proposal asks for."""
 
 
+class NotInBatch(Refused):
+    """It can't be approved by the signature of a batch: it is critical or needs several people, or one of the batch
+    can't be approved, and then none is."""
+
+
 class Expired(Refused):
     """The proposal's time to be decided has passed. A timeout never approves."""
 

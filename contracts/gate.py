@@ -64,6 +64,7 @@ class GateRule(Contract):
     people: tuple[str, ...] = ()
     needs: int = Field(default=1, ge=1, le=20)
     separate_from: tuple[Apart, ...] = ()
+    critical: bool = Field(default=False, description="signed by itself only, never in a batch")
 
     @model_validator(mode="after")
     def somebody_can(self) -> Self:

@@ -47,6 +47,7 @@ class Requirement(Contract):
     needs: int = 1
     barred: tuple[Barred, ...] = ()
     effects: tuple[str, ...] = ()
+    critical: bool = False
 
     @property
     def whom(self) -> str:
@@ -196,6 +197,7 @@ def _resolved(rule: GateRule, effects: list[str], barred: Mapping[Apart, Sequenc
         needs=rule.needs,
         barred=tuple(apart),
         effects=tuple(effects),
+        critical=rule.critical,
     )
 
 

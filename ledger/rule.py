@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from contracts.decision import CLOSES, Ruling, Signature, SignedDecision, Statement, Verdict
+from contracts.batch import Batch
+from contracts.decision import CLOSES, Ruling, Signature, SignedDecision, Statement, Verdict, batch_statement
 from contracts.digests import short
 from contracts.errors import (
     AlreadyUsed,
@@ -22,6 +23,7 @@ from contracts.errors import (
     NoRule,
     NotEnough,
     NotFound,
+    NotInBatch,
     NotSigned,
     Refused,
     UnknownKey,
@@ -70,6 +72,8 @@ class Rule(Proposals, People):
         _require_digest(statement, digest)
         self._require_signature(decision)
         proposal = self._require_intact(statement)
+        if decision.batch is not None and not self._was_accepted(decision.id):
+            self._require_whole(decision, decision.batch)
         if statement.verdict != "withdraw":
             self._require_say(statement, proposal)
         self._require_undecided(decision, proposal)
@@ -126,8 +130,29 @@ class Rule(Proposals, People):
             )
 
     def _require_signature(self, decision: SignedDecision) -> None:
-        statement = decision.statement
-        self.require_key(decision.signature, statement.person, statement.signing_bytes(), subject=decision.id)
+        statement, batch = decision.statement, decision.batch
+        data = statement.signing_bytes() if batch is None else _batch_bytes(statement, batch)
+        self.require_key(decision.signature, statement.person, data, subject=decision.id)
+        if batch is not None:
+            _require_batchable(self._require_intact(statement))
+
+    def _require_whole(self, decision: SignedDecision, batch: Batch) -> None:
+        """All or nothing: until the first of a batch is taken, each of the others has to be one that could be."""
+        for each in SignedDecision.each_of(batch, decision.signature):
+            if each.id == decision.id or self._was_accepted(each.id):
+                continue
+            try:
+                proposal = self._require_intact(each.statement)
+                _require_batchable(proposal)
+                self._require_say(each.statement, proposal)
+                self._require_undecided(each, proposal)
+            except Refused as refused:
+                which = short(each.statement.digest)
+                raise NotInBatch(
+                    f"Nothing of the batch is approved, because {which} can't be: {refused.what}",
+                    subject=each.statement.digest,
+                    way_out="Sign the others without it.",
+                ) from refused
 
     def require_key(self, signature: Signature, person: str, data: bytes, *, subject: str) -> None:
         """Raises UnknownKey or BadSignature, unless `data` is signed by a key of `person` that is good today."""
@@ -312,6 +337,26 @@ def _require_covered(proposal: Proposal) -> None:
     for effect in proposal.effects:
         if effect.key not in known:
             raise NoRule(f"Nothing says who has to approve {effect.key!r}.", subject=effect.key)
+
+
+def _require_batchable(proposal: Proposal) -> None:
+    if any(each.critical or each.needs > 1 for each in proposal.requirements):
+        raise NotInBatch(
+            f"Proposal {proposal.id} is critical or needs several people, so it is in no batch.",
+            subject=proposal.digest,
+            way_out="Read it and sign it by itself.",
+        )
+
+
+def _batch_bytes(statement: Statement, batch: Batch) -> bytes:
+    """What was signed, if the batch is sound and says this very thing."""
+    try:
+        sound = Batch.model_validate(batch.model_dump(warnings=False))
+    except ValidationError as error:
+        raise BadSignature("The batch is not coherent.", subject=statement.digest) from error
+    if all(statement != batch_statement(sound, item) for item in sound.items):
+        raise BadSignature("The batch that was signed does not say this.", subject=statement.digest)
+    return sound.signing_bytes()
 
 
 def _require_coherent(statement: Statement) -> None:

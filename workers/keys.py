@@ -3,6 +3,7 @@
 import getpass
 import os
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from contracts import signatures, wire
+from contracts.batch import Batch, BatchItem
 from contracts.decision import RejectReason, Signature, SignedDecision, Statement, Verdict
 from contracts.errors import NotFound, StateUnusable
 from contracts.proposal import Proposal
@@ -84,6 +86,25 @@ def load_private(path: Path) -> Ed25519PrivateKey:
             way_out="Move it away and run `countersign enrol`.",
         )
     return private
+
+
+def sign_batch(settings: Settings, proposals: Sequence[Proposal]) -> tuple[SignedDecision, ...]:
+    """The local person's approval of all of these by one signature: a decision for each."""
+    private = load_private(key_path(settings))
+    items = sorted({each.digest: BatchItem(run=each.run, digest=each.digest) for each in proposals}.items())
+    batch = Batch(
+        realm=proposals[0].realm,
+        items=tuple(item for _, item in items),
+        person=person_name(settings),
+        decided_at=datetime.now(UTC),
+        nonce=secrets.token_hex(16),
+    )
+    signature = Signature(
+        scheme="sshsig",
+        key=wire.fingerprint(signatures.public_line(private, "")),
+        value=signatures.sshsig_sign(private, batch.signing_bytes()),
+    )
+    return SignedDecision.each_of(batch, signature)
 
 
 def sign(

@@ -106,6 +106,25 @@ async def test_the_same_signal_ten_times_is_one_decision(here: Platform) -> None
     assert [one.id for one in accepted] == [signed.id]
 
 
+async def test_one_signature_ends_two_runs_and_no_third(here: Platform) -> None:
+    one, two, third = [await parked(here, subject) for subject in ("one", "two", "third")]
+    signed = {each.statement.digest: each for each in keys.sign_batch(here.settings, [one, two])}
+    moved = with_statement(signed[one.digest], run=third.run, digest=third.digest)
+    await here.signal(third.run, moved)
+    assert "does not say this" in await ruling(here, moved)
+    for _ in range(2):
+        await asyncio.gather(
+            *(here.signal(each.run, signed[each.digest]) for each in (one, two)), return_exceptions=True
+        )
+    for each in (one, two):
+        outcome = await here.outcome(each.run)
+        assert (outcome.state, outcome.digest) == ("done", each.digest)
+        assert len(here.ledger.decisions(each.run)) == 1
+    assert here.ledger.proposal_record(third.digest).state == "open"
+    await here.decide(third, "approve")
+    await here.outcome(third.run)
+
+
 async def test_two_opposite_decisions_at_once_are_ordered(here: Platform) -> None:
     proposal = await parked(here)
     await asyncio.gather(

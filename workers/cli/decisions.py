@@ -80,12 +80,17 @@ def before_it(ledger: Ledger, proposal: Proposal) -> Proposal | None:
 
 
 def approve(
-    proposal: Id,
+    proposals: Annotated[list[str], typer.Argument(help="The proposal's id; of several, all or none are approved.")],
     drop: Annotated[list[int] | None, typer.Option(help="An effect that is not to happen, by its number.")] = None,
     yes: Yes = False,
 ) -> None:
-    """Sign a proposal: exactly what it shows will happen."""
-    wait_for(without(proposal, drop, yes=yes) if drop else decide(proposal, "approve", yes=yes))
+    """Sign a proposal: exactly what it shows will happen. Or several, by one signature."""
+    if len(proposals) > 1:
+        if drop:
+            raise BadInput("Effects are dropped of one proposal at a time.", subject="--drop")
+        wait_for(approve_all(proposals, yes=yes))
+        return
+    wait_for(without(proposals[0], drop, yes=yes) if drop else decide(proposals[0], "approve", yes=yes))
 
 
 def request_changes(
@@ -132,6 +137,24 @@ def edit(
             out.print(f"Sign it with [bold]countersign approve {short(sealed.digest)}[/bold].")
 
     wait_for(go())
+
+
+async def approve_all(ids: list[str], *, yes: bool) -> None:
+    """One signature for all. Each is judged before any is sent, and the rule takes none where one does not fit."""
+    async with platform() as here:
+        proposals = list({each.digest: each for each in map(here.ledger.proposal, ids)}.values())
+        if len(proposals) < 2:
+            raise BadInput("These are one proposal.", subject=ids[0], way_out=f"`countersign approve {ids[0]}`")
+        for each in proposals:
+            may_approve(here, each)
+            out.print(f"[bold]{each.id}[/bold] {escape(spelt(one_line(each.title)))}: {escape(spelt(each.button()))}")
+        if not yes:
+            ask(f"Sign all {len(proposals)} of them", proposals[0].id)
+        signed = keys.sign_batch(here.settings, proposals)
+        for decision in signed:
+            require_fit(here, decision)
+        for decision in signed:
+            await send(here, decision)
 
 
 async def without(proposal_id: str, numbers: list[int], *, yes: bool) -> None:
@@ -198,10 +221,7 @@ def own_approval(here: Platform, proposal: Proposal) -> str:
 async def send(here: Platform, signed: SignedDecision) -> None:
     """Send a signed decision to its run and wait for the ruling. Raises Refused when it was refused."""
     statement = signed.statement
-    ruling = here.ledger.judge(signed, run=statement.run, digest=statement.digest)
-    if not ruling.accepted:
-        here.ledger.record_decision(signed, ruling)
-        raise Refused(ruling.why, subject=short(statement.digest), way_out="`countersign inbox` lists what is open.")
+    require_fit(here, signed)
     handle = here.client.get_workflow_handle(statement.run)
     try:
         await handle.signal("decide", signed)
@@ -212,6 +232,15 @@ async def send(here: Platform, signed: SignedDecision) -> None:
             way_out=f"`countersign log {statement.run}` says how it ended.",
         ) from error
     await ruled(here, signed)
+
+
+def require_fit(here: Platform, signed: SignedDecision) -> None:
+    """What the run will ask, asked before anything is sent. Refused, and written down, where the rule says no."""
+    statement = signed.statement
+    ruling = here.ledger.judge(signed, run=statement.run, digest=statement.digest)
+    if not ruling.accepted:
+        here.ledger.record_decision(signed, ruling)
+        raise Refused(ruling.why, subject=short(statement.digest), way_out="`countersign inbox` lists what is open.")
 
 
 async def ruled(here: Platform, signed: SignedDecision) -> None:
@@ -243,12 +272,21 @@ async def revise(here: Platform, current: Proposal, text: str = "", drop: tuple[
 
 def confirm(here: Platform, proposal: Proposal, verdict: Verdict) -> None:
     """Show what will be signed and ask. Without a terminal there is nobody to ask: `--yes` says so."""
-    if not sys.stdin.isatty():
-        raise BadInput("There is no terminal to ask in.", subject=proposal.id, way_out="Read it first, then add --yes.")
+    require_terminal(proposal.id)
     print_proposal(out, proposal, full=False)
     print_standing(out, proposal, here.ledger.standing(proposal))
     question = proposal.button() if verdict == "approve" else f"{verdict.replace('_', ' ')}: {proposal.title}"
-    typer.confirm(f"{spelt(one_line(question))}?", abort=True)
+    ask(spelt(one_line(question)), proposal.id)
+
+
+def ask(question: str, subject: str) -> None:
+    require_terminal(subject)
+    typer.confirm(f"{question}?", abort=True)
+
+
+def require_terminal(subject: str) -> None:
+    if not sys.stdin.isatty():
+        raise BadInput("There is no terminal to ask in.", subject=subject, way_out="Read it first, then add --yes.")
 
 
 def edited_text(proposal: Proposal) -> str:
