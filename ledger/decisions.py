@@ -63,6 +63,7 @@ class Decisions(Rule):
                 "reason": statement.reason,
                 "words": statement.words,
                 "error": ruling.error,
+                **({"batch": decision.batch.model_dump(mode="json")} if decision.batch else {}),
             },
         )
 

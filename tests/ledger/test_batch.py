@@ -48,6 +48,8 @@ def test_one_signature_approves_each_of_them_and_counts_once(ledger: Ledger) -> 
     for each in made:
         ledger.require_all([signed[each.digest]], run=each.run, digest=each.digest)
         assert len(ledger.decisions(each.run)) == 1
+        [entry] = ledger.entries(run=each.run, kind="decision")
+        assert Batch.model_validate(entry.facts["batch"]) == signed[each.digest].batch, "what was signed is kept"
 
 
 def test_one_that_has_expired_leaves_none(ledger: Ledger, clock: Clock) -> None:

@@ -1,16 +1,21 @@
 """The gate: a decision binds to one digest, is signed, and counts once. Run on a workflow fresh from its template."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
 from contracts.decision import Revision, SignedDecision
+from contracts.errors import BadInput, Refused
 from contracts.proposal import Proposal
 from contracts.runs import GateView
 from contracts.text import TextRequest
 from tests.support.platform import Platform
 from workers import keys
+from workers.cli import decisions
+from workers.cli.common import Platform as CommandPlatform
 from workers.watcher import root_message
 
 
@@ -123,6 +128,24 @@ async def test_one_signature_ends_two_runs_and_no_third(here: Platform) -> None:
     assert here.ledger.proposal_record(third.digest).state == "open"
     await here.decide(third, "approve")
     await here.outcome(third.run)
+
+
+async def test_the_command_approves_all_or_none(here: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[CommandPlatform]:
+        yield here.command
+
+    monkeypatch.setattr(decisions, "platform", opened)
+    one, two, gone = [await parked(here, subject) for subject in ("one", "two", "gone")]
+    await here.decide(gone, "reject", reason="other")
+    await here.outcome(gone.run)
+    with pytest.raises(Refused, match=f"Nothing of the batch is approved, because {gone.id}|decided before"):
+        await decisions.approve_all([one.id, two.id, gone.id], yes=True)
+    assert {here.ledger.proposal_record(each.digest).state for each in (one, two)} == {"open"}
+    with pytest.raises(BadInput, match="one proposal"):
+        await decisions.approve_all([one.id, one.digest], yes=True)
+    await decisions.approve_all([one.id, two.id], yes=True)
+    assert [(await here.outcome(each.run)).state for each in (one, two)] == ["done", "done"]
 
 
 async def test_two_opposite_decisions_at_once_are_ordered(here: Platform) -> None:
