@@ -1,4 +1,4 @@
-"""How fast the ledger writes and verifies: `python -m tests.bench.ledger [--url URL] [--entries N]`.
+"""How fast the ledger writes and verifies: `python -m tests.bench.ledger [--url URL] [--entries N] [--rounds N]`.
 
 The last line is one JSON object:
   entries_per_second   sustained, 200 writers at once, group commit, each awaited until durable
@@ -7,6 +7,8 @@ The last line is one JSON object:
   append_ms            the synchronous call: median and p95
   overhead_ms          CPU time of the event loop's thread for one write: what an activity is charged
   bare_commit_ms       one bare INSERT and commit with the driver alone on the same disk (SQLite only)
+  overhead_ms_per_step  what our worker adds to a step against the plain SDK, by turns on one server; latency_ratio,
+                        throughput_ratio: the same as ratios (tests/bench/step_overhead.py)
   verify_seconds       all entries, digests, roots and signatures; and verify_entries
 """
 
@@ -22,8 +24,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from contracts.records import Entry
 from ledger import FolderArtifacts, Ledger
+from tests.bench import step_overhead
 
 WRITERS = 200
 
@@ -122,10 +127,15 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", default="", help="of an empty database; default: SQLite in a temporary folder")
     parser.add_argument("--entries", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=60, help="of ten steps, with our worker and without; 0: none")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         url = options.url or f"sqlite:///{folder}/ledger.db"
-        print(json.dumps(measure(url, Path(folder), options.entries)))
+        found = measure(url, Path(folder), options.entries)
+    if options.rounds:
+        steps = uvloop.run(step_overhead.run(options.rounds))
+        found |= {name: steps[name] for name in ("overhead_ms_per_step", "latency_ratio", "throughput_ratio")}
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

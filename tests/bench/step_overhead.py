@@ -7,6 +7,7 @@ a slow minute of the machine hits both. The last line is one JSON object:
 
 - `step_ms`: one step of the ten through our worker, median of all rounds, on the server that we start
 - `latency_ratio`: chain after chain, ours against the plain SDK, median of the pairs of rounds
+- `overhead_ms_per_step`: what ours adds to a step, in ms, median of the pairs of rounds
 - `throughput_ratio`: plain seconds for 40 chains at once are 1; ours by that measure, median of the pairs
 """
 
@@ -64,6 +65,12 @@ def ratio(took: dict[str, list[float]]) -> float:
     return round(statistics.median(ours / plain for ours, plain in pairs), 3)
 
 
+def added(took: dict[str, list[float]]) -> float:
+    """Milliseconds that ours adds to one step."""
+    pairs = zip(took["ours"], took["plain"], strict=True)
+    return round(statistics.median(ours - plain for ours, plain in pairs) / STEPS * 1000, 3)
+
+
 async def run(count: int) -> dict[str, float]:
     began = time.perf_counter()
     async with AsyncExitStack() as stack:
@@ -83,6 +90,7 @@ async def run(count: int) -> dict[str, float]:
         many = await rounds(sides, chains, max(4, count // 6))
     step = {name: statistics.median(times) / STEPS * 1000 for name, times in one.items()}
     return {
+        "overhead_ms_per_step": added(one),
         "latency_ratio": ratio(one),
         "throughput_ratio": ratio(many),
         "step_ms": round(step["ours"], 2),
