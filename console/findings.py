@@ -17,9 +17,9 @@ from console.finding import Finding as Finding
 from console.fires import fires
 from console.noops import silent
 from console.stuck import causes, grouped
-from console.words import count, money, span
+from console.words import count, money, relative, span
 from contracts.errors import CountersignError
-from contracts.records import Verification
+from contracts.records import RECONCILED, Verification
 from contracts.steps import AGENTS, EFFECTS, Queue
 from ledger import Ledger
 
@@ -33,7 +33,7 @@ NEARLY = Decimal("0.9")  # of a budget
 
 async def findings(ledger: Ledger, temporal: Callable[[], Awaitable[Client]]) -> list[Finding]:
     """All but the ledger's proof, which takes its time. `temporal` may raise a CountersignError."""
-    looks = (stopped_effects, expiring, budgets, credentials, silent)
+    looks = (stopped_effects, expiring, budgets, credentials, silent, reconciled)
     local = asyncio.gather(*(asyncio.to_thread(look, ledger) for look in looks))
     return [*await server(ledger, temporal), *await local]
 
@@ -150,6 +150,21 @@ def budgets(ledger: Ledger) -> Finding:
     more = f", and {len(short) - 1} more nearly spent." if len(short) > 1 else "."
     fix = "Until the month ends its drafts are the baseline's. COUNTERSIGN_TEAM_BUDGETS or the policy raise it."
     return Finding("Budgets", False, says + more, fix, figures)
+
+
+def reconciled(ledger: Ledger) -> Finding:
+    """What the last comparison with Temporal's histories said."""
+    told = ledger.entries(kind="system", words=RECONCILED, limit=1, newest_first=True)
+    if not told:
+        return Finding("Reconciliation", True, "The ledger was not compared with Temporal's histories yet.")
+    gaps = int(str(told[0].facts.get("gaps", 0)))
+    when = relative(told[0].finished_at, datetime.now(UTC))
+    figures = (Figure("ledger_gaps", gaps),)
+    if not gaps:
+        return Finding("Reconciliation", True, f"No gap between the ledger and Temporal, {when}.", "", figures)
+    says = f"{count(gaps, 'gap')} between the ledger and Temporal's histories, {when}."
+    fix = "`countersign ledger reconcile` names each; with --mend it writes down the attempts that were lost."
+    return Finding("Reconciliation", False, says, fix, figures)
 
 
 def proof(found: Verification) -> Finding:

@@ -41,6 +41,7 @@ HELP = {
     "credential_expires_seconds": "Until a credential expires; negative when it has.",
     "credentials_refused": "Credentials that were refused in the last day, and not accepted since.",
     "silent_workflows": "Workflows that have found nothing to do for long.",
+    "ledger_gaps": "Gaps between the ledger and Temporal's histories when they were last compared.",
     "ledger_entries": "Entries of the ledger when it was last verified.",
     "ledger_entries_unsealed": "Those of them that no head covers yet.",
     "ledger_problems": "What that verification found wrong.",

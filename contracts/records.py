@@ -13,6 +13,8 @@ EntryKind = Literal[
 
 CREDENTIALS = "worker.credentials"  # the entry in which a worker says, at its start, when its credentials end
 
+RECONCILED = "ledger.reconciled"  # the entry of a comparison with Temporal's histories
+
 
 class Entry(Contract):
     """One line of the ledger: who did what, for which run, when, and how it ended.

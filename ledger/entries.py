@@ -121,6 +121,16 @@ class Entries(Part):
             rows = connection.execute(found.order_by(order).limit(limit)).mappings()
             return [stored(row) for row in rows]
 
+    def has_entry(self, *keys: str) -> bool:
+        """Whether there is one under any of these keys."""
+        with self.store.read() as connection:
+            return connection.scalar(sa.select(entries.c.id).where(entries.c.key.in_(keys)).limit(1)) is not None
+
+    def entry_keys(self, run: str) -> set[str]:
+        """The keys of all entries of a run."""
+        with self.store.read() as connection:
+            return set(connection.scalars(sa.select(entries.c.key).where(entries.c.run == run)))
+
     def entry(self, key: str) -> StoredEntry | None:
         """The entry under that key."""
         found = sa.select(entries, leaves.c.head).outerjoin(leaves, leaves.c.entry == entries.c.id)

@@ -8,7 +8,8 @@ Temporal's terms.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, JsonValue, ValidationError
 from temporalio import activity
@@ -21,11 +22,13 @@ from contracts.errors import CountersignError, Held, LedgerUnavailable, ModelBus
 from contracts.records import Entry, RunRecord
 from contracts.runs import run_of
 from ledger import Ledger
+from workers.attempts import attempt_key, lost, lost_key
 
 # A bug repeats itself: retrying it costs time and hides it.
 BUGS = (TypeError, ValueError, LookupError, AttributeError, AssertionError, NotImplementedError, ValidationError)
 # Errors that say when to try again.
 PATIENT = (ModelBusy, SandboxBusy, ServiceBusy, Held)
+T = TypeVar("T")
 Outcome = Literal["ok", "failed", "cancelled", "held"]
 LONGEST_FACT = 160
 PAUSE = 0.5
@@ -66,6 +69,7 @@ class LedgerActivityInbound(ActivityInboundInterceptor):
     async def _recorded(self, input: ExecuteActivityInput) -> Any:
         started = datetime.now(UTC)
         await self._open_run(started, repository_of(input.args))
+        await self._tell_lost(started)
         name = activity.info().activity_type
         step_fault(name, "started")
         try:
@@ -100,6 +104,15 @@ class LedgerActivityInbound(ActivityInboundInterceptor):
             self._known.clear()
         self._known.add(run)
 
+    async def _tell_lost(self, now: datetime) -> None:
+        """Entries for earlier attempts that left none: their worker died, or said nothing until it was given up."""
+        info = activity.info()
+        for attempt in range(info.attempt - 1, 0, -1):
+            keys = (attempt_key(info, attempt), lost_key(info, attempt))
+            if await patiently(partial(asyncio.to_thread, self._ledger.has_entry, *keys)):
+                return  # that one has told of those before it
+            await patiently(partial(self._ledger.write, lost(info, attempt, now)))
+
     async def _write(
         self,
         started: datetime,
@@ -109,7 +122,7 @@ class LedgerActivityInbound(ActivityInboundInterceptor):
     ) -> None:
         info = activity.info()
         entry = Entry(
-            key=f"activity/{info.workflow_run_id}/{info.activity_id}/{info.attempt}",
+            key=attempt_key(info, info.attempt),
             kind="activity",
             name=info.activity_type,
             says=what or info.activity_type,
@@ -124,7 +137,7 @@ class LedgerActivityInbound(ActivityInboundInterceptor):
         await patiently(lambda: self._ledger.write(entry))
 
 
-async def patiently(write: Callable[[], Awaitable[None]]) -> None:
+async def patiently(write: Callable[[], Awaitable[T]]) -> T:
     """Write to the ledger, waiting for a database that is away until the attempt's time is nearly up.
 
     The work is done and may have been paid for: to fail would do it again. And a step that failed because the

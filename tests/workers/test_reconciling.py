@@ -1,0 +1,181 @@
+"""The ledger against Temporal's histories: what is whole, each kind of gap, and attempts whose worker died."""
+
+import asyncio
+import json
+import uuid
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from temporalio import activity, workflow
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from typer.testing import CliRunner
+
+from console.findings import reconciled
+from contracts.changelog import ChangelogRequest
+from tests.support.platform import Platform
+from tests.workflows.test_changelog import small_repository
+from workers.attempts import attempt_key
+from workers.cli import app
+from workers.cli.reconcile import note
+from workers.interceptors import LedgerInterceptor
+from workers.reconciling import (
+    Gap,
+    Reconciled,
+    decisions_of,
+    events,
+    mend,
+    reconcile,
+    steps_of,
+    undecided,
+    unended,
+    unheard,
+    untold,
+)
+from workers.supervisor.children import settings_environment
+
+
+async def compared(here: Platform, run: str) -> Reconciled:
+    query = f"WorkflowId = '{run}' OR WorkflowId STARTS_WITH '{run}/'"
+    async with asyncio.timeout(60):
+        while True:  # the server lists a run, and that it has ended, a little later
+            done = await reconcile(here.client, here.ledger, lambda _: None, query=query)
+            if done.runs and done.decisions:
+                return done
+            await asyncio.sleep(0.1)
+
+
+async def decided(here: Platform, folder: Path) -> str:
+    run = await here.start("changelog", ChangelogRequest(repository=str(small_repository(folder))))
+    await here.decide(await here.waiting(run), "approve")
+    await here.outcome(run)
+    return run
+
+
+async def test_a_run_from_start_to_effect_has_no_gap(here: Platform, tmp_path: Path) -> None:
+    done = await compared(here, await decided(here, tmp_path / "app"))
+    assert done.gaps == []
+    assert (done.runs, done.decisions) == (1, 1)
+    assert done.attempts >= done.steps > 5
+
+
+async def test_each_kind_of_gap_is_named(here: Platform, tmp_path: Path) -> None:
+    run = await decided(here, tmp_path / "app")
+    [execution] = [each async for each in here.client.list_workflows(f"WorkflowId = '{run}'")]
+    history = [event async for event in events(here.client, execution)]
+    steps, keys = list(steps_of(execution, history)), here.ledger.entry_keys(run)
+    first = attempt_key(steps[0], 1)
+    [gap] = untold(steps, keys - {first})
+    assert gap.says == f"attempt 1 of {steps[0].activity_type} ({steps[0].activity_id}) has no entry"
+    assert list(untold(steps, keys - {first} | {f"{first}/lost"})) == []
+    [gap] = unheard(execution, steps[1:], keys)
+    assert first in gap.says
+    [decision] = [each async for each in decisions_of(here.client, history)]
+    assert f"decision/{decision}" in keys
+    [gap] = undecided(execution, [decision, decision], keys - {f"decision/{decision}"})
+    assert decision in gap.says
+    assert list(undecided(execution, [decision], {f"refusal/{decision}"})) == []
+
+
+async def test_a_run_that_the_ledger_holds_open_is_named(here: Platform) -> None:
+    class Ended:
+        id, status = "never-entered", WorkflowExecutionStatus.FAILED
+
+    [gap] = unended(here.ledger, Ended())  # type: ignore[arg-type]
+    assert gap == Gap("never-entered", "the run has ended, and the ledger does not have its end")
+
+
+@workflow.defn(name="stumbles")
+class Stumbles:
+    """One step that is tried until it goes well."""
+
+    @workflow.run
+    async def run(self) -> None:
+        await workflow.execute_activity("stumble", start_to_close_timeout=timedelta(seconds=60))
+
+
+@dataclass
+class Steps:
+    """What the step does in one worker: it goes well, or falls silent like a worker that died."""
+
+    dies: bool
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @activity.defn(name="stumble")
+    async def stumble(self) -> None:
+        self.came.set()
+        if self.dies:
+            raise ApplicationError("nobody writes this down", next_retry_delay=timedelta(milliseconds=500))
+
+
+def worker_of(here: Platform, steps: Steps) -> Worker:
+    """One without the ledger's interceptor leaves no entry, as if it had died before."""
+    return Worker(
+        here.client,
+        task_queue="stumbling",
+        workflows=[Stumbles],
+        activities=[steps.stumble],
+        interceptors=[] if steps.dies else [LedgerInterceptor(here.ledger)],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
+
+
+async def test_an_attempt_whose_worker_died_is_told_of_by_the_next(here: Platform) -> None:
+    run = f"stumbles-{uuid.uuid4()}"
+    dying = Steps(dies=True)
+    async with worker_of(here, dying):
+        handle = await here.client.start_workflow("stumbles", id=run, task_queue="stumbling")
+        await dying.came.wait()
+    async with worker_of(here, Steps(dies=False)):
+        await handle.result()
+    *gone, well = here.ledger.entries(run=run, kind="activity")
+    assert [(entry.attempt, entry.outcome) for entry in gone] == [(n, "failed") for n in range(len(gone), 0, -1)]
+    assert gone[0].says.startswith(f"Attempt {len(gone)} was lost: its worker died")
+    assert (well.attempt, well.outcome) == (len(gone) + 1, "ok")
+
+
+async def test_what_nobody_told_of_is_a_gap_until_it_is_mended(here: Platform) -> None:
+    run = f"stumbles-{uuid.uuid4()}"
+    dying = Steps(dies=True)
+    async with worker_of(here, dying):
+        handle = await here.client.start_workflow("stumbles", id=run, task_queue="stumbling")
+        await dying.came.wait()
+        dying.dies = False
+        await handle.result()
+    execution = (await handle.describe()).raw_description.workflow_execution_info
+    assert execution.status == WorkflowExecutionStatus.COMPLETED
+    found = await listed(here, run)
+    steps = [gap for gap in found.gaps if gap.entry]
+    assert steps[0].says.startswith("attempt 1 of stumble (")
+    assert mend(here.ledger, found.gaps) == found.attempts == len(steps) >= 2
+    again = await listed(here, run)
+    assert [gap.says for gap in again.gaps] == ["the run has ended, and the ledger does not have its end"]
+
+
+async def listed(here: Platform, run: str) -> Reconciled:
+    """A run without a decision, once the server lists it."""
+    async with asyncio.timeout(60):
+        while True:
+            done = await reconcile(here.client, here.ledger, lambda _: None, query=f"WorkflowId = '{run}'")
+            if done.runs:
+                return done
+            await asyncio.sleep(0.1)
+
+
+async def test_the_command_names_gaps_and_health_has_its_result(
+    here: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await decided(here, tmp_path / "app")
+    await compared(here, run)
+    for name, value in settings_environment(here.settings).items():
+        monkeypatch.setenv(name, value)
+    told = await asyncio.to_thread(CliRunner().invoke, app, ["ledger", "reconcile", "--run", run, "--json"])
+    assert (told.exit_code, json.loads(told.stdout)["gaps"]) == (0, []), told.output
+    assert reconciled(here.ledger).says.startswith("The ledger was not compared")
+    note(here.ledger, Reconciled(runs=3, gaps=[Gap("x", "y")]), 1)
+    assert (reconciled(here.ledger).ok, "reconcile" in reconciled(here.ledger).fix) == (False, True)
+    note(here.ledger, Reconciled(runs=3), 0)
+    assert reconciled(here.ledger).ok
