@@ -19,7 +19,7 @@ from console.noops import silent
 from console.stuck import causes, grouped
 from console.words import count, money, relative, span
 from contracts.errors import CountersignError
-from contracts.records import RECONCILED, Verification
+from contracts.records import ANCHORED, RECONCILED, Verification
 from contracts.steps import AGENTS, EFFECTS, Queue
 from ledger import Ledger
 
@@ -33,7 +33,7 @@ NEARLY = Decimal("0.9")  # of a budget
 
 async def findings(ledger: Ledger, temporal: Callable[[], Awaitable[Client]]) -> list[Finding]:
     """All but the ledger's proof, which takes its time. `temporal` may raise a CountersignError."""
-    looks = (stopped_effects, expiring, budgets, credentials, silent, reconciled)
+    looks = (stopped_effects, expiring, budgets, credentials, silent, reconciled, anchored)
     local = asyncio.gather(*(asyncio.to_thread(look, ledger) for look in looks))
     return [*await server(ledger, temporal), *await local]
 
@@ -165,6 +165,19 @@ def reconciled(ledger: Ledger) -> Finding:
     says = f"{count(gaps, 'gap')} between the ledger and Temporal's histories, {when}."
     fix = "`countersign ledger reconcile` names each; with --mend it writes down the attempts that were lost."
     return Finding("Reconciliation", False, says, fix, figures)
+
+
+def anchored(ledger: Ledger) -> Finding:
+    """Whether heads are kept outside the database, as the operator may have asked."""
+    told = ledger.entries(kind="system", words=ANCHORED, limit=1, newest_first=True)
+    if not told:
+        return Finding("Heads", True, "The operator has not asked to keep the ledger's heads elsewhere.")
+    last = told[0]
+    when = relative(last.finished_at, datetime.now(UTC))
+    if last.outcome == "ok":
+        return Finding("Heads", True, f"{last.says}, {when}.")
+    fix = "Correct COUNTERSIGN_LEDGER_ANCHOR or what it names. Until then the newest entries could be cut off unseen."
+    return Finding("Heads", False, f"{last.says} ({when}.)", fix)
 
 
 def proof(found: Verification) -> Finding:

@@ -326,6 +326,12 @@ class ArtifactDamaged(CountersignError):
     """A stored body no longer has the hash that it is stored under."""
 
 
+class AnchorFailed(CountersignError):
+    """The place outside the database where the ledger's heads are kept can't be written or read."""
+
+    retryable = True
+
+
 # Running the platform
 
 

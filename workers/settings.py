@@ -66,6 +66,10 @@ class Settings(BaseSettings):
         pattern=r"^(https?://[^/\s?#@]+)?$",
         description="where people reach the console, without a path; empty: http://127.0.0.1:PORT",
     )
+    ledger_anchor: str = Field(
+        default="", description="where the ledger's heads are kept as well: git:/path/to/repository"
+    )
+    ledger_anchor_minutes: float = Field(default=60, ge=0.01, description="how often")
     metrics_token: str = Field(
         default="", repr=False, description="who shows it may read the console's /metrics; empty: nobody"
     )

@@ -24,7 +24,7 @@ from contracts.budgets import team_budgets
 from contracts.steps import AGENTS, EFFECTS
 from ledger import FolderArtifacts, Ledger
 from sandboxes import Providers, choose
-from workers import credentials, discovery, egress, machines, registries, services
+from workers import anchors, credentials, discovery, egress, machines, registries, services
 from workers.client import connect, measured
 from workers.common import interceptors, options
 from workers.effects import limits_of
@@ -112,7 +112,7 @@ async def serve(settings: Settings, kind: Kind) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        async with worker, _beside(client, kind, tools) as others:
+        async with worker, _beside(client, kind, tools, settings) as others:
             print(f"ready: {kind} worker on {worker.task_queue}", flush=True)
             await stop.wait()
             # All at once: each has seconds for what it is at, and a supervisor's patience is ten.
@@ -130,17 +130,21 @@ def held(settings: Settings, kind: Kind) -> Sequence[str]:
 
 
 @asynccontextmanager
-async def _beside(client: Client, kind: Kind, tools: Toolbox) -> AsyncIterator[list[Worker]]:
-    """What an agents worker does beside its queue: it holds machines, and watches over runs."""
+async def _beside(client: Client, kind: Kind, tools: Toolbox, settings: Settings) -> AsyncIterator[list[Worker]]:
+    """What an agents worker does beside its queue: it holds machines, watches over runs, keeps heads elsewhere."""
     if kind == "effects":
         yield []
         return
-    watching = asyncio.create_task(watch(client, tools.ledger))
+    watching = [asyncio.create_task(watch(client, tools.ledger))]
+    if settings.ledger_anchor:
+        place, every = anchors.anchor(settings.ledger_anchor), timedelta(minutes=settings.ledger_anchor_minutes)
+        watching.append(asyncio.create_task(anchors.keep(tools.ledger, place, every)))
     try:
         async with machines.serving(client, tools) as others:
             yield others
     finally:
-        watching.cancel()
+        for each in watching:
+            each.cancel()
 
 
 def main(settings: Settings, kind: Kind) -> None:

@@ -17,6 +17,7 @@ from contracts.proofs import CONSISTENCY_TAG, Consistency, Inclusion
 from contracts.records import Head, Verification
 from contracts.wire import fingerprint
 from ledger.proofs import check_consistency, check_inclusion, verify_export
+from workers import anchors
 from workers.cli.common import opened_ledger, out
 from workers.cli.searching import Form, Kind, Person, Since, Until, exported, query
 
@@ -39,9 +40,10 @@ def verify(
     export: Annotated[Path | None, typer.Argument(help="An export, instead of the database.", dir_okay=False)] = None,
     key: Key = "",
     head: Kept = None,
+    anchor: Annotated[str, typer.Option(help="A place where heads are kept: git:/path/to/repository.")] = "",
 ) -> None:
     """Prove that nothing in the ledger was changed, removed or put in another order."""
-    known = [read(Head, head)] if head else []
+    known = [*([read(Head, head)] if head else []), *(anchors.anchor(anchor).heads() if anchor else [])]
     if export is None:
         with opened_ledger(seals=True) as (_, ledger):
             ledger.seal()
