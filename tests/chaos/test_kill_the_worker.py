@@ -87,4 +87,4 @@ def test_every_step_of_a_run_is_among_the_points() -> None:
         *("machine.list", "machine.search", "machine.diff", "machine.checkpoint"),
         *("machine.install", "mcp.offer", "mcp.call"),
     }
-    assert named - set(STEPS) == {"run.note", "text.propose", "changelog.rewrite"} | like_read_or_write
+    assert named - set(STEPS) == {"run.note", "text.propose", "gate.drop", "changelog.rewrite"} | like_read_or_write
