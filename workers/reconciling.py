@@ -3,7 +3,7 @@ each end of a run; and whether Temporal knows of all steps that the ledger tells
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
@@ -17,13 +17,16 @@ from contracts.runs import run_of
 from ledger import Ledger
 from workers.attempts import attempt_key, lost, lost_key
 
+GOING_ON = (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)
+WRITTEN_WITHIN = timedelta(minutes=1)  # who ended by other hands has its end written by the watcher
 OURS = "TaskQueue STARTS_WITH 'countersign-'"
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Told:
-    """A step that a history tells of. `attempts`: how many began, once it has ended; 0 before."""
+    """A step that a history tells of. `attempts`: how many began, once it has ended; 0 before. `reported`: the last one
+    told the server how it went, which it does only after its entry."""
 
     workflow_id: str
     workflow_run_id: str
@@ -31,6 +34,7 @@ class Told:
     activity_id: str
     activity_type: str
     attempts: int = 0
+    reported: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,13 +74,16 @@ async def compare(client: Client, ledger: Ledger, execution: WorkflowExecution, 
     steps = list(steps_of(execution, history))
     done.steps += len(steps)
     done.attempts += sum(step.attempts for step in steps)
-    done.gaps += [*untold(steps, keys), *unheard(execution, steps, keys)]
+    done.gaps += untold(steps, keys)
     if execution.status == WorkflowExecutionStatus.RUNNING:
-        return
+        # What was written after the first look at its history is in a second one.
+        steps = list(steps_of(execution, [event async for event in events(client, execution)]))
+    done.gaps += [*unheard(execution, steps, keys), *unended(ledger, execution)]
+    if execution.status != WorkflowExecutionStatus.COMPLETED:
+        return  # one that was cancelled or failed may leave decisions unread
     decisions = [each async for each in decisions_of(client, history)]
     done.decisions += len(decisions)
     done.gaps += undecided(execution, decisions, keys)
-    done.gaps += unended(ledger, execution)
 
 
 def untold(steps: Iterable[Told], keys: set[str]) -> Iterator[Gap]:
@@ -85,7 +92,9 @@ def untold(steps: Iterable[Told], keys: set[str]) -> Iterator[Gap]:
         for attempt in range(1, step.attempts + 1):
             if attempt_key(step, attempt) not in keys and lost_key(step, attempt) not in keys:
                 says = f"attempt {attempt} of {step.activity_type} ({step.activity_id}) has no entry"
-                yield Gap(run_of(step.workflow_id), says, lost(step, attempt, datetime.now(UTC)))
+                told = step.reported and attempt == step.attempts
+                entry = None if told else lost(step, attempt, datetime.now(UTC))
+                yield Gap(run_of(step.workflow_id), says, entry)
 
 
 def unheard(execution: WorkflowExecution, steps: Iterable[Told], keys: set[str]) -> Iterator[Gap]:
@@ -106,7 +115,9 @@ def undecided(execution: WorkflowExecution, decisions: Iterable[str], keys: set[
 
 def unended(ledger: Ledger, execution: WorkflowExecution) -> Iterator[Gap]:
     """A run that has ended and that the ledger has as open, or not at all."""
-    if run_of(execution.id) != execution.id or execution.status == WorkflowExecutionStatus.CONTINUED_AS_NEW:
+    if run_of(execution.id) != execution.id or execution.status in GOING_ON:
+        return
+    if execution.close_time is not None and datetime.now(UTC) - execution.close_time < WRITTEN_WITHIN:
         return
     try:
         ended = ledger.run(execution.id).finished_at is not None
@@ -126,12 +137,17 @@ def steps_of(execution: WorkflowExecution, history: Iterable[HistoryEvent]) -> I
     """The steps that were scheduled. The server writes how often one began when it has ended."""
     scheduled: dict[int, HistoryEvent] = {}
     began: dict[int, int] = {}
+    reported: set[int] = set()
     for event in history:
         if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
             scheduled[event.event_id] = event
         elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
             started = event.activity_task_started_event_attributes
             began[started.scheduled_event_id] = started.attempt
+        elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+            reported.add(event.activity_task_completed_event_attributes.scheduled_event_id)
+        elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
+            reported.add(event.activity_task_failed_event_attributes.scheduled_event_id)
     for number, event in scheduled.items():
         about = event.activity_task_scheduled_event_attributes
         yield Told(
@@ -141,6 +157,7 @@ def steps_of(execution: WorkflowExecution, history: Iterable[HistoryEvent]) -> I
             about.activity_id,
             about.activity_type.name,
             began.get(number, 0),
+            number in reported,
         )
 
 
@@ -163,7 +180,7 @@ async def _read(client: Client, payloads: Iterable[Payload]) -> SignedDecision |
 
 
 def mend(ledger: Ledger, gaps: Iterable[Gap]) -> int:
-    """Write what is missing where that can be said: that an attempt was lost. Gives how many there were."""
+    """Write that attempts were lost; gives how many. One that told the server how it went stays a gap."""
     entries = [gap.entry for gap in gaps if gap.entry is not None]
     for entry in entries:
         ledger.append(entry)
