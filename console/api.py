@@ -1,65 +1,104 @@
 """The JSON API. The pages' own scripts use it too, so a script of yours can do what a page can do."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query, Security
+from fastapi.security import HTTPBearer
 
 from console import decide
+from console.access import HandingIn, ReadingEntries, ReadingProposals, ReadingRuns
 from console.deps import Here
-from console.sessions import Signed, SignedApi
+from contracts.base import Contract
 from contracts.proposal import Proposal
 from contracts.records import ProposalRecord, RunRecord, StoredEntry
 from contracts.runs import Sealed
 
-router = APIRouter(prefix="/api")
+
+class Problem(Contract):
+    """An error, as RFC 9457 has it: what happened, to what, and the way out."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    subject: str | None = None
+    way_out: str | None = None
+
+
+PROBLEM: dict[str, Any] = {"model": Problem, "content": {"application/problem+json": {}}}
+REASONS = {
+    401: "Not signed in, and no API token that holds",
+    403: "Not allowed, by role, scope or the ledger's rule",
+    404: "Not here",
+    409: "Too late, or another was quicker",
+    421: "Another name than this console's",
+    422: "It can't be used as it is",
+    429: "Too many calls",
+    503: "Something that it takes does not answer",
+}
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": words,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status, words in REASONS.items()
+}
+
+bearer = HTTPBearer(auto_error=False, description="A token of `countersign tokens create`; or the pages' own cookie.")
+router = APIRouter(prefix="/api", responses=PROBLEMS, dependencies=[Security(bearer)])
 State = Literal["", "open", "superseded", "approved", "changes requested", "rejected", "expired", "withdrawn"]
 Limit = Annotated[int, Query(ge=1, le=1000)]
+Digest = Annotated[str, Path(min_length=1, max_length=71)]
+Word = Annotated[str, Query(max_length=500)]
+After = Annotated[int, Query(ge=0, le=2**53)]
 
 
 @router.get("/proposals")
 def proposals(
-    here: Here, session: Signed, state: State = "open", run: str = "", limit: Limit = 200
+    here: Here, session: ReadingProposals, state: State = "open", run: Word = "", limit: Limit = 200
 ) -> list[ProposalRecord]:
     """Proposals as the inbox lists them. An empty state means every state."""
     return here.ledger.proposals(state=state, run=run, limit=limit)
 
 
 @router.get("/proposals/{digest}")
-def proposal(here: Here, session: Signed, digest: str) -> Proposal:
+def proposal(here: Here, session: ReadingProposals, digest: Digest) -> Proposal:
     """One proposal, whole. `digest` may be its first twelve hex digits."""
     return here.ledger.proposal(digest)
 
 
 @router.post("/proposals/{digest}/statement")
-def statement(here: Here, session: SignedApi, digest: str, choice: decide.Choice) -> decide.Prepared:
+def statement(here: Here, session: HandingIn, digest: Digest, choice: decide.Choice) -> decide.Prepared:
     """The exact bytes to sign for a choice. Nothing is decided yet."""
     return decide.prepare(here, session, digest, choice)
 
 
 @router.post("/proposals/{digest}/decisions")
-async def decisions(here: Here, session: SignedApi, digest: str, signing: decide.Signing) -> decide.Taken:
+async def decisions(here: Here, session: HandingIn, digest: Digest, signing: decide.Signing) -> decide.Taken:
     """Hand in a signed statement. 403 with the reason where the rule refuses it."""
     return await decide.take(here, session, digest, signing)
 
 
 @router.post("/proposals/{digest}/revise")
-async def revise(here: Here, session: SignedApi, digest: str, edit: decide.Edit) -> Sealed:
+async def revise(here: Here, session: HandingIn, digest: Digest, edit: decide.Edit) -> Sealed:
     """Hand in an edited text. The answer names the new revision's digest: that is what to sign then."""
     return await decide.revise(here, session, digest, edit)
 
 
 @router.get("/runs")
-def runs(here: Here, session: Signed, state: str = "", workflow: str = "", limit: Limit = 100) -> list[RunRecord]:
+def runs(
+    here: Here, session: ReadingRuns, state: Word = "", workflow: Word = "", limit: Limit = 100
+) -> list[RunRecord]:
     """Runs, newest first."""
     return here.ledger.runs(state=state, workflow=workflow, limit=limit)
 
 
 @router.get("/runs/{run:path}/log")
-def log(here: Here, session: Signed, run: str, after: int = 0, limit: Limit = 200) -> list[StoredEntry]:
+def log(here: Here, session: ReadingEntries, run: str, after: After = 0, limit: Limit = 200) -> list[StoredEntry]:
     """The run's entries in the ledger, oldest first. Ask again with `after` the last one's id."""
     return here.ledger.entries(run=here.ledger.run(run).run, after=after, limit=limit)
 
 
 @router.get("/runs/{run:path}")
-def run(here: Here, session: Signed, run: str) -> RunRecord:
+def run(here: Here, session: ReadingRuns, run: str) -> RunRecord:
     return here.ledger.run(run)

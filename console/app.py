@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from console import (
+    access,
     api,
     enter,
     events,
@@ -39,15 +40,22 @@ __all__ = ["ConsoleDeps", "create_app"]
 
 HERE = Path(str(files("console")))
 SIGN_IN_TRIES = 10  # a minute and caller
+CALLS = 600  # a minute, by one person's API tokens
 
 
 def create_app(deps: ConsoleDeps) -> FastAPI:
     """The console over its dependencies. Nothing is read from the environment."""
     app = FastAPI(title="Countersign", version="1", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    limit, prover = RateLimit(SIGN_IN_TRIES, 60), Prover(deps.ledger)
-    app.state.console = Console(deps, template_environment(), limit, prover)
+    app.state.console = Console(
+        deps,
+        template_environment(),
+        sign_ins=RateLimit(SIGN_IN_TRIES, 60),
+        calls=RateLimit(CALLS, 60, what="calls"),
+        prover=Prover(deps.ledger),
+    )
     for module in (inbox, proposals, runs, ledger, workflows, health, metrics, stopping, enter, keys, events, api):
         app.include_router(module.router)
+    access.require_named(app)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_exception_handler(errors.CountersignError, on_named_error)
     app.add_exception_handler(RequestValidationError, on_bad_request)

@@ -14,6 +14,7 @@ from temporalio.client import Client
 from console.limits import RateLimit
 from console.sessions import Session
 from console.verification import Prover
+from contracts.roles import parts
 from ledger import ArtifactStore, Ledger
 
 P = ParamSpec("P")
@@ -41,11 +42,12 @@ class ConsoleDeps:
 
 @dataclass(frozen=True)
 class Console:
-    """The console of one process: its dependencies, its templates, its sign-in limit, its latest proof."""
+    """The console of one process: its dependencies, its templates, its limits, its latest proof."""
 
     deps: ConsoleDeps
     templates: Environment
     sign_ins: RateLimit
+    calls: RateLimit
     prover: Prover
 
     @property
@@ -54,7 +56,8 @@ class Console:
 
     def page(self, name: str, session: Session | None = None, *, status: int = 200, **context: object) -> HTMLResponse:
         """Render a template as a page that no cache keeps."""
-        everywhere = {"session": session, "demo": self.deps.demo, "here": name.removesuffix(".html")}
+        everywhere: dict[str, object] = {"session": session, "demo": self.deps.demo, "here": name.removesuffix(".html")}
+        everywhere |= {"may": parts(session.person.roles) if session else ()}
         html = self.templates.get_template(name).render(**everywhere, **context)
         return HTMLResponse(html, status_code=status)
 

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Form, Request
 from pydantic import Field
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from console.access import OPEN, Own
 from console.deps import Console, Here
-from console.sessions import SESSION_SECONDS, Signed, clear_cookie, find_session, set_cookie
+from console.sessions import SESSION_SECONDS, clear_cookie, find_session, set_cookie
 from contracts import errors
 from contracts.base import Contract
 from contracts.records import Person, PersonKey
@@ -30,35 +31,44 @@ class Entering(Contract):
     held: tuple[str, ...] = Field(default=(), max_length=50)
 
 
-@router.get("/enter", response_class=HTMLResponse)
+@router.get("/enter", response_class=HTMLResponse, dependencies=[OPEN])
 def enter_page(request: Request, here: Here) -> Response:
     """The page that makes the key. The token comes behind a #, so no log of ours ever has it."""
     return here.page("enter.html", find_session(request))
 
 
-@router.post("/enter")
+@router.post("/enter", dependencies=[OPEN])
 def enter(request: Request, here: Here, entering: Entering) -> Response:
     """Redeem the link. Which key the browser shall use from now on is in the answer."""
     here.sign_ins.spend(request.client.host if request.client else "unknown")
     line = public_line(entering.fresh)
-    person = here.ledger.redeem_invitation(entering.token)
+    person = redeemed(here, entering.token)
     known = held_key(here, person, entering.held)
     key = known or enrol(here, person, line, browser(request.headers.get("user-agent", "")))
-    here.ledger.end_session(request.cookies.get(here.cookie, ""))  # whoever was signed in here before no longer is
     response = JSONResponse({"person": person.display_name, "key": key, "fresh": known is None})
+    here.ledger.end_session(request.cookies.get(here.cookie, ""))  # whoever was signed in here before no longer is
     token = here.ledger.create_session(person.name, seconds=SESSION_SECONDS)
     set_cookie(response, here.cookie, token, secure=here.is_https)
     return response
 
 
 @router.post("/leave")
-def leave(here: Here, session: Signed, csrf: str = Form("")) -> Response:
+def leave(here: Here, session: Own, csrf: str = Form("")) -> Response:
     """End the session. The key stays in the browser, of use to nobody without a session's decision."""
     session.require_csrf(csrf)
     here.ledger.end_session(session.token)
     response = RedirectResponse("/enter", 303)
     clear_cookie(response, here.cookie, secure=here.is_https)
     return response
+
+
+def redeemed(here: Console, token: str) -> Person:
+    """Whose link it was. One that doesn't hold is written down, too."""
+    try:
+        return here.ledger.redeem_invitation(token)
+    except errors.Refused as refused:
+        here.ledger.refuse_sign_in(refused.what, who=refused.subject or "")
+        raise
 
 
 def held_key(here: Console, person: Person, held: Sequence[str]) -> str | None:

@@ -6,15 +6,15 @@ from fastapi import APIRouter
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from console import decide
+from console.access import OPEN, Reading
 from console.deps import Console, Here, in_thread
 from console.findings import Finding, findings, proof
-from console.sessions import Signed
 from contracts.records import EffectRecord
 
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/healthz")
+@router.get("/healthz", dependencies=[OPEN])
 def healthz(here: Here) -> Response:
     """For machines, and open to all: whether this process serves and its database answers."""
     here.ledger.runs(limit=1)
@@ -22,7 +22,7 @@ def healthz(here: Here) -> Response:
 
 
 @router.get("/health")
-async def health(here: Here, session: Signed) -> HTMLResponse:
+async def health(here: Here, session: Reading) -> HTMLResponse:
     found, proved, switch, effects = await asyncio.gather(
         findings(here.ledger, lambda: decide.connected(here)),
         in_thread(ledger_proof, here),

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from fastapi import APIRouter
 from starlette.responses import HTMLResponse
 
+from console.access import Reading
 from console.deps import Console, Here
-from console.sessions import Session, Signed
+from console.sessions import Session
 from contracts.errors import CountersignError
 from contracts.proposal import Proposal
 from contracts.records import ProposalRecord, RunRecord, StoredEntry
@@ -41,7 +42,7 @@ class Failure:
 
 
 @router.get("/")
-def inbox(here: Here, session: Signed) -> HTMLResponse:
+def inbox(here: Here, session: Reading) -> HTMLResponse:
     waiting = sorted(here.ledger.proposals(state="open"), key=lambda record: record.created_at)
     failed = here.ledger.runs(state="failed", limit=RECENT)
     since = datetime.now(UTC) - FAILED_SHOWN

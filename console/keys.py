@@ -12,9 +12,10 @@ from fastapi import APIRouter, Form, Request
 from pydantic import Field
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from console.access import Own, OwnChange
 from console.deps import Console, Here
 from console.enter import browser
-from console.sessions import Session, Signed, SignedApi
+from console.sessions import Session
 from contracts import passkeys
 from contracts.base import Contract
 from contracts.enrolment import Enrolment, SignedEnrolment
@@ -51,7 +52,7 @@ class Enrolled(Contract):
 
 
 @router.get("/keys", response_class=HTMLResponse, include_in_schema=False)
-def keys_page(here: Here, session: Signed) -> Response:
+def keys_page(here: Here, session: Own) -> Response:
     """Your keys."""
     mine = [(key, kind(key)) for key in here.ledger.keys(session.person.name)]
     site = passkeys.site_of(here.deps.base_url)
@@ -59,7 +60,7 @@ def keys_page(here: Here, session: Signed) -> Response:
 
 
 @router.post("/keys/revoke", include_in_schema=False)
-def revoke(here: Here, session: Signed, key: str = Form(""), csrf: str = Form("")) -> Response:
+def revoke(here: Here, session: Own, key: str = Form(""), csrf: str = Form("")) -> Response:
     """Take one of your own keys away."""
     session.require_csrf(csrf)
     if key not in {each.fingerprint for each in here.ledger.keys(session.person.name)}:
@@ -69,7 +70,7 @@ def revoke(here: Here, session: Signed, key: str = Form(""), csrf: str = Form(""
 
 
 @router.post("/api/keys/passkeys/options")
-def options(here: Here, session: SignedApi) -> dict[str, Any]:
+def options(here: Here, session: OwnChange) -> dict[str, Any]:
     """What to give to `navigator.credentials.create`, in its JSON form. Raises BadInput where no passkey can be."""
     # Only whoever adds a passkey needs it, and it takes a second to import.
     from webauthn import generate_registration_options, options_to_json
@@ -106,7 +107,7 @@ def options(here: Here, session: SignedApi) -> dict[str, Any]:
 
 
 @router.post("/api/keys/passkeys/statement")
-def statement(request: Request, here: Here, session: SignedApi, made: Registration) -> Wish:
+def statement(request: Request, here: Here, session: OwnChange, made: Registration) -> Wish:
     """The exact bytes to sign with another key of yours. Nothing is enrolled yet."""
     line = registered(here, session, made)
     wish = Enrolment(
@@ -120,7 +121,7 @@ def statement(request: Request, here: Here, session: SignedApi, made: Registrati
 
 
 @router.post("/api/keys/passkeys")
-def enrol(here: Here, session: SignedApi, enrolling: Enrolling) -> Enrolled:
+def enrol(here: Here, session: OwnChange, enrolling: Enrolling) -> Enrolled:
     """Enrol the passkey. 403 with the reason where the ledger's rule refuses it."""
     line = registered(here, session, enrolling)
     if enrolling.signed.enrolment.person != session.person.name:

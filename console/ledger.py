@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import HTMLResponse
 
+from console.access import Reading
 from console.deps import Here
-from console.sessions import Signed
 from contracts.errors import BadInput
 from contracts.finding import Found, moment
 from contracts.finding import Query as Asked
@@ -55,7 +55,7 @@ class Form:
 
 @router.get("/ledger")
 def ledger_page(
-    here: Here, session: Signed, form: Annotated[Form, Depends()], before: Annotated[int, Query(ge=0, le=2**62)] = 0
+    here: Here, session: Reading, form: Annotated[Form, Depends()], before: Annotated[int, Query(ge=0, le=2**62)] = 0
 ) -> HTMLResponse:
     """The newest first."""
     problem, found = "", Found(entries=())

@@ -17,7 +17,14 @@ class TooMany(CountersignError):
 class RateLimit:
     """At most `tries` for one caller, and ten times as many for everybody together, in `seconds`."""
 
-    def __init__(self, tries: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        tries: int,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        what: str = "tries to sign in",
+    ) -> None:
+        self.what = what
         self.tries = tries
         self.seconds = seconds
         self.clock = clock
@@ -40,4 +47,4 @@ class RateLimit:
         while times and times[0] <= since:
             times.popleft()
         if len(times) >= limit:
-            raise TooMany("There were too many tries to sign in.", way_out="Wait a minute and try again.")
+            raise TooMany(f"There were too many {self.what}.", way_out="Wait a minute and try again.")

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from starlette.responses import Response
 
 from console import decide
+from console.access import OPEN
 from console.deps import Console, Here, in_thread
 from console.finding import Figure, Finding
 from console.findings import findings, proof
@@ -48,7 +49,7 @@ HELP = {
 }
 
 
-@router.get("/metrics")
+@router.get("/metrics", dependencies=[OPEN])
 async def metrics(request: Request, here: Here) -> Response:
     require_token(request, here)
     found = await findings(here.ledger, lambda: decide.connected(here))

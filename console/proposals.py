@@ -8,11 +8,12 @@ from fastapi import APIRouter, Form
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from console import decide
+from console.access import Deciding, Reading
 from console.deps import Console, Here, in_thread
 from console.inbox import find_run
 from console.keys import signers
 from console.render import DiffLine, changes_between
-from console.sessions import Session, Signed
+from console.sessions import Session
 from contracts.decision import REJECT_REASONS, Ruling, SignedDecision
 from contracts.digests import short
 from contracts.errors import BadInput, CountersignError
@@ -52,12 +53,12 @@ class View:
 
 
 @router.get("/proposals/{digest}", response_class=HTMLResponse)
-def proposal_page(here: Here, session: Signed, digest: str) -> Response:
+def proposal_page(here: Here, session: Reading, digest: str) -> Response:
     return show(here, session, digest)
 
 
 @router.post("/proposals/{digest}/revise", response_class=HTMLResponse)
-async def revise(here: Here, session: Signed, digest: str, text: str = Form(""), csrf: str = Form("")) -> Response:
+async def revise(here: Here, session: Deciding, digest: str, text: str = Form(""), csrf: str = Form("")) -> Response:
     """Have an edit sealed and show the new revision; or say beside the field what is wrong with it."""
     session.require_csrf(csrf)
     try:
@@ -69,7 +70,7 @@ async def revise(here: Here, session: Signed, digest: str, text: str = Form(""),
 
 @router.post("/proposals/{digest}/drop", response_class=HTMLResponse)
 async def drop(
-    here: Here, session: Signed, digest: str, effect: Annotated[list[str] | None, Form()] = None, csrf: str = Form("")
+    here: Here, session: Deciding, digest: str, effect: Annotated[list[str] | None, Form()] = None, csrf: str = Form("")
 ) -> Response:
     """Have a revision sealed without the chosen effects, and show it."""
     session.require_csrf(csrf)

@@ -3,9 +3,8 @@
 import hashlib
 import hmac
 from dataclasses import dataclass
-from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from contracts.errors import CountersignError
@@ -26,12 +25,20 @@ class ForeignRequest(CountersignError):
     status = 403
 
 
+class OutOfScope(CountersignError):
+    """An API token was used for something that it isn't for."""
+
+    status = 403
+
+
 @dataclass(frozen=True)
 class Session:
-    """A signed-in person. `token` is the cookie's value; only its hash is in the database."""
+    """A signed-in person, or a program with a token of theirs. `token` is the cookie's value; only its hash is in the
+    database. `program`: it came without a cookie, so no other site can have asked in its name."""
 
     token: str
     person: Person
+    program: bool = False
 
     @property
     def csrf(self) -> str:
@@ -58,31 +65,35 @@ def find_session(request: Request) -> Session | None:
     return Session(token, person) if person else None
 
 
-def signed_in(request: Request) -> Session:
-    """For pages and reading. Raises NotSignedIn."""
-    session = find_session(request)
-    if session is None:
+def find_bearer(request: Request, scope: str) -> Session | None:
+    """The API token in the request's Authorization header; None where there is none.
+
+    Raises NotSignedIn for one that doesn't hold, OutOfScope for one that is for other things.
+    """
+    kind, _, given = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "bearer":
+        return None
+    console = request.app.state.console
+    known = console.ledger.token(given.strip())
+    if known is None:
         raise NotSignedIn(
-            "You are not signed in here.",
-            way_out="Run `countersign link` on the machine that runs Countersign: it prints a one-time link.",
+            "This API token doesn't hold: it was ended, has run out, or never was.",
+            way_out="Make another: `countersign tokens create`.",
         )
-    return session
+    person, scopes = known
+    console.calls.spend(person.name)
+    if scope not in scopes:
+        raise OutOfScope(
+            f"This API token is for {', '.join(sorted(scopes))}, and this call takes {scope!r}.",
+            subject=scope,
+            way_out="Make one for it: `countersign tokens create --scope`.",
+        )
+    return Session(given, person, program=True)
 
 
-def signed_in_api(request: Request) -> Session:
-    """For changes through the API: also checks the header X-CSRF-Token."""
-    session = signed_in(request)
-    session.require_csrf(request.headers.get("x-csrf-token", ""))
-    return session
-
-
-Signed = Annotated[Session, Depends(signed_in)]
-SignedApi = Annotated[Session, Depends(signed_in_api)]
-
-
-def set_cookie(response: Response, name: str, token: str, *, secure: bool) -> None:
+def set_cookie(response: Response, name: str, token: str, *, secure: bool, seconds: int = SESSION_SECONDS) -> None:
     """Out of reach of scripts, and never sent along with another site's request."""
-    response.set_cookie(name, token, max_age=SESSION_SECONDS, httponly=True, samesite="strict", secure=secure, path="/")
+    response.set_cookie(name, token, max_age=seconds, httponly=True, samesite="strict", secure=secure, path="/")
 
 
 def clear_cookie(response: Response, name: str, *, secure: bool) -> None:

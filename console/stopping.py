@@ -1,21 +1,22 @@
 """Stopping effects, letting them go on, and saying whether one happened: what administrators do from any page."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form
 from starlette.responses import RedirectResponse
 from temporalio.service import RPCError
 
 from console import decide
+from console.access import Administering
 from console.deps import Console, Here, in_thread
-from console.sessions import Signed
 from contracts.errors import TemporalUnavailable
 
 router = APIRouter(include_in_schema=False)
+Words = Annotated[str, Form(max_length=500)]
 
 
 @router.post("/effects/stop")
-def stop(here: Here, session: Signed, words: str = Form("", max_length=500), csrf: str = Form("")) -> RedirectResponse:
+def stop(here: Here, session: Administering, words: Words = "", csrf: str = Form("")) -> RedirectResponse:
     """Stop all effects. The health page then says what was in flight."""
     session.require_csrf(csrf)
     here.ledger.stop_effects(session.person.name, words)
@@ -23,7 +24,7 @@ def stop(here: Here, session: Signed, words: str = Form("", max_length=500), csr
 
 
 @router.post("/effects/start")
-def start(here: Here, session: Signed, words: str = Form("", max_length=500), csrf: str = Form("")) -> RedirectResponse:
+def start(here: Here, session: Administering, words: Words = "", csrf: str = Form("")) -> RedirectResponse:
     session.require_csrf(csrf)
     here.ledger.start_effects(session.person.name, words)
     return RedirectResponse("/health", 303)
@@ -32,10 +33,10 @@ def start(here: Here, session: Signed, words: str = Form("", max_length=500), cs
 @router.post("/effects/settle")
 async def settle(
     here: Here,
-    session: Signed,
+    session: Administering,
     key: str = Form(),
     answer: Literal["happened", "did not"] = Form(),
-    words: str = Form("", max_length=500),
+    words: Words = "",
     csrf: str = Form(""),
 ) -> RedirectResponse:
     """A person's answer for an effect that nobody else can tell of."""

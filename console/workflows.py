@@ -11,8 +11,8 @@ from temporalio.client import Client, ScheduleListActionStartWorkflow, ScheduleL
 from temporalio.service import RPCError
 
 from console import decide
+from console.access import Reading
 from console.deps import Console, Here, in_thread
-from console.sessions import Signed
 from contracts.errors import CountersignError
 from contracts.records import RunRecord
 
@@ -40,7 +40,7 @@ class Planned:
 
 
 @router.get("/workflows")
-async def workflows(here: Here, session: Signed) -> HTMLResponse:
+async def workflows(here: Here, session: Reading) -> HTMLResponse:
     runs = await in_thread(here.ledger.runs, limit=1000)
     plans, problem = await schedules(here)
     return here.page("workflows.html", session, workflows=by_workflow(runs), schedules=plans, problem=problem)

@@ -9,6 +9,7 @@ from typing import Self
 import sqlalchemy as sa
 
 from ledger.acceptance import Acceptances
+from ledger.api_tokens import ApiTokens
 from ledger.artifacts import ArtifactStore
 from ledger.budgets import Budgets
 from ledger.claims import Claims
@@ -23,14 +24,13 @@ from ledger.proofs import Proofs
 from ledger.runs import Runs
 from ledger.schema import meta
 from ledger.seals import Seals
-from ledger.sessions import Sessions
 from ledger.store import Store
 from ledger.writer import Writer
 
 SEAL_SECONDS = 5.0
 
 
-class Ledger(Runs, Claims, Decisions, Enrolments, Effects, Budgets, Acceptances, Sessions, Seals, Proofs):
+class Ledger(Runs, Claims, Decisions, Enrolments, Effects, Budgets, Acceptances, ApiTokens, Seals, Proofs):
     """Entries, seals, runs, proposals, decisions, effects, budgets, people and sessions. Safe to share by threads."""
 
     def __init__(self, store: Store, artifacts: ArtifactStore, clock: Callable[[], datetime]) -> None:

@@ -220,6 +220,10 @@ tokens = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("expires_at", Moment, nullable=False),
     sa.Column("ended_at", Moment),
+    sa.Column("label", Words, nullable=False, server_default=""),
+    sa.Column("scopes", Words, nullable=False, server_default=""),
+    sa.Column("used_at", Moment),
+    sa.Index("tokens_person", "person", "kind"),
 )
 
 # Money is in nano-dollars. What an account may pay in all is said by each call, and kept here to be shown.

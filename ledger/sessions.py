@@ -1,15 +1,19 @@
-"""Sessions of the console and invitations into it. Only hashes of tokens are kept."""
+"""Sessions of the console and invitations into it. Only hashes of tokens are kept; each way in and out is an entry."""
 
 import hashlib
 import secrets
 from datetime import timedelta
 
 import sqlalchemy as sa
+from pydantic import JsonValue
+from sqlalchemy.engine import Connection
 
 from contracts.errors import Refused
-from contracts.records import Person
+from contracts.records import Entry, Person
 from ledger.people import People
 from ledger.schema import tokens
+
+BY_LINK = "by a one-time link"
 
 
 class Sessions(People):
@@ -17,18 +21,18 @@ class Sessions(People):
 
     def create_invitation(self, person: str, *, seconds: float) -> str:
         """A one-time token for an enrolled person. It is shown once and cannot be read back."""
+        self.person(person)
         return self._create("invitation", person, seconds)
+
+    def invited(self, token: str) -> str | None:
+        """Whom an invitation is for that could be redeemed now."""
+        return self._whose(token, "invitation")
 
     def redeem_invitation(self, token: str) -> Person:
         """Who was invited. Refused when it was used before, has run out, or never was."""
         now = self.clock()
         with self.store.write() as connection:
-            usable = (
-                tokens.c.hash == _hash(token),
-                tokens.c.kind == "invitation",
-                tokens.c.ended_at.is_(None),
-                tokens.c.expires_at > now,
-            )
+            usable = (*self._usable(token, "invitation"),)
             used = sa.update(tokens).where(*usable).values(ended_at=now).returning(tokens.c.person)
             person = connection.scalar(used)
         if person is None:
@@ -37,33 +41,106 @@ class Sessions(People):
             )
         return self.person(person)
 
-    def create_session(self, person: str, seconds: float) -> str:
-        return self._create("session", person, seconds)
+    def create_session(self, person: str, seconds: float, how: str = BY_LINK) -> str:
+        """Sign somebody in; `how` is for the entry about it."""
+        known = self.person(person)
+        entered = f"{person} signed in {how}"
+        facts: dict[str, JsonValue] = {"roles": list(known.roles), "how": how}
+        return self._create("session", person, seconds, entered=entered, facts=facts)
 
     def session(self, token: str) -> Person | None:
         """Whose session it is; None when it ended, ran out or never was."""
-        query = sa.select(tokens.c.person).where(
-            tokens.c.hash == _hash(token),
-            tokens.c.kind == "session",
-            tokens.c.ended_at.is_(None),
-            tokens.c.expires_at > self.clock(),
-        )
-        with self.store.read() as connection:
-            person = connection.scalar(query)
+        person = self._whose(token, "session")
         return None if person is None else self.person(person)
 
     def end_session(self, token: str) -> None:
-        mine = sa.update(tokens).where(tokens.c.hash == _hash(token), tokens.c.ended_at.is_(None))
+        """Sign out. One that had ended stays as it is."""
+        mine = sa.update(tokens).where(*self._usable(token, "session")).values(ended_at=self.clock())
         with self.store.write() as connection:
-            connection.execute(mine.values(ended_at=self.clock()))
+            person = connection.scalar(mine.returning(tokens.c.person))
+            if person is not None:
+                self._note(connection, "person.signed_out", person, f"{person} signed out", _hash(token))
 
-    def _create(self, kind: str, person: str, seconds: float) -> str:
-        self.person(person)
-        token, now = secrets.token_urlsafe(32), self.clock()
-        row = {"hash": _hash(token), "kind": kind, "person": person, "created_at": now}
+    def end_sessions(self, person: str) -> int:
+        """Sign somebody out everywhere; in how many places that was."""
+        theirs = sa.update(tokens).where(
+            tokens.c.person == person, tokens.c.kind == "session", tokens.c.ended_at.is_(None)
+        )
+        with self.store.write() as connection:
+            ended = connection.scalars(theirs.values(ended_at=self.clock()).returning(tokens.c.hash)).all()
+            for each in ended:
+                self._note(connection, "person.signed_out", person, f"{person} was signed out", each)
+        return len(ended)
+
+    def refuse_sign_in(self, why: str, *, how: str = BY_LINK, who: str = "") -> None:
+        """Write down that somebody did not get in. Whoever lets people try limits how often."""
+        now, says = self.clock(), f"{who or 'Somebody'} was not let in {how}: {why}"
+        self.append(
+            Entry(
+                key=f"sign-in/{secrets.token_hex(16)}",
+                kind="person",
+                name="person.sign_in_refused",
+                says=says,
+                actor=who or "somebody",
+                outcome="refused",
+                started_at=now,
+                finished_at=now,
+                facts={"how": how},
+            )
+        )
+
+    def _usable(self, token: str, kind: str) -> tuple[sa.ColumnElement[bool], ...]:
+        mine = (tokens.c.hash == _hash(token), tokens.c.kind == kind)
+        return (*mine, tokens.c.ended_at.is_(None), tokens.c.expires_at > self.clock())
+
+    def _whose(self, token: str, kind: str) -> str | None:
+        with self.store.read() as connection:
+            return connection.scalar(sa.select(tokens.c.person).where(*self._usable(token, kind)))
+
+    def _create(
+        self,
+        kind: str,
+        person: str,
+        seconds: float,
+        *,
+        token: str = "",
+        entered: str = "",
+        facts: dict[str, JsonValue] | None = None,
+        **more: str,
+    ) -> str:
+        token, now = token or secrets.token_urlsafe(32), self.clock()
+        row = {"hash": _hash(token), "kind": kind, "person": person, "created_at": now, **more}
         with self.store.write() as connection:
             connection.execute(sa.insert(tokens), [row | {"expires_at": now + timedelta(seconds=seconds)}])
+            if entered:
+                name = {"session": "person.signed_in", "api": "person.token_made"}[kind]
+                self._note(connection, name, person, entered, _hash(token), facts)
         return token
+
+    def _note(
+        self,
+        connection: Connection,
+        name: str,
+        person: str,
+        says: str,
+        mark: str,
+        facts: dict[str, JsonValue] | None = None,
+    ) -> None:
+        """An entry about a token, by the beginning of its hash: it says which one, and lets nobody in."""
+        now, short = self.clock(), mark[:16]
+        self.note(
+            connection,
+            Entry(
+                key=f"token/{short}/{name}",
+                kind="person",
+                name=name,
+                says=says,
+                actor=person,
+                started_at=now,
+                finished_at=now,
+                facts={"token": short, **(facts or {})},
+            ),
+        )
 
 
 def _hash(token: str) -> str:

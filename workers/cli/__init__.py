@@ -22,6 +22,7 @@ from workers.cli import (
     runs,
     sandboxes,
     schedules,
+    tokens,
     up,
 )
 from workers.cli.common import err, print_problem
@@ -36,6 +37,7 @@ for part in (up, demo, doctor, health, runs, fix, decisions, logs, people, new, 
     part.register(app)
 app.add_typer(schedules.app, name="schedules", help="When workflows start by themselves.")
 app.add_typer(sandboxes.app, name="sandboxes", help="The sandboxes that are alive on this host.")
+app.add_typer(tokens.app, name="tokens", help="What programs may do through the API, in a person's name.")
 app.add_typer(effects.app, name="effects", help="What was changed in the world, and the kill switch.")
 app.add_typer(logs.app, name="ledger", help="The log of everything, and the proof that it is whole.")
 

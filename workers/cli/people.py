@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     app.command("people")(people)
     app.command("link")(link)
     app.command("revoke")(revoke)
+    app.command("signout")(signout)
 
 
 def enrol() -> None:
@@ -40,13 +41,27 @@ def people() -> None:
                 out.print(f"  {key.fingerprint}  {escape(key.label)}, {state} {key.enrolled_at:%Y-%m-%d}")
 
 
-def link(quiet: Annotated[bool, typer.Option(help="Only the link.")] = False) -> None:
+def link(
+    quiet: Annotated[bool, typer.Option(help="Only the link.")] = False,
+    person: Annotated[str, typer.Option(help="Somebody else, who is enrolled: administrators only.")] = "",
+) -> None:
     """Make a link that opens the console as you. It works once, for a quarter of an hour."""
     with opened_ledger() as (settings, ledger):
-        person, _, _ = keys.enrol_local_person(settings, ledger)
-        token = ledger.create_invitation(person.name, seconds=LINK_SECONDS)
+        me, _, _ = keys.enrol_local_person(settings, ledger)
+        if person and person != me.name:
+            ledger.require_administrator(me.name, "make a link for somebody else")
+        name = person or me.name
+        token = ledger.create_invitation(name, seconds=LINK_SECONDS)
         url = f"{settings.console_url}/enter#{token}"
-        typer.echo(url) if quiet else out.print(f"Open the inbox as {person.name} (once, within 15 minutes):\n{url}")
+        typer.echo(url) if quiet else out.print(f"Open the inbox as {escape(name)} (once, within 15 minutes):\n{url}")
+
+
+def signout(person: Annotated[str, typer.Argument(help="Whose sessions to end.")]) -> None:
+    """Sign somebody out of the console, in every browser."""
+    with opened_ledger() as (_, ledger):
+        ledger.person(person)
+        ended = ledger.end_sessions(person)
+        out.print(f"{escape(person)} was signed out of {ended} browser{'' if ended == 1 else 's'}.")
 
 
 def revoke(

@@ -1,0 +1,38 @@
+"""The roles that a console asks for. What a gate asks for is up to the gate: any name will do there.
+
+A role by itself holds everywhere. One that a team has, `platform:reviewer`, is another name: a gate that asks for
+`platform:reviewer` takes no reviewer of another team.
+"""
+
+from collections.abc import Iterable
+from typing import Final, Literal
+
+from contracts.records import ADMINISTRATOR
+from contracts.requirements import AGENT
+
+VIEWER: Final = "viewer"
+REVIEWER: Final = "reviewer"
+APPROVER: Final = "approver"
+Part = Literal["viewer", "reviewer", "administrator"]  # what a page or a call may need
+
+
+def parts(roles: Iterable[str]) -> frozenset[Part]:
+    """What somebody with these roles may do in the console. An agent may do nothing there, whatever else it is.
+
+    Any role reads. All but `viewer` and `administrator` decide: whether it counts is the gate's rule to say, which asks
+    for names of its own. Only `administrator` without a team stops effects, which are everybody's.
+    """
+    known = frozenset(filter(None, roles))
+    if not known or AGENT in known:
+        return frozenset()
+    found: set[Part] = {"viewer"}
+    if any(bare(role) not in (VIEWER, ADMINISTRATOR) for role in known):
+        found.add("reviewer")
+    if ADMINISTRATOR in known:
+        found.add("administrator")
+    return frozenset(found)
+
+
+def bare(role: str) -> str:
+    """The role without its team."""
+    return role.rpartition(":")[2]

@@ -1,0 +1,200 @@
+"""Who may do what: each route says what it needs, and nobody gets past that."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+
+from console import access, app
+from console.access import Need, api_routes, named
+from console.app import create_app
+from contracts.records import Person
+from contracts.roles import parts
+from ledger import Ledger
+from tests.console.conftest import BASE, Visitor, deps_for, visitor_of
+from tests.console.samples import add_entries, proposal, run_record
+
+NEEDS: dict[tuple[str, str], Need] = {
+    ("GET", "/"): "viewer",
+    ("GET", "/proposals/{digest}"): "viewer",
+    ("POST", "/proposals/{digest}/revise"): "reviewer",
+    ("POST", "/proposals/{digest}/drop"): "reviewer",
+    ("GET", "/runs"): "viewer",
+    ("GET", "/runs/{run:path}"): "viewer",
+    ("GET", "/ledger"): "viewer",
+    ("GET", "/workflows"): "viewer",
+    ("GET", "/health"): "viewer",
+    ("GET", "/events"): "viewer",
+    ("POST", "/effects/stop"): "administrator",
+    ("POST", "/effects/start"): "administrator",
+    ("POST", "/effects/settle"): "administrator",
+    ("GET", "/enter"): "nobody",
+    ("POST", "/enter"): "nobody",
+    ("GET", "/metrics"): "nobody",
+    ("GET", "/healthz"): "nobody",
+    ("POST", "/leave"): "oneself",
+    ("GET", "/keys"): "oneself",
+    ("POST", "/keys/revoke"): "oneself",
+    ("POST", "/api/keys/passkeys/options"): "oneself",
+    ("POST", "/api/keys/passkeys/statement"): "oneself",
+    ("POST", "/api/keys/passkeys"): "oneself",
+    ("GET", "/api/proposals"): "viewer",
+    ("GET", "/api/proposals/{digest}"): "viewer",
+    ("POST", "/api/proposals/{digest}/statement"): "reviewer",
+    ("POST", "/api/proposals/{digest}/decisions"): "reviewer",
+    ("POST", "/api/proposals/{digest}/revise"): "reviewer",
+    ("GET", "/api/runs"): "viewer",
+    ("GET", "/api/runs/{run:path}"): "viewer",
+    ("GET", "/api/runs/{run:path}/log"): "viewer",
+}
+PARTS = {
+    ("viewer",): {"viewer"},
+    ("reviewer",): {"viewer", "reviewer"},
+    ("approver",): {"viewer", "reviewer"},
+    ("release",): {"viewer", "reviewer"},
+    ("platform:reviewer",): {"viewer", "reviewer"},
+    ("platform:viewer",): {"viewer"},
+    ("administrator",): {"viewer", "administrator"},
+    ("platform:administrator",): {"viewer"},
+    ("reviewer", "administrator"): {"viewer", "reviewer", "administrator"},
+    ("reviewer", "administrator", "agent"): set(),
+    (): set(),
+    ("",): set(),
+}
+
+
+def test_every_route_names_the_role_that_it_needs(ledger: Ledger) -> None:
+    """A new route is not in the table: say there who may use it."""
+    found = {
+        (method, route.path): [each.need for each in named(route)]
+        for route in api_routes(create_app(deps_for(ledger)))
+        for method in sorted(route.methods)
+    }
+    assert found == {route: [need] for route, need in NEEDS.items()}
+
+
+def test_a_console_with_a_route_that_names_none_does_not_start(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    router = APIRouter()
+    router.add_api_route("/forgotten", lambda: "all of it")
+    monkeypatch.setattr(app.api, "router", router)
+    with pytest.raises(RuntimeError, match="/forgotten"):
+        create_app(deps_for(ledger))
+
+
+@pytest.mark.parametrize("roles", PARTS, ids=str)
+def test_what_roles_may_do(roles: tuple[str, ...]) -> None:
+    assert parts(roles) == PARTS[roles]
+
+
+def requests(ledger: Ledger) -> Iterator[tuple[str, str, Need]]:
+    for route in api_routes(create_app(deps_for(ledger))):
+        assert isinstance(route, APIRoute)
+        if route.path == "/events":
+            continue  # a stream that goes on
+        url = route.path.replace("{digest}", "abcdef").replace("{run:path}", "x")
+        for method in route.methods:
+            yield method, url, NEEDS[method, route.path]
+
+
+@pytest.mark.parametrize("roles", [("viewer",), ("reviewer",), ("administrator",), ("agent", "reviewer"), ()], ids=str)
+async def test_nobody_gets_further_than_their_role(stranger: Visitor, ledger: Ledger, roles: tuple[str, ...]) -> None:
+    """Whatever is asked for does not exist: who may ask hears that, and who may not hears nothing of it."""
+    ledger.enrol(Person(name="eve", display_name="Eve", roles=roles))
+    stranger.http.cookies.set("countersign_8400", ledger.create_session("eve", 3600))
+    headers = {"origin": BASE, "accept": "application/json"}
+    for method, url, need in requests(ledger):
+        answer = await stranger.http.request(method, url, headers=headers)
+        refused = answer.status_code == 403 and answer.json()["title"] == "MissingRole"
+        may = need in ("nobody", "oneself") or need in parts(roles)
+        if need != "administrator" or "administrator" not in roles:  # the ledger itself asks administrators, too
+            assert refused is not may, (method, url, answer.text)
+        if url == "/leave":
+            stranger.http.cookies.set("countersign_8400", ledger.create_session("eve", 3600))
+
+
+async def test_a_viewer_sees_the_proposal_and_no_way_to_decide(stranger: Visitor, ledger: Ledger) -> None:
+    ledger.start_run(run_record())
+    sample = proposal(ledger)
+    ledger.store_proposal(sample)
+    ledger.enrol(Person(name="vic", display_name="Vic", roles=("viewer",)))
+    await stranger.sign_in("vic")
+    page = (await stranger.http.get(f"/proposals/{sample.id}")).text
+    assert sample.title in page
+    assert "Deciding takes another role than yours: viewer." in page
+    assert "data-verdict" not in page
+    assert 'name="text"' not in page
+    assert (await stranger.post(f"/api/proposals/{sample.id}/statement", {"verdict": "reject"})).status_code == 403
+
+
+# API tokens ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def program(ledger: Ledger) -> httpx.AsyncClient:
+    return visitor_of(deps_for(ledger)).http
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
+
+
+async def test_a_token_does_what_it_is_for_and_nothing_else(program: httpx.AsyncClient, ledger: Ledger) -> None:
+    ledger.start_run(run_record("x"))
+    add_entries(ledger, "x")
+    sample = proposal(ledger, run="x")
+    ledger.store_proposal(sample)
+    calls = {
+        "read:proposals": ("GET", "/api/proposals"),
+        "read:runs": ("GET", "/api/runs/x"),
+        "read:ledger": ("GET", "/api/runs/x/log"),
+        "submit:decisions": ("POST", f"/api/proposals/{sample.id}/statement"),
+    }
+    for scope in calls:
+        token = ledger.create_token("ada", [scope], seconds=60)
+        for needed, (method, url) in calls.items():
+            body = {"verdict": "approve"} if method == "POST" else None
+            answer = await program.request(method, url, json=body, headers=bearer(token))
+            assert answer.status_code == (200 if needed == scope else 403), (scope, url, answer.text)
+            if needed != scope:
+                assert answer.json()["title"] == "OutOfScope"
+        for url in ("/", "/health", "/ledger", "/keys"):
+            assert (await program.get(url, headers=bearer(token))).status_code == 401, url
+        for url in ("/api/keys/passkeys/options", "/effects/stop"):
+            assert (await program.post(url, headers=bearer(token))).status_code == 401, url
+
+
+async def test_a_token_has_no_more_power_than_its_person(program: httpx.AsyncClient, ledger: Ledger) -> None:
+    ledger.enrol(Person(name="vic", display_name="Vic", roles=("viewer",)))
+    token = ledger.create_token("vic", ["submit:decisions", "read:runs"], seconds=60)
+    url = "/api/proposals/abcdef/statement"
+    answer = await program.post(url, json={"verdict": "approve"}, headers=bearer(token))
+    assert answer.json()["title"] == "MissingRole"
+    ledger.enrol(Person(name="vic", display_name="Vic", roles=()))
+    assert (await program.get("/api/runs", headers=bearer(token))).status_code == 403
+
+
+async def test_a_token_that_ended_or_was_never_made_opens_nothing(program: httpx.AsyncClient, ledger: Ledger) -> None:
+    token = ledger.create_token("ada", ["read:runs"], seconds=60)
+    session, invitation = ledger.create_session("ada", 60), ledger.create_invitation("ada", seconds=60)
+    assert (await program.get("/api/runs", headers=bearer(token))).status_code == 200
+    ledger.end_token(ledger.api_tokens()[0].id, "ada")
+    for wrong in (token, session, invitation, "", "cst_guess", token.upper()):
+        answer = await program.get("/api/runs", headers=bearer(wrong))
+        assert answer.status_code == 401, wrong
+    program.cookies.set("countersign_8400", token)
+    assert (await program.get("/api/runs")).status_code == 401
+
+
+async def test_a_program_that_calls_without_end_is_slowed_down(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "CALLS", 3)
+    program = visitor_of(deps_for(ledger)).http
+    token = ledger.create_token("ada", ["read:runs"], seconds=60)
+    seen = [(await program.get("/api/runs", headers=bearer(token))).status_code for _ in range(4)]
+    assert seen == [200, 200, 200, 429]
+
+
+def test_the_table_of_needs_covers_what_access_knows() -> None:
+    assert {"nobody", "oneself", "viewer", "reviewer", "administrator"} == set(NEEDS.values())
+    assert access.OPEN.dependency.need == "nobody"
