@@ -136,6 +136,7 @@ async def events(client: Client, execution: WorkflowExecution) -> AsyncIterator[
 def steps_of(execution: WorkflowExecution, history: Iterable[HistoryEvent]) -> Iterator[Told]:
     """The steps that were scheduled. The server writes how often one began when it has ended."""
     scheduled: dict[int, HistoryEvent] = {}
+    first: dict[int, str] = {}  # runs whose events a reset has copied: their entries were written then
     began: dict[int, int] = {}
     reported: set[int] = set()
     for event in history:
@@ -144,6 +145,9 @@ def steps_of(execution: WorkflowExecution, history: Iterable[HistoryEvent]) -> I
         elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
             started = event.activity_task_started_event_attributes
             began[started.scheduled_event_id] = started.attempt
+        elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
+            base = event.workflow_task_failed_event_attributes.base_run_id
+            first |= {number: base for number in scheduled if base and number not in first}
         elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
             reported.add(event.activity_task_completed_event_attributes.scheduled_event_id)
         elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
@@ -152,7 +156,7 @@ def steps_of(execution: WorkflowExecution, history: Iterable[HistoryEvent]) -> I
         about = event.activity_task_scheduled_event_attributes
         yield Told(
             execution.id,
-            execution.run_id,
+            first.get(number, execution.run_id),
             execution.workflow_type,
             about.activity_id,
             about.activity_type.name,

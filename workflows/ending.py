@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.runs import CarryOut, Close, Done, Outcome, Sealed
     from contracts.steps import CARRY_OUT, CLOSE
 
+ROUNDS = 3  # in which a run that ends reads what still comes: a flood must not keep it open
 LOOK_AGAIN = timedelta(hours=1)  # whether a person has settled it, in case that the signal did not come
 
 
@@ -70,6 +71,10 @@ async def close(policy: Policy, gate: ReviewGate, state: str, says: str, sealed:
         Close(run=workflow.info().workflow_id, state=outcome.state, says=outcome.says, digest=outcome.digest),
         summary=f"Write down how it ended: {outcome.state}",
     )
+    # A decision that came while that was written down is ruled on as well: each leaves an entry, and decides nothing.
+    for _ in range(ROUNDS):
+        if gate.has_unread and workflow.patched("rule-after-close"):
+            await gate.leave()
     show(policy, state=outcome.state, says=outcome.says)
     return outcome
 

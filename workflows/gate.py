@@ -78,6 +78,11 @@ class ReviewGate:
         """The number of a workflow's own `revision`, counted with those that dropped effects."""
         return revision + self._dropped
 
+    @property
+    def has_unread(self) -> bool:
+        """Whether a decision has come that nobody has ruled on."""
+        return bool(self._unread)
+
     async def decision(self, sealed: Sealed, *, reseal: Reseal) -> tuple[Sealed, SignedDecision] | None:
         """Park until the decisions that the proposal asks for are there: enough approvals, or one that ends it.
 

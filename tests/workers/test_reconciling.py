@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from temporalio import activity, workflow
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -155,12 +157,12 @@ async def test_what_nobody_told_of_is_a_gap_and_what_was_lost_can_be_mended(here
     assert (await listed(here, run)).gaps == [last], "the last one told the server that it went well"
 
 
-async def listed(here: Platform, run: str) -> Reconciled:
+async def listed(here: Platform, run: str, *, runs: int = 1) -> Reconciled:
     """A run without a decision, once the server lists it."""
     async with asyncio.timeout(60):
         while True:
             done = await reconcile(here.client, here.ledger, lambda _: None, query=f"WorkflowId = '{run}'")
-            if done.runs:
+            if done.runs >= runs:
                 return done
             await asyncio.sleep(0.1)
 
@@ -179,3 +181,25 @@ async def test_the_command_names_gaps_and_health_has_its_result(
     assert (reconciled(here.ledger).ok, "reconcile" in reconciled(here.ledger).fix) == (False, True)
     note(here.ledger, Reconciled(runs=3), 0)
     assert reconciled(here.ledger).ok
+
+
+async def test_a_run_that_was_reset_has_the_entries_of_the_run_before(here: Platform) -> None:
+    run = f"stumbles-{uuid.uuid4()}"
+    async with worker_of(here, Steps(dies=False)):
+        handle = await here.client.start_workflow("stumbles", id=run, task_queue="stumbling")
+        await handle.result()
+        history = (await handle.fetch_history()).events
+        last = max(each.event_id for each in history if each.HasField("workflow_task_completed_event_attributes"))
+        request = ResetWorkflowExecutionRequest(
+            namespace=here.client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=run, run_id=handle.first_execution_run_id or ""),
+            reason="a test",
+            request_id=str(uuid.uuid4()),
+            workflow_task_finish_event_id=last,
+        )
+        reset = await here.client.workflow_service.reset_workflow_execution(request)
+        again = here.client.get_workflow_handle(run, run_id=reset.run_id)
+        await again.result()
+    found = await listed(here, run, runs=2)
+    assert (found.runs, found.attempts) == (2, 2), "the copied step is told of in both histories"
+    assert [gap for gap in found.gaps if "entry" in gap.says] == []

@@ -1,6 +1,7 @@
 """The gate: a decision binds to one digest, is signed, and counts once. Run on a workflow fresh from its template."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -223,3 +224,24 @@ async def test_an_edit_right_after_the_proposal_is_stored_is_taken(here: Platfor
         assert edited.revision == 2
         await here.decide(edited, "approve")
         assert (await here.outcome(proposal.run)).digest == edited.digest
+
+
+async def test_a_decision_that_comes_while_the_run_is_being_closed_is_ruled_on(
+    here: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proposal = await parked(here)
+    closing, sent, update = threading.Event(), threading.Event(), here.ledger.update_run
+
+    def slowly(name: str, **changes: object) -> None:
+        if name == proposal.run and changes.get("state") == "done" and not closing.is_set():
+            closing.set()
+            sent.wait(60)
+        update(name, **changes)
+
+    monkeypatch.setattr(here.ledger, "update_run", slowly)
+    await here.decide(proposal, "approve")
+    await asyncio.to_thread(closing.wait, 60)
+    late = await here.decide(proposal, "reject", reason="not needed")
+    sent.set()
+    assert (await here.outcome(proposal.run)).state == "done"
+    assert await ruling(here, late) != "", "it is refused, and there is an entry of it"
