@@ -109,7 +109,13 @@ def test_ctrl_c_while_the_command_line_is_still_loading_shows_no_traceback(tmp_p
     (tmp_path / "typer.py").write_text("print('loading', flush=True)\nimport time\ntime.sleep(600)\n")
     known = environment(tmp_path / "state") | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
     with subprocess.Popen(
-        [sys.executable, "-m", "workers", "runs"], env=known, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "workers", "runs"],
+        env=known,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background job ignores Ctrl-C, and so does what it starts: a person's terminal is what is meant.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as started:
         assert started.stdout is not None
         assert started.stdout.readline() == "loading\n"
