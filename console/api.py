@@ -25,7 +25,6 @@ class Problem(Contract):
     way_out: str | None = None
 
 
-PROBLEM: dict[str, Any] = {"model": Problem, "content": {"application/problem+json": {}}}
 REASONS = {
     401: "Not signed in, and no API token that holds",
     403: "Not allowed, by role, scope or the ledger's rule",
@@ -39,7 +38,7 @@ REASONS = {
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {
         "description": words,
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
     }
     for status, words in REASONS.items()
 }

@@ -1,5 +1,7 @@
 """Deciding: a real gate on a real Temporal server, the real rule, and every way to be refused."""
 
+import json
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -334,6 +336,8 @@ async def test_the_api_does_what_the_pages_do(ada_at_work: Visitor, parked: Park
     assert [entry["kind"] for entry in log] == ["proposal"]
     edited = await ada_at_work.post(f"/api/proposals/{sample.id}/revise", {"text": "Shorter\n"})
     assert edited.json()["revision"] == 2
-    paths = (await ada_at_work.http.get("/api/openapi.json")).json()["paths"]
+    described = (await ada_at_work.http.get("/api/openapi.json")).json()
+    paths, known = described["paths"], described["components"]["schemas"]
+    assert set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(described))) <= known.keys()
     assert "/api/proposals/{digest}/decisions" in paths
     assert not [path for path in paths if not path.startswith("/api/")]
