@@ -115,13 +115,10 @@ async def look(client: Client, pauses: Sequence[StoredEntry], *, now: datetime |
         async for each in await client.list_schedules()
         if each.id.startswith(SCHEDULES)
     ]
+    firing = [each for each in described if not each.schedule.state.paused]
     away = paused_spans(pauses, now)
-    fires = [
-        await fires_of(client, each, away.get(each.id, ()), (since, now - GRACE))
-        for each in described
-        if not is_paused(each)
-    ]
-    return Looked(tuple(fires), twins(each for each in described if not is_paused(each)))
+    fires = [await fires_of(client, each, away.get(each.id, ()), (since, now - GRACE)) for each in firing]
+    return Looked(tuple(fires), twins(firing))
 
 
 async def fires_of(client: Client, schedule: ScheduleDescription, away: Collection[Span], window: Span) -> Fires:
@@ -209,10 +206,6 @@ def twins(schedules: Iterable[ScheduleDescription]) -> tuple[tuple[str, ...], ..
             given = b"\0".join(getattr(argument, "data", b"") for argument in action.args)
             groups[action.workflow, given].append(each.id)
     return tuple(tuple(sorted(ids)) for ids in groups.values() if len(ids) > 1)
-
-
-def is_paused(schedule: ScheduleDescription) -> bool:
-    return schedule.schedule.state.paused
 
 
 def stamp(moment: datetime) -> Timestamp:

@@ -91,9 +91,9 @@ def find_bearer(request: Request, scope: str) -> Session | None:
     return Session(given, person, program=True)
 
 
-def set_cookie(response: Response, name: str, token: str, *, secure: bool, seconds: int = SESSION_SECONDS) -> None:
+def set_cookie(response: Response, name: str, token: str, *, secure: bool) -> None:
     """Out of reach of scripts, and never sent along with another site's request."""
-    response.set_cookie(name, token, max_age=seconds, httponly=True, samesite="strict", secure=secure, path="/")
+    response.set_cookie(name, token, max_age=SESSION_SECONDS, httponly=True, samesite="strict", secure=secure, path="/")
 
 
 def clear_cookie(response: Response, name: str, *, secure: bool) -> None:

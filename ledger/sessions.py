@@ -24,10 +24,6 @@ class Sessions(People):
         self.person(person)
         return self._create("invitation", person, seconds)
 
-    def invited(self, token: str) -> str | None:
-        """Whom an invitation is for that could be redeemed now."""
-        return self._whose(token, "invitation")
-
     def redeem_invitation(self, token: str) -> Person:
         """Who was invited. Refused when it was used before, has run out, or never was."""
         now = self.clock()

@@ -15,8 +15,9 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from contracts.errors import AnchorFailed, BadInput
-from contracts.records import ANCHORED, Entry, Head
+from contracts.records import ANCHORED, Head
 from ledger import Ledger
+from workers.notes import system_entry
 
 SETTING = "COUNTERSIGN_LEDGER_ANCHOR"
 BRANCH = "refs/heads/countersign-heads"
@@ -120,20 +121,12 @@ def keep_once(ledger: Ledger, place: Anchor, size: int = -1) -> int:
     head = ledger.head()
     if head is None or head.size <= size + 1:
         return size
-    now = ledger.clock()
-    entry = Entry(
-        key=f"anchored/{head.number}/{now.timestamp():.6f}",
-        kind="system",
-        name=ANCHORED,
-        says=f"Head {head.number} over {head.size:,} entries is kept elsewhere",
-        started_at=now,
-        finished_at=now,
-        facts={"head": head.number},
-    )
+    says, ok = f"Head {head.number} over {head.size:,} entries is kept elsewhere", True
     try:
         place.put(head)
     except AnchorFailed as error:
-        ledger.append(entry.model_copy(update={"outcome": "failed", "says": str(error)}))
+        says, ok = str(error), False
+    ledger.append(system_entry(ANCHORED, says, {"head": head.number}, ok=ok))
+    if not ok:
         return size
-    ledger.append(entry)
     return head.size

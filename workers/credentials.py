@@ -4,12 +4,12 @@ import base64
 import binascii
 import json
 import os
-import uuid
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from contracts.records import CREDENTIALS, Entry
+from contracts.records import CREDENTIALS
 from ledger import Ledger
+from workers.notes import system_entry
 
 # Where AWS's tools write when the session that they export ends.
 AWS_ENDS, AWS_TOKEN = "AWS_CREDENTIAL_EXPIRATION", "AWS_SESSION_TOKEN"
@@ -19,16 +19,9 @@ def tell(ledger: Ledger, worker: str, names: Iterable[str]) -> None:
     """An entry with the names of a worker's credentials and their ends. No value, nor a digest of one, is in it."""
     known = {name: os.environ[name] for name in sorted(set(names)) if os.environ.get(name)}
     ends = expiries(known, os.environ.get(AWS_ENDS, ""))
-    now = datetime.now(UTC)
-    entry = Entry(
-        key=f"credentials/{worker}/{uuid.uuid4()}",
-        kind="system",
-        name=CREDENTIALS,
-        says=f"The worker for {worker} holds {', '.join(known) or 'no credentials'}",
-        started_at=now,
-        finished_at=now,
-        facts={"worker": worker, "names": list(known), "expires": {name: at.isoformat() for name, at in ends.items()}},
-    )
+    says = f"The worker for {worker} holds {', '.join(known) or 'no credentials'}"
+    told = {name: at.isoformat() for name, at in ends.items()}
+    entry = system_entry(CREDENTIALS, says, {"worker": worker, "names": list(known), "expires": dict(told)})
     ledger.append(entry)
 
 

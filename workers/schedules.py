@@ -12,9 +12,8 @@ What runs when is in two places under version control: a workflow's policy says 
 """
 
 import tomllib
-import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -40,12 +39,12 @@ from contracts import search
 from contracts.errors import BadInput, NotFound
 from contracts.policy import Policy
 from contracts.policy import Schedule as When
-from contracts.records import Entry
 from contracts.requirements import StartedBy
 from contracts.runs import SCHEDULES, STARTED_BY
 from contracts.steps import AGENTS
 from ledger import Ledger
 from workers import discovery
+from workers.notes import system_entry
 
 PREFIX = SCHEDULES
 OVERLAP = {
@@ -195,18 +194,9 @@ async def handle(client: Client, name: str) -> ScheduleHandle:
 
 async def tell(ledger: Ledger, name: str, schedule: str, person: str, words: str = "") -> None:
     """An entry of what a person did to schedules. The health page knows by them when one was paused."""
-    now = datetime.now(UTC)
     does = name.removeprefix("schedule.")
-    entry = Entry(
-        key=f"{name}/{schedule}/{uuid.uuid4()}",
-        kind="system",
-        name=name,
-        says=": ".join(filter(None, (f"Schedule {schedule} was {does}" if schedule else "Schedules", words))),
-        actor=person,
-        started_at=now,
-        finished_at=now,
-        facts={"schedule": schedule},
-    )
+    says = ": ".join(filter(None, (f"Schedule {schedule} was {does}" if schedule else "Schedules", words)))
+    entry = system_entry(name, says, {"schedule": schedule}, actor=person)
     await ledger.write(entry)
 
 

@@ -1,8 +1,6 @@
 """`countersign ledger reconcile`: the ledger against Temporal's own histories."""
 
 import json
-import uuid
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -11,10 +9,11 @@ from temporalio.service import RPCError
 
 from console.words import count
 from contracts.errors import TemporalUnavailable
-from contracts.records import RECONCILED, Entry
+from contracts.records import RECONCILED
 from ledger import Ledger
 from workers.cli.common import err, out, platform, wait_for
 from workers.client import first_line
+from workers.notes import system_entry
 from workers.reconciling import OURS, Reconciled, mend, reconcile
 
 SHOWN = 50
@@ -73,15 +72,7 @@ def says(done: Reconciled) -> str:
 
 def note(ledger: Ledger, done: Reconciled, left: int) -> None:
     """The result of a whole one is an entry: the health page has it from there."""
-    now = datetime.now(UTC)
-    entry = Entry(
-        key=f"reconciled/{uuid.uuid4()}",
-        kind="system",
-        name=RECONCILED,
-        says=f"The ledger was compared with Temporal's histories. {says(done)}",
-        outcome="failed" if left else "ok",
-        started_at=now,
-        finished_at=now,
-        facts={"runs": done.runs, "attempts": done.attempts, "decisions": done.decisions, "gaps": left},
-    )
+    compared = f"The ledger was compared with Temporal's histories. {says(done)}"
+    facts = {"runs": done.runs, "attempts": done.attempts, "decisions": done.decisions, "gaps": left}
+    entry = system_entry(RECONCILED, compared, facts, ok=not left)
     ledger.append(entry)
