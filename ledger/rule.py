@@ -9,21 +9,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from pydantic import ValidationError
 
-from contracts.batch import Batch
-from contracts.decision import CLOSES, Ruling, Signature, SignedDecision, Statement, Verdict, batch_statement
-from contracts.digests import short
+from contracts.decision import CLOSES, Ruling, Signature, SignedDecision, Statement, Verdict
 from contracts.errors import (
     AlreadyUsed,
     BadInput,
     BadSignature,
     Expired,
     MissingRole,
-    NoRule,
     NotEnough,
     NotFound,
-    NotInBatch,
     NotSigned,
     Refused,
     UnknownKey,
@@ -34,8 +29,10 @@ from contracts.proposal import Proposal
 from contracts.records import Person
 from contracts.requirements import Escalated, Progress, Standing, counts, deciding, eligible, refusal
 from contracts.signatures import verify
+from ledger.batches import batch_bytes, require_batchable, require_whole
 from ledger.people import People
 from ledger.proposals import Proposals
+from ledger.refusals import closed, require_coherent, require_covered, require_digest
 from ledger.schema import decisions
 
 CLOCK_SKEW = timedelta(minutes=5)  # between a signer's clock and ours
@@ -65,15 +62,16 @@ class Rule(Proposals, People):
         that stands.
         """
         statement = decision.statement
-        _require_coherent(statement)
+        require_coherent(statement)
         if verdict is not None and statement.verdict != verdict:
             raise NotSigned(f"The decision is {statement.verdict!r}, not {verdict!r}.", subject=decision.id)
         self._require_place(statement, run)
-        _require_digest(statement, digest)
+        require_digest(statement, digest)
         self._require_signature(decision)
         proposal = self._require_intact(statement)
         if decision.batch is not None and not self._was_accepted(decision.id):
-            self._require_whole(decision, decision.batch)
+            others = SignedDecision.each_of(decision.batch, decision.signature)
+            require_whole((each for each in others if not self._was_accepted(each.id)), decision, self._require_member)
         if statement.verdict != "withdraw":
             self._require_say(statement, proposal)
         self._require_undecided(decision, proposal)
@@ -131,28 +129,17 @@ class Rule(Proposals, People):
 
     def _require_signature(self, decision: SignedDecision) -> None:
         statement, batch = decision.statement, decision.batch
-        data = statement.signing_bytes() if batch is None else _batch_bytes(statement, batch)
+        data = statement.signing_bytes() if batch is None else batch_bytes(statement, batch)
         self.require_key(decision.signature, statement.person, data, subject=decision.id)
         if batch is not None:
-            _require_batchable(self._require_intact(statement))
+            require_batchable(self._require_intact(statement))
 
-    def _require_whole(self, decision: SignedDecision, batch: Batch) -> None:
-        """All or nothing: until the first of a batch is taken, each of the others has to be one that could be."""
-        for each in SignedDecision.each_of(batch, decision.signature):
-            if each.id == decision.id or self._was_accepted(each.id):
-                continue
-            try:
-                proposal = self._require_intact(each.statement)
-                _require_batchable(proposal)
-                self._require_say(each.statement, proposal)
-                self._require_undecided(each, proposal)
-            except Refused as refused:
-                which = short(each.statement.digest)
-                raise NotInBatch(
-                    f"Nothing of the batch is approved, because {which} can't be: {refused.what}",
-                    subject=each.statement.digest,
-                    way_out="Sign the others without it.",
-                ) from refused
+    def _require_member(self, decision: SignedDecision) -> None:
+        """One of a batch could be taken, leaving aside the signature, which is the same for all."""
+        proposal = self._require_intact(decision.statement)
+        require_batchable(proposal)
+        self._require_say(decision.statement, proposal)
+        self._require_undecided(decision, proposal)
 
     def require_key(self, signature: Signature, person: str, data: bytes, *, subject: str) -> None:
         """Raises UnknownKey or BadSignature, unless `data` is signed by a key of `person` that is good today."""
@@ -188,7 +175,7 @@ class Rule(Proposals, People):
 
     def _require_say(self, statement: Statement, proposal: Proposal) -> None:
         """Any who have a say may reject or ask for changes. To approve, nothing else may stand against it either."""
-        _require_covered(proposal)
+        require_covered(proposal)
         try:
             person = self.person(statement.person)
         except NotFound as error:
@@ -282,14 +269,14 @@ class Rule(Proposals, People):
         """Open and in time; or closed by this very decision, which stands however late it is carried out."""
         state = self.proposal_record(proposal.digest).state
         if state in ("superseded", "expired", "withdrawn"):
-            raise _closed(state, proposal)
+            raise closed(state, proposal)
         if self._was_accepted(decision.id):
             if state not in ("open", CLOSES.get(decision.statement.verdict)):
-                raise _closed(state, proposal)
+                raise closed(state, proposal)
             self._require_kept(decision)
             return
         if state != "open":
-            raise _closed(state, proposal)
+            raise closed(state, proposal)
         self._require_in_time(decision.statement, proposal)
         self.require_best_key(decision.signature, decision.statement.person)
         self._require_first(decision.statement, proposal)
@@ -329,63 +316,3 @@ class Rule(Proposals, People):
 def _with_others(standing: Standing, people: Sequence[Person], widened: Sequence[Escalated]) -> Standing:
     may = [person.name for person in people if counts(standing.requirement, person, widened)]
     return standing.model_copy(update={"may": tuple(name for name in may if name not in standing.signed)})
-
-
-def _require_covered(proposal: Proposal) -> None:
-    """Each effect is part of something that the proposal asks for. Sealing sees to it; nobody relies on that."""
-    known = {key for each in proposal.requirements for key in each.effects}
-    for effect in proposal.effects:
-        if effect.key not in known:
-            raise NoRule(f"Nothing says who has to approve {effect.key!r}.", subject=effect.key)
-
-
-def _require_batchable(proposal: Proposal) -> None:
-    if any(each.critical or each.needs > 1 for each in proposal.requirements):
-        raise NotInBatch(
-            f"Proposal {proposal.id} is critical or needs several people, so it is in no batch.",
-            subject=proposal.digest,
-            way_out="Read it and sign it by itself.",
-        )
-
-
-def _batch_bytes(statement: Statement, batch: Batch) -> bytes:
-    """What was signed, if the batch is sound and says this very thing."""
-    try:
-        sound = Batch.model_validate(batch.model_dump(warnings=False))
-    except ValidationError as error:
-        raise BadSignature("The batch is not coherent.", subject=statement.digest) from error
-    if all(statement != batch_statement(sound, item) for item in sound.items):
-        raise BadSignature("The batch that was signed does not say this.", subject=statement.digest)
-    return sound.signing_bytes()
-
-
-def _require_coherent(statement: Statement) -> None:
-    """Types are checked again: a decision may come from code that went around the validators."""
-    try:
-        again = Statement.model_validate(statement.model_dump(warnings=False))
-    except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(str(part) for part in problem["loc"]) or "statement"
-        raise Refused(f"The decision is not coherent: {where}: {problem['msg']}.") from error
-    if again != statement:
-        raise Refused("The decision is not coherent: it reads differently when it is read again.")
-
-
-def _require_digest(statement: Statement, digest: str) -> None:
-    if statement.digest != digest:
-        raise WrongDigest(
-            f"The decision is for {short(statement.digest)}, and {short(digest)} is what would happen.",
-            subject=statement.digest,
-            way_out="Read the proposal as it is now, and decide on that.",
-        )
-
-
-def _closed(state: str, proposal: Proposal) -> Refused:
-    where = proposal.digest
-    if state == "superseded":
-        return WrongDigest(f"Proposal {proposal.id} was superseded by a later revision.", subject=where)
-    if state == "expired":
-        return Expired(f"Proposal {proposal.id} has expired.", subject=where)
-    if state == "withdrawn":
-        return Refused(f"Proposal {proposal.id} was withdrawn.", subject=where)
-    return AlreadyUsed(f"Proposal {proposal.id} was decided before: {state}.", subject=where)
