@@ -140,7 +140,14 @@ class Verification(Contract):
     heads: int
     problems: tuple[str, ...] = ()
     unsealed: int = 0
+    erased: tuple[str, ...] = Field(default=(), description="each erasure of personal data, in words")
     seconds: float = 0.0
+
+    @property
+    def says(self) -> str:
+        """Of one that is whole."""
+        but = " but by what was erased" if self.erased else ""
+        return f"{self.entries:,} entries, all sealed under {self.heads:,} signed heads, none changed{but}."
 
 
 class Head(Contract):

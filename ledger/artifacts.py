@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -33,6 +34,10 @@ class ArtifactStore(Protocol):
 
     def get_model(self, cls: type[Model], ref: str) -> Model: ...
 
+    def written(self) -> Iterator[tuple[str, datetime]]: ...
+
+    def erase(self, ref: str) -> None: ...
+
 
 class FolderArtifacts:
     """Artifacts in a folder: `ab/cdef…`, written whole or not at all, read-only, checked when read."""
@@ -45,7 +50,9 @@ class FolderArtifacts:
         ref = PREFIX + hashlib.sha256(data).hexdigest()
         path = self._path(ref)
         with _explained(path):
-            if not (path.exists() and path.read_bytes() == data):
+            if path.exists() and path.read_bytes() == data:
+                os.utime(path)  # whoever asks how old it is has to know that it is needed again
+            else:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 _write_whole(path, data)
         return ref
@@ -56,6 +63,8 @@ class FolderArtifacts:
         try:
             data = path.read_bytes()
         except FileNotFoundError as error:
+            if _marker(path).exists():
+                raise NotFound("This text had personal data in it, and was erased.", subject=ref) from error
             raise NotFound(f"No artifact {ref} in {self.folder}.", subject=ref) from error
         except PermissionError as error:
             raise AccessRefused(f"The artifact {ref} may not be read.", subject=str(path)) from error
@@ -76,6 +85,19 @@ class FolderArtifacts:
             if REFERENCE.fullmatch(ref := f"{PREFIX}{path.parent.name}{path.name}"):
                 yield ref
 
+    def written(self) -> Iterator[tuple[str, datetime]]:
+        """All that is in the store, with when it was last put there."""
+        for ref in self.references():
+            yield ref, datetime.fromtimestamp(self._path(ref).stat().st_mtime, UTC)
+
+    def erase(self, ref: str) -> None:
+        """Take it out for good; who asks for it is told that it was erased. One that isn't there: nothing."""
+        path = self._path(ref)
+        with _explained(path):
+            if path.exists():
+                _marker(path).touch()
+                path.unlink()
+
     def size(self, ref: str) -> int:
         """Bytes; 0 for one that isn't there."""
         path = self._path(ref)
@@ -92,6 +114,11 @@ class FolderArtifacts:
             raise BadInput(f"{ref!r} is not an artifact's reference.", subject=ref)
         digest = ref.removeprefix(PREFIX)
         return self.folder / digest[:2] / digest[2:]
+
+
+def _marker(path: Path) -> Path:
+    """Beside an erased body's place."""
+    return path.with_name(f"{path.name}.erased")
 
 
 def _write_whole(path: Path, data: bytes) -> None:

@@ -5,6 +5,7 @@ An entry's digest is over its canonical JSON, which is kept as written. `append`
 """
 
 import json
+import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,7 @@ SEARCHED = (entries.c.says, entries.c.name, entries.c.actor, entries.c.run)
 COLUMNS = ("key", "kind", "name", "says", "run", "actor")
 
 LARGEST = 2**53 - 1  # RFC 8785's integers
+SALT = 16  # random bytes in each body: once they are erased, the digest is none to try words out on
 STORED = (*COLUMNS, "recorded_at", "digest", "body")
 
 Row = tuple[str, ...]  # the values of STORED
@@ -32,7 +34,7 @@ Row = tuple[str, ...]  # the values of STORED
 def row_of(entry: Entry, now: datetime) -> Row:
     """The entry as a row. BadInput when its facts are no JSON that has one canonical form."""
     try:
-        body = canonical_body(entry)
+        body = canonical_body(entry, salt=secrets.token_hex(SALT))
     except ValueError as error:
         raise BadInput(
             f"The facts of entry {entry.key!r} cannot be written down: {error}.",
@@ -43,12 +45,14 @@ def row_of(entry: Entry, now: datetime) -> Row:
     return (*searched, moment_text(now), tagged_digest(ENTRY_TAG, body), body.decode())
 
 
-def canonical_body(entry: Entry) -> bytes:
+def canonical_body(entry: Entry, *, salt: str = "") -> bytes:
     """`canonical_json` of an entry, three times faster for facts without fractions and odd keys.
 
     There the standard library's sorted, compact JSON is RFC 8785's, byte for byte; a test compares them.
     """
     fields = entry.model_dump(mode="json")
+    if salt:
+        fields["salt"] = salt
     if not _is_simple(fields["facts"]):
         return canonical_json(fields)
     return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

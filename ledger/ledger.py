@@ -17,6 +17,7 @@ from ledger.decisions import Decisions
 from ledger.effects import Effects
 from ledger.enrolments import Enrolments
 from ledger.entries import INSERT, Row
+from ledger.erasing import Erasing
 from ledger.instant import Instant
 from ledger.migrate import migrate
 from ledger.part import utc_now
@@ -30,7 +31,7 @@ from ledger.writer import Writer
 SEAL_SECONDS = 5.0
 
 
-class Ledger(Runs, Claims, Decisions, Enrolments, Effects, Budgets, Acceptances, ApiTokens, Seals, Proofs):
+class Ledger(Runs, Claims, Decisions, Enrolments, Effects, Erasing, Budgets, Acceptances, ApiTokens, Seals, Proofs):
     """Entries, seals, runs, proposals, decisions, effects, budgets, people and sessions. Safe to share by threads."""
 
     def __init__(self, store: Store, artifacts: ArtifactStore, clock: Callable[[], datetime]) -> None:

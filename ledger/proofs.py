@@ -52,6 +52,7 @@ class Proofs(Part):
                     subject=str(entry),
                     way_out="`countersign ledger list` shows entries; they are sealed every few seconds.",
                 )
+            _require_not_erased(connection, entry, body, row["digest"])
             path = inclusion(row["position"], _hashes(connection, head.size))
         told = {name: row[name] for name in ("position", "entry", "recorded_at", "digest")}
         return Inclusion(realm=self.realm, head=head, body=body, path=_hex(path), **told)
@@ -136,6 +137,19 @@ def check_consistency(proof: Consistency, key: str) -> tuple[str, ...]:
     if not is_beginning(proof.old.size, proof.new.size, old, new, _unhex(proof.path)):
         problems.append(f"what head {proof.old.number} covers is not the beginning of what {proof.new.number} covers")
     return tuple(problems)
+
+
+def _require_not_erased(connection: Connection, entry: int, body: str, digest: str) -> None:
+    """What was erased has no content that a proof could be of; the record of its erasure has."""
+    if tagged_digest(ENTRY_TAG, body.encode()) == digest:
+        return
+    record = connection.scalar(sa.select(entries.c.id).where(entries.c.key == f"erased/{entry}/1"))
+    if record is not None:
+        raise NotFound(
+            f"Personal data in entry {entry} was erased: its digest is sealed, and what it said is gone.",
+            subject=str(entry),
+            way_out=f"`countersign ledger prove {record}` proves that it was erased, and `verify` by whom.",
+        )
 
 
 def _check_head(realm: str, head: Head, key: str) -> list[str]:

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from contracts.finding import Found, Query
 from ledger.entries import stored
 from ledger.part import Part
-from ledger.schema import entries, leaves, moment_text, runs
+from ledger.schema import entries, leaves, meta, moment_text, runs
 from ledger.terms import asked, matches, terms_of
 from ledger.words import Mark, Words, words_of
 
@@ -25,6 +25,7 @@ TAIL = 5_000  # entries outside the index that one search looks through
 LATE = 1_000  # PostgreSQL: ids below the index's newest among which a late commit is looked for
 SLACK = timedelta(minutes=5)  # between the clocks of the hosts that write: ids are not quite in the order of times
 END = 2**62
+ERASED_META = "erased"  # in `meta`: the last erasure
 
 _ROWS = sa.select(entries, leaves.c.head).outerjoin(leaves, leaves.c.entry == entries.c.id)
 
@@ -60,7 +61,7 @@ class Search(Part):
     def _index_chunk(self, index: Words) -> bool:
         before = index.mark()
         with self.store.read() as connection:
-            if not _is_ours(connection, before):  # the ledger was restored from a backup
+            if not _is_ours(connection, before):  # restored from a backup, or something in it was erased
                 index.clear()
                 return True
             query = _ROWS.add_columns(leaves.c.position).where(leaves.c.position >= before[0])
@@ -68,7 +69,7 @@ class Search(Part):
             if not rows:
                 return False
             terms = [(row["id"], found) for row, found in _with_terms(connection, rows)]
-            after = (rows[-1]["position"] + 1, rows[-1]["digest"])
+            after = (rows[-1]["position"] + 1, _sign(connection, rows[-1]["digest"]))
         index.take(terms, before, after)
         return True
 
@@ -125,7 +126,15 @@ def _runs(connection: Connection, named: set[str]) -> Mapping[str, Mapping[str, 
 def _is_ours(connection: Connection, mark: Mark) -> bool:
     if not mark[0]:
         return True
-    return connection.scalar(sa.select(leaves.c.digest).where(leaves.c.position == mark[0] - 1)) == mark[1]
+    last = connection.scalar(sa.select(leaves.c.digest).where(leaves.c.position == mark[0] - 1))
+    return last is not None and _sign(connection, last) == mark[1]
+
+
+def _sign(connection: Connection, last: str) -> str:
+    """What an index is marked with that goes up to the entry with this digest. What was made before something was
+    erased has another one, and is made again."""
+    erased = connection.scalar(sa.select(meta.c.value).where(meta.c.name == ERASED_META))
+    return last if erased is None else f"{last}/{erased}"
 
 
 def _timed(found: sa.Select[Any], query: Query) -> sa.Select[Any]:

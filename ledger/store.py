@@ -4,10 +4,11 @@ SQLite runs in WAL mode. Write transactions take the write lock when they begin,
 reads first and writes later cannot fail in its middle. Errors of the driver are translated here, once.
 """
 
+import contextlib
 import fcntl
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,17 @@ class Store:
         """INSERT that leaves a row which is already there alone."""
         dialect: Any = sqlite if self.is_sqlite else postgresql
         return dialect.insert(table).on_conflict_do_nothing()
+
+    def tidy(self, tables: Sequence[str]) -> None:
+        """Let what was overwritten in these tables leave the files, as far as a database can be told to."""
+        with self.translated():
+            if self.is_sqlite:
+                with contextlib.closing(self.impatient()) as raw:
+                    raw.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
+                    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            else:
+                with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+                    connection.exec_driver_sql(f"VACUUM {', '.join(tables)}")
 
     def impatient(self) -> sqlite3.Connection:
         """A connection to SQLite that fails at once where others would wait, and leaves checkpoints to them."""

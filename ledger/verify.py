@@ -22,6 +22,7 @@ from ledger.entries import COLUMNS, ENTRY_TAG, expected_columns
 from ledger.merkle import Tree
 from ledger.schema import clean, entries, heads, leaves, moment_text
 from ledger.store import Store
+from ledger.tombstones import RECORDS, Erasures
 
 MOST = 200  # problems that are named; more are counted
 SKEW = timedelta(minutes=5)  # between the clocks of the hosts that write to one ledger
@@ -81,6 +82,7 @@ class Verifier:
         self.unnamed = 0
         self.sealed = self.unsealed = 0
         self.moved: list[tuple[int, str]] = []
+        self.erasures = Erasures(realm)
 
     def run(self, known: Sequence[Head] = ()) -> Verification:
         started = time.monotonic()
@@ -91,6 +93,7 @@ class Verifier:
             self._check_leaves(connection, rows)
             self._name_mismatches(connection)
             self._check_unsealed(connection)
+            self._check_erased()
             total = connection.scalar(sa.select(sa.func.count()).select_from(entries)) or 0
         if self.unnamed:
             self.problems.append(f"and {self.unnamed} more problems")
@@ -101,6 +104,7 @@ class Verifier:
             heads=len(rows),
             problems=tuple(self.problems),
             unsealed=self.unsealed,
+            erased=self.erasures.says(),
             seconds=round(time.monotonic() - started, 3),
         )
 
@@ -217,18 +221,29 @@ class Verifier:
     # Entries
 
     def _check_content(self, row: Leaf) -> None:
-        """The body has the digest, and the columns say what the body says."""
+        """The body has the digest, and the columns say what the body says. Tombstones are judged at the end."""
         if tagged_digest(ENTRY_TAG, row.body.encode()) != row.entry_digest:
-            self._say(f"entry {row.id} was changed: its content does not have its digest")
+            self.erasures.stands(row.id, row.entry_digest, row.body)
+            self._check_columns(row, unless_forged=True)
             return
+        self._check_columns(row)
+        if row.name in RECORDS:
+            self.erasures.take(row.body)
+
+    def _check_columns(self, row: Leaf, *, unless_forged: bool = False) -> None:
         try:
             expected = expected_columns(row.body)
         except ValueError:
-            self._say(f"entry {row.id} is no entry: its body cannot be read")
+            if not unless_forged:
+                self._say(f"entry {row.id} is no entry: its body cannot be read")
             return
         found = row[-len(COLUMNS) :]
         if found != tuple(expected.values()):
             self._name_columns(row.id, expected, dict(zip(COLUMNS, found, strict=True)))
+
+    def _check_erased(self) -> None:
+        for problem in self.erasures.problems():
+            self._say(problem)
 
     def _name_columns(self, entry: int, expected: dict[str, str], found: dict[str, str]) -> None:
         for name, value in expected.items():

@@ -16,7 +16,7 @@ from ledger.store import BUSY_SECONDS, Store
 INDEX_LOCK = 3
 WINDOWS = (20_000, 200_000)  # PostgreSQL: the newest ids are looked through first, in which common terms are found soon
 Terms = tuple[int, frozenset[str]]  # an entry's id and its terms
-Mark = tuple[int, str]  # how many places of the tree are in the index, and the digest at the last of them
+Mark = tuple[int, str]  # how many places of the tree are in the index, and what tells that it is of this ledger
 
 
 class Words(Protocol):
@@ -28,10 +28,8 @@ class Words(Protocol):
     def match(self, exact: Iterable[str], begun: Iterable[str], low: int, high: int, limit: int) -> list[int]:
         """Ids from `low` on and below `high`, newest first."""
 
-    def forget(self, entries: Sequence[Terms]) -> None:
-        """Take entries out, and what is left of them in the files."""
-
-    def clear(self) -> None: ...
+    def clear(self) -> None:
+        """Empty it, and what is left in the files of what it had."""
 
 
 class SqliteWords:
@@ -83,18 +81,6 @@ class SqliteWords:
         finally:
             connection.close()
 
-    def forget(self, entries: Sequence[Terms]) -> None:
-        connection = self._open()
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            rows = [(entry, " ".join(terms)) for entry, terms in entries]
-            connection.executemany("INSERT INTO words (words, rowid, terms) VALUES ('delete', ?, ?)", rows)
-            connection.execute("COMMIT")
-            connection.execute("INSERT INTO words (words) VALUES ('optimize')")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            connection.close()
-
     def clear(self) -> None:
         connection = self._open()
         try:
@@ -102,6 +88,7 @@ class SqliteWords:
             connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
             connection.execute("DELETE FROM mark")
             connection.execute("COMMIT")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             connection.close()
 
@@ -157,11 +144,6 @@ class PostgresWords:
                 if len(found) == limit or bottom == low:
                     break
         return found
-
-    def forget(self, entries: Sequence[Terms]) -> None:
-        with self.store.write() as connection:
-            query = sa.text("DELETE FROM words WHERE entry = ANY(:ids)")
-            connection.execute(query, {"ids": [entry for entry, _ in entries]})
 
     def clear(self) -> None:
         with self.store.write() as connection:

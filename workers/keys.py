@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 from contracts import signatures, wire
 from contracts.batch import Batch, BatchItem
 from contracts.decision import RejectReason, Signature, SignedDecision, Statement, Verdict
+from contracts.erasure import Erasure, SignedErasure
 from contracts.errors import NotFound, StateUnusable
 from contracts.proposal import Proposal
 from contracts.records import Person, PersonKey
@@ -105,6 +106,15 @@ def sign_batch(settings: Settings, proposals: Sequence[Proposal]) -> tuple[Signe
         value=signatures.sshsig_sign(private, batch.signing_bytes()),
     )
     return SignedDecision.each_of(batch, signature)
+
+
+def sign_erasure(settings: Settings, erasure: Erasure) -> SignedErasure:
+    """The local person's signature under an erasure."""
+    private = load_private(key_path(settings))
+    line = signatures.public_line(private, "")
+    value = signatures.sshsig_sign(private, erasure.signing_bytes())
+    signature = Signature(scheme="sshsig", key=wire.fingerprint(line), value=value)
+    return SignedErasure(erasure=erasure, signature=signature, public_key=line)
 
 
 def sign(

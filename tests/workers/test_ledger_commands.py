@@ -9,13 +9,15 @@ from typer.testing import CliRunner, Result
 from contracts.errors import BadInput
 from ledger import FolderArtifacts, Ledger
 from tests.ledger.support import entry
+from workers import keys
 from workers.cli.logs import app
+from workers.settings import Settings
 
 STATE = "COUNTERSIGN_STATE"
 
 
-def run(state: Path, *words: str) -> Result:
-    return CliRunner().invoke(app, list(words), env={STATE: str(state), "COLUMNS": "400", "NO_COLOR": "1"})
+def run(state: Path, *words: str, **more: str) -> Result:
+    return CliRunner().invoke(app, list(words), env={STATE: str(state), "COLUMNS": "400", "NO_COLOR": "1", **more})
 
 
 @pytest.fixture
@@ -119,3 +121,24 @@ def test_entries_are_exported_for_other_tools_with_the_same_filters(state: Path)
     assert json.loads(target.read_text())["key"] == "key-7"
     assert "can't be written" in str(run(state, "export", str(target), "--format", "jsonl").exception)
     assert "whole ledger" in str(run(state, "export", "-", "--person", "ana").exception)
+
+
+def test_personal_data_is_erased_from_the_command_line(state: Path) -> None:
+    with Ledger.open(f"sqlite:///{state / 'ledger.db'}", FolderArtifacts(state / "artifacts")) as ledger:
+        ledger.append(entry("mail", says="Read the mail of Zoe Angstrom"))
+        keys.enrol_local_person(Settings(state=state, person="ada"), ledger)
+    who = {"COUNTERSIGN_PERSON": "ada"}
+    shown = run(state, "erase", "zoe angstrom", **who)
+    assert "1 entries: 10" in shown.output
+    assert "Nothing was changed" in shown.output
+    assert run(state, "erase", "zoe angstrom", "--because", "her letter", **who).exit_code == 1
+    assert "Zoe" in run(state, "list").output
+    done = run(state, "erase", "zoe angstrom", "--because", "her letter", "--yes", **who)
+    assert done.exit_code == 0, done.output
+    assert "none changed but by what was erased" in done.output
+    assert "Zoe" not in run(state, "list").output
+    told = run(state, "verify")
+    assert (told.exit_code, "1 entries were erased by ada" in told.output) == (0, True), told.output
+    assert "0 entries" in run(state, "erase", "zoe angstrom", "--because", "her letter", "--yes", **who).output
+    for words in (("erase",), ("erase", "zoe", "--entry", "1"), ("erase", "zo")):
+        assert isinstance(run(state, *words).exception, BadInput)

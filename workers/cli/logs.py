@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from workers.cli import proofs, reconcile, searching
+from workers.cli import erasing, proofs, reconcile, searching
 from workers.cli.common import opened_ledger, out
 from workers.cli.following import print_entry, temporal_link
 
 app = typer.Typer(no_args_is_help=True)
+erasing.register(app)
 proofs.register(app)
 reconcile.register(app)
 searching.register(app)

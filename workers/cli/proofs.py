@@ -165,9 +165,9 @@ def told(found: Verification) -> None:
         out.print(f"[red]✗[/red] {escape(problem)}")
     if not found.ok:
         raise typer.Exit(1)
-    out.print(
-        f"[green]✓[/green] {found.entries:,} entries, all sealed under {found.heads:,} signed heads, none changed."
-    )
+    for erasure in found.erased:
+        out.print(f"[yellow]![/yellow] {escape(erasure)}", soft_wrap=True)
+    out.print(f"[green]✓[/green] {found.says}")
 
 
 def the_key(line: str | None) -> str:
