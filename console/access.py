@@ -40,7 +40,7 @@ class Access:
         if session is None:
             session = find_session(request)
             if session is None:
-                raise NotSignedIn("You are not signed in here.", way_out=WAY_IN)
+                raise NotSignedIn("You are not signed in here.", way_out=way_in(request))
         self.require_part(session)
         if self.changes and not session.program:
             session.require_csrf(request.headers.get("x-csrf-token", ""))
@@ -68,6 +68,11 @@ ReadingProposals = Annotated[Session, Depends(Access("viewer", scope="read:propo
 ReadingRuns = Annotated[Session, Depends(Access("viewer", scope="read:runs"))]
 ReadingEntries = Annotated[Session, Depends(Access("viewer", scope="read:ledger"))]
 HandingIn = Annotated[Session, Depends(Access("reviewer", scope="submit:decisions", changes=True))]
+
+
+def way_in(request: Request) -> str:
+    provider = request.app.state.console.deps.provider
+    return WAY_IN if provider is None else f"Open the console's sign-in page: it leads to {provider.name}."
 
 
 def named(route: APIRoute) -> list[Access]:

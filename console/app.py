@@ -21,6 +21,7 @@ from console import (
     keys,
     ledger,
     metrics,
+    organisation,
     proposals,
     render,
     runs,
@@ -40,6 +41,7 @@ __all__ = ["ConsoleDeps", "create_app"]
 
 HERE = Path(str(files("console")))
 SIGN_IN_TRIES = 10  # a minute and caller
+VISITS = 60  # a minute and caller, to the organisation's sign-in and back; behind a proxy all are one caller
 CALLS = 600  # a minute, by one person's API tokens
 
 
@@ -50,10 +52,12 @@ def create_app(deps: ConsoleDeps) -> FastAPI:
         deps,
         template_environment(),
         sign_ins=RateLimit(SIGN_IN_TRIES, 60),
+        visits=RateLimit(VISITS, 60),
         calls=RateLimit(CALLS, 60, what="calls"),
         prover=Prover(deps.ledger),
     )
-    for module in (inbox, proposals, runs, ledger, workflows, health, metrics, stopping, enter, keys, events, api):
+    pages = (inbox, proposals, runs, ledger, workflows, health, metrics, stopping, enter, organisation, keys, events)
+    for module in (*pages, api):
         app.include_router(module.router)
     access.require_named(app)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")

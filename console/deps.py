@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse
 from temporalio.client import Client
 
 from console.limits import RateLimit
+from console.oidc import Provider
 from console.sessions import Session
 from console.verification import Prover
 from contracts.roles import parts
@@ -27,7 +28,8 @@ class ConsoleDeps:
 
     `temporal` gives a connected client whose data converter is the pydantic one; it may raise while the
     server is down. `base_url` is where people reach the console, as `http://127.0.0.1:8400`. `demo` marks
-    every page of a demo's console. Without a `metrics_token` there are no metrics.
+    every page of a demo's console. Without a `metrics_token` there are no metrics. `provider`: the organisation's,
+    where people sign in through one.
     """
 
     ledger: Ledger
@@ -38,6 +40,7 @@ class ConsoleDeps:
     base_url: str
     demo: bool = False
     metrics_token: str = field(default="", repr=False)
+    provider: Provider | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Console:
     deps: ConsoleDeps
     templates: Environment
     sign_ins: RateLimit
+    visits: RateLimit
     calls: RateLimit
     prover: Prover
 
@@ -57,7 +61,7 @@ class Console:
     def page(self, name: str, session: Session | None = None, *, status: int = 200, **context: object) -> HTMLResponse:
         """Render a template as a page that no cache keeps."""
         everywhere: dict[str, object] = {"session": session, "demo": self.deps.demo, "here": name.removesuffix(".html")}
-        everywhere |= {"may": parts(session.person.roles) if session else ()}
+        everywhere |= {"may": parts(session.person.roles) if session else (), "provider": self.deps.provider}
         html = self.templates.get_template(name).render(**everywhere, **context)
         return HTMLResponse(html, status_code=status)
 

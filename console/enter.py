@@ -10,7 +10,8 @@ from pydantic import Field
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from console.access import OPEN, Own
-from console.deps import Console, Here
+from console.deps import Console, Here, in_thread
+from console.organisation import caller
 from console.sessions import SESSION_SECONDS, clear_cookie, find_session, set_cookie
 from contracts import errors
 from contracts.base import Contract
@@ -40,12 +41,14 @@ def enter_page(request: Request, here: Here) -> Response:
 @router.post("/enter", dependencies=[OPEN])
 def enter(request: Request, here: Here, entering: Entering) -> Response:
     """Redeem the link. Which key the browser shall use from now on is in the answer."""
-    here.sign_ins.spend(request.client.host if request.client else "unknown")
+    here.sign_ins.spend(caller(request))
     line = public_line(entering.fresh)
-    person = redeemed(here, entering.token)
+    person = redeemed(request, here, entering.token)
     known = held_key(here, person, entering.held)
     key = known or enrol(here, person, line, browser(request.headers.get("user-agent", "")))
     response = JSONResponse({"person": person.display_name, "key": key, "fresh": known is None})
+    if by_provider(here, person.name):
+        return response  # they are signed in already, and a link prolongs nothing
     here.ledger.end_session(request.cookies.get(here.cookie, ""))  # whoever was signed in here before no longer is
     token = here.ledger.create_session(person.name, seconds=SESSION_SECONDS)
     set_cookie(response, here.cookie, token, secure=here.is_https)
@@ -53,22 +56,40 @@ def enter(request: Request, here: Here, entering: Entering) -> Response:
 
 
 @router.post("/leave")
-def leave(here: Here, session: Own, csrf: str = Form("")) -> Response:
+async def leave(here: Here, session: Own, csrf: str = Form("")) -> Response:
     """End the session. The key stays in the browser, of use to nobody without a session's decision."""
     session.require_csrf(csrf)
-    here.ledger.end_session(session.token)
-    response = RedirectResponse("/enter", 303)
+    await in_thread(here.ledger.end_session, session.token)
+    response: Response = RedirectResponse("/enter", 303)
+    provider = here.deps.provider
+    if provider is not None and await in_thread(here.ledger.has_identity, session.person.name):
+        response = here.page("left.html", elsewhere=await provider.leave_url())
     clear_cookie(response, here.cookie, secure=here.is_https)
     return response
 
 
-def redeemed(here: Console, token: str) -> Person:
-    """Whose link it was. One that doesn't hold is written down, too."""
+def redeemed(request: Request, here: Console, token: str) -> Person:
+    """Whose link it was. One that doesn't hold is written down, too.
+
+    Who signs in through the organisation has to have done so: the link by itself makes nobody them.
+    """
     try:
+        invited = here.ledger.invited(token)
+        session = find_session(request)
+        if invited and by_provider(here, invited) and (session is None or session.person.name != invited):
+            raise errors.SignInRefused(
+                f"This link enrols a key for {invited!r}, who is not signed in here.",
+                subject=invited,
+                way_out="Sign in through your organisation first, then open the link again: it still holds.",
+            )
         return here.ledger.redeem_invitation(token)
     except errors.Refused as refused:
         here.ledger.refuse_sign_in(refused.what, who=refused.subject or "")
         raise
+
+
+def by_provider(here: Console, person: str) -> bool:
+    return here.deps.provider is not None and here.ledger.has_identity(person)
 
 
 def held_key(here: Console, person: Person, held: Sequence[str]) -> str | None:

@@ -61,8 +61,13 @@ def find_session(request: Request) -> Session | None:
     """The session that the request's cookie stands for."""
     console = request.app.state.console
     token = request.cookies.get(console.cookie, "")
-    person = console.ledger.session(token) if token else None
+    person = console.ledger.session(token, doing=is_doing(request)) if token else None
     return Session(token, person) if person else None
+
+
+def is_doing(request: Request) -> bool:
+    """Whether somebody does something, or a page that is left open asks by itself: that keeps no session open."""
+    return request.method != "GET" or request.headers.get("sec-fetch-dest", "document") != "empty"
 
 
 def find_bearer(request: Request, scope: str) -> Session | None:
@@ -91,9 +96,9 @@ def find_bearer(request: Request, scope: str) -> Session | None:
     return Session(given, person, program=True)
 
 
-def set_cookie(response: Response, name: str, token: str, *, secure: bool) -> None:
+def set_cookie(response: Response, name: str, token: str, *, secure: bool, seconds: int = SESSION_SECONDS) -> None:
     """Out of reach of scripts, and never sent along with another site's request."""
-    response.set_cookie(name, token, max_age=SESSION_SECONDS, httponly=True, samesite="strict", secure=secure, path="/")
+    response.set_cookie(name, token, max_age=seconds, httponly=True, samesite="strict", secure=secure, path="/")
 
 
 def clear_cookie(response: Response, name: str, *, secure: bool) -> None:

@@ -153,6 +153,20 @@ class Refused(CountersignError):
     status = 403
 
 
+class SignInRefused(Refused):
+    """Somebody did not get in: the provider said no, its answer does not hold, or they have no role here. Nothing was
+    decided; who may, and by which groups, is in the file of roles."""
+
+
+class NoRole(SignInRefused):
+    """The provider knows them, and none of their groups has a role here. What roles they had are gone."""
+
+
+class Unconfirmed(Refused):
+    """The roles of whoever decided come from the organisation's provider, which was last asked too long ago. Sign in
+    again, then sign again."""
+
+
 class UnknownKey(Refused):
     """The key that signed is not enrolled here, or was revoked."""
 

@@ -12,6 +12,7 @@ from contracts.requirements import AGENT
 
 VIEWER: Final = "viewer"
 REVIEWER: Final = "reviewer"
+APPROVER: Final = "approver"
 Part = Literal["viewer", "reviewer", "administrator"]  # what a page or a call may need
 
 

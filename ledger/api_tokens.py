@@ -15,7 +15,7 @@ from ledger.sessions import Sessions
 
 ID = 12  # digits of the hash that name a token
 LONGEST = timedelta(days=366)
-SEEN_EVERY = timedelta(minutes=1)  # a busy program must not write a row for each request
+UNSEEN = timedelta(days=30)  # then a token of somebody whom the provider has not confirmed since opens nothing
 
 
 class ApiTokens(Sessions):
@@ -48,11 +48,10 @@ class ApiTokens(Sessions):
         )
 
     def token(self, token: str) -> tuple[Person, frozenset[str]] | None:
-        """Whose token it is and what for; None when it ended, ran out or never was."""
-        query = sa.select(tokens).where(*self._usable(token, "api"))
-        with self.store.read() as connection:
-            row = connection.execute(query).mappings().first()
-        if row is None:
+        """Whose token it is and what for; None when it ended, ran out or never was, or when its
+        person has not signed in through their organisation for too long."""
+        row = self._token_row(token, "api")
+        if row is None or not self.is_confirmed(row["person"], UNSEEN):
             return None
         self._seen(row)
         return self.person(row["person"]), frozenset(row["scopes"].split())
@@ -77,12 +76,6 @@ class ApiTokens(Sessions):
                 says = f"{by} ended an API token of {found[0].person}"
                 self._note(connection, "person.token_ended", by, says, mark)
         return found[0]
-
-    def _seen(self, row: RowMapping) -> None:
-        now = self.clock()
-        if row["used_at"] is None or now - row["used_at"] >= SEEN_EVERY:
-            with self.store.write() as connection:
-                connection.execute(sa.update(tokens).where(tokens.c.hash == row["hash"]).values(used_at=now))
 
 
 def _token(row: RowMapping) -> ApiToken:

@@ -27,7 +27,7 @@ class People(Entries):
                 return
             connection.execute(self.store.insert_once(people), [fields])
             connection.execute(sa.update(people).where(where).values(fields))
-            says = f"{person.name} was enrolled as {', '.join(person.roles)}"
+            says = f"{person.name} was enrolled as {', '.join(person.roles) or 'somebody without a role'}"
             self.note(connection, self._person_entry("person.enrolled", person.name, says, fields))
 
     def add_key(self, key: PersonKey, *, signed_by: str = "", signature: str = "") -> None:

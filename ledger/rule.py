@@ -30,7 +30,7 @@ from contracts.records import Person
 from contracts.requirements import Escalated, Progress, Standing, counts, deciding, eligible, refusal
 from contracts.signatures import verify
 from ledger.batches import batch_bytes, require_batchable, require_whole
-from ledger.people import People
+from ledger.identities import Identities
 from ledger.proposals import Proposals
 from ledger.refusals import closed, require_coherent, require_covered, require_digest
 from ledger.schema import decisions
@@ -38,7 +38,7 @@ from ledger.schema import decisions
 CLOCK_SKEW = timedelta(minutes=5)  # between a signer's clock and ours
 
 
-class Rule(Proposals, People):
+class Rule(Proposals, Identities):
     """`judge` answers, `require` raises; they are the same rule."""
 
     def judge(self, decision: SignedDecision, *, run: str, digest: str) -> Ruling:
@@ -279,6 +279,7 @@ class Rule(Proposals, People):
             raise closed(state, proposal)
         self._require_in_time(decision.statement, proposal)
         self.require_best_key(decision.signature, decision.statement.person)
+        self.require_confirmed(decision.statement.person)
         self._require_first(decision.statement, proposal)
 
     def _require_first(self, statement: Statement, proposal: Proposal) -> None:

@@ -223,7 +223,21 @@ tokens = sa.Table(
     sa.Column("label", Words, nullable=False, server_default=""),
     sa.Column("scopes", Words, nullable=False, server_default=""),
     sa.Column("used_at", Moment),
+    sa.Column("idle_seconds", sa.Integer),  # a session ends when nothing is done in it for so long; NULL: it doesn't
     sa.Index("tokens_person", "person", "kind"),
+)
+
+# Who a person is to the organisation's provider: its subject, which is never given to somebody else.
+identities = sa.Table(
+    "identities",
+    metadata,
+    sa.Column("issuer", sa.String(500), primary_key=True),
+    sa.Column("subject", sa.String(255), primary_key=True),
+    sa.Column("person", Words, nullable=False),
+    sa.Column("linked_at", Moment, nullable=False),
+    sa.Column("confirmed_at", Moment, nullable=False),
+    sa.Column("holds_until", Moment, nullable=False),
+    sa.UniqueConstraint("issuer", "person", name="identities_person"),
 )
 
 # Money is in nano-dollars. What an account may pay in all is said by each call, and kept here to be shown.

@@ -3,26 +3,33 @@
 import hashlib
 import secrets
 from datetime import timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from pydantic import JsonValue
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, RowMapping
 
 from contracts.errors import Refused
 from contracts.records import Entry, Person
-from ledger.people import People
+from ledger.identities import Identities
 from ledger.schema import tokens
 
 BY_LINK = "by a one-time link"
+SEEN_EVERY = timedelta(minutes=1)  # a busy person or program must not write a row for each request
 
 
-class Sessions(People):
+class Sessions(Identities):
     """An invitation opens one session, once."""
 
     def create_invitation(self, person: str, *, seconds: float) -> str:
         """A one-time token for an enrolled person. It is shown once and cannot be read back."""
         self.person(person)
         return self._create("invitation", person, seconds)
+
+    def invited(self, token: str) -> str | None:
+        """Whom an invitation is for that could be redeemed now."""
+        row = self._token_row(token, "invitation")
+        return None if row is None else str(row["person"])
 
     def redeem_invitation(self, token: str) -> Person:
         """Who was invited. Refused when it was used before, has run out, or never was."""
@@ -37,17 +44,26 @@ class Sessions(People):
             )
         return self.person(person)
 
-    def create_session(self, person: str, seconds: float, how: str = BY_LINK) -> str:
-        """Sign somebody in; `how` is for the entry about it."""
+    def create_session(self, person: str, seconds: float, how: str = BY_LINK, *, idle: float | None = None) -> str:
+        """Sign somebody in for `seconds` at most, and no longer than `idle` after what they last did; `how` is for the
+        entry about it."""
         known = self.person(person)
         entered = f"{person} signed in {how}"
         facts: dict[str, JsonValue] = {"roles": list(known.roles), "how": how}
-        return self._create("session", person, seconds, entered=entered, facts=facts)
+        more: dict[str, Any] = {} if idle is None else {"idle_seconds": int(idle)}
+        return self._create("session", person, seconds, entered=entered, facts=facts, **more)
 
-    def session(self, token: str) -> Person | None:
-        """Whose session it is; None when it ended, ran out or never was."""
-        person = self._whose(token, "session")
-        return None if person is None else self.person(person)
+    def session(self, token: str, *, doing: bool = True) -> Person | None:
+        """Whose session it is; None when it ended, ran out, was left alone too long, or never was.
+
+        `doing` is false for what a page asks by itself: that keeps no session open.
+        """
+        row = self._token_row(token, "session")
+        if row is None or self._left_alone(row):
+            return None
+        if doing and row["idle_seconds"] is not None:
+            self._seen(row)
+        return self.person(row["person"])
 
     def end_session(self, token: str) -> None:
         """Sign out. One that had ended stays as it is."""
@@ -89,9 +105,19 @@ class Sessions(People):
         mine = (tokens.c.hash == _hash(token), tokens.c.kind == kind)
         return (*mine, tokens.c.ended_at.is_(None), tokens.c.expires_at > self.clock())
 
-    def _whose(self, token: str, kind: str) -> str | None:
+    def _token_row(self, token: str, kind: str) -> RowMapping | None:
         with self.store.read() as connection:
-            return connection.scalar(sa.select(tokens.c.person).where(*self._usable(token, kind)))
+            return connection.execute(sa.select(tokens).where(*self._usable(token, kind))).mappings().first()
+
+    def _left_alone(self, row: RowMapping) -> bool:
+        since, idle = row["used_at"] or row["created_at"], row["idle_seconds"]
+        return idle is not None and since + timedelta(seconds=idle) <= self.clock()
+
+    def _seen(self, row: RowMapping) -> None:
+        now = self.clock()
+        if row["used_at"] is None or now - row["used_at"] >= SEEN_EVERY:
+            with self.store.write() as connection:
+                connection.execute(sa.update(tokens).where(tokens.c.hash == row["hash"]).values(used_at=now))
 
     def _create(
         self,
@@ -102,7 +128,7 @@ class Sessions(People):
         token: str = "",
         entered: str = "",
         facts: dict[str, JsonValue] | None = None,
-        **more: str,
+        **more: Any,
     ) -> str:
         token, now = token or secrets.token_urlsafe(32), self.clock()
         row = {"hash": _hash(token), "kind": kind, "person": person, "created_at": now, **more}

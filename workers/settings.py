@@ -66,6 +66,20 @@ class Settings(BaseSettings):
         pattern=r"^(https?://[^/\s?#@]+)?$",
         description="where people reach the console, without a path; empty: http://127.0.0.1:PORT",
     )
+    oidc_issuer: str = Field(
+        default="", description="the organisation's sign-in (OpenID Connect), by its issuer; empty: one-time links"
+    )
+    oidc_client_id: str = Field(default="", description="the console, as it is registered there")
+    oidc_client_secret: str = Field(
+        default="",
+        pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$",
+        description="name of the variable that holds the client's secret; empty: a public client",
+    )
+    roles: Path = Field(default=Path(), description="TOML file: which groups have which roles (docs/identity.md)")
+    session_minutes: float = Field(
+        default=480, ge=1, le=1440, description="how long what the organisation's sign-in said of somebody holds"
+    )
+    session_idle_minutes: float = Field(default=60, ge=1, description="and a session in which nothing is done")
     ledger_anchor: str = Field(
         default="", description="where the ledger's heads are kept as well: git:/path/to/repository"
     )

@@ -1,6 +1,7 @@
 """The console's process: FastAPI on this host only, with the ledger and a Temporal client behind it."""
 
 import asyncio
+import os
 
 import uvicorn
 from temporalio.client import Client
@@ -10,6 +11,7 @@ from console.deps import ConsoleDeps
 from ledger import FolderArtifacts
 from workers.client import connect
 from workers.installation import open_ledger
+from workers.organisation import provider
 from workers.settings import Settings
 
 
@@ -35,6 +37,7 @@ def serve(settings: Settings) -> None:
         base_url=settings.console_url,
         demo=settings.demo,
         metrics_token=settings.metrics_token,
+        provider=provider(settings, os.environ),
     )
     try:
         uvicorn.run(

@@ -1,8 +1,8 @@
 // Opening a one-time link: make a key, enrol its public half, start the session.
 
 import * as keys from "./keys.js";
+import { remember, wanted } from "./wanted.js";
 
-const WANTED = "countersign-wanted"; // the page that somebody asked for before they were signed in
 const says = document.getElementById("enter-says");
 
 function problem(text) {
@@ -30,16 +30,9 @@ async function enter(token) {
   location.replace(wanted());
 }
 
-// The link opens in a tab of its own, so what was wanted is kept for the whole browser. Only pages of ours.
-function wanted() {
-  const page = new URL(localStorage.getItem(WANTED) ?? "/", location.origin);
-  localStorage.removeItem(WANTED);
-  return page.origin === location.origin ? page.pathname + page.search : "/";
-}
-
 const token = location.hash.slice(1);
 if (location.pathname !== "/enter") {
-  localStorage.setItem(WANTED, location.pathname + location.search);
+  remember();
 } else if (token) {
   history.replaceState(null, "", "/enter");
   enter(token).catch((error) => problem(`That did not work: ${error.message}`));

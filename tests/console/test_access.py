@@ -32,6 +32,8 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("POST", "/effects/settle"): "administrator",
     ("GET", "/enter"): "nobody",
     ("POST", "/enter"): "nobody",
+    ("GET", "/oidc/begin"): "nobody",
+    ("GET", "/oidc/return"): "nobody",
     ("GET", "/metrics"): "nobody",
     ("GET", "/healthz"): "nobody",
     ("POST", "/leave"): "oneself",

@@ -83,11 +83,12 @@ def effects(settings: Settings) -> Plan:
 
 
 def console(settings: Settings) -> Plan:
-    """The web pages. It sees neither model keys nor git's credentials."""
+    """The web pages. It sees neither model keys nor git's credentials; the organisation's sign-in has a secret."""
+    names = filter(None, [settings.oidc_client_secret])
     return Plan(
         name="console",
         argv=[sys.executable, "-m", "workers", "console"],
-        environment=environment(settings, os.environ),
+        environment=environment(settings, os.environ, *names),
         ready=answers(f"{settings.console_url}/healthz"),
         cwd=_here(),
     )

@@ -1,0 +1,71 @@
+"""The organisation's sign-in from the settings: whole, or an error that says what is missing."""
+
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import BadInput
+from workers.organisation import provider
+from workers.settings import Settings
+from workers.supervisor import children
+
+ISSUER = "https://id.example/realms/acme"
+
+
+@pytest.fixture
+def roles(tmp_path: Path) -> Path:
+    path = tmp_path / "roles.toml"
+    path.write_text('[teams.payments]\napprover = ["payments-leads"]\n')
+    return path
+
+
+def settings(file: Path, **changes: object) -> Settings:
+    fields = {"oidc_issuer": ISSUER, "oidc_client_id": "countersign", "oidc_client_secret": "OIDC_SECRET"}
+    return Settings(**{**fields, "roles": file, "public_url": "https://sign.example", **changes})
+
+
+def test_without_an_issuer_there_is_no_provider(roles: Path) -> None:
+    assert provider(settings(roles, oidc_issuer=""), {}) is None
+
+
+def test_all_of_it_is_a_provider(roles: Path) -> None:
+    made = provider(settings(roles, session_minutes=30, session_idle_minutes=5), {"OIDC_SECRET": "s3cret"})
+    assert made is not None
+    assert (made.issuer, made.client_id, made.secret) == (ISSUER, "countersign", "s3cret")
+    assert made.returns_to == "https://sign.example/oidc/return"
+    assert (made.seconds, made.idle) == (1800, 300)
+    assert "s3cret" not in repr(made)
+    public = provider(settings(roles, oidc_client_secret=""), {})
+    assert public is not None
+    assert public.secret == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"oidc_client_id": ""}, "COUNTERSIGN_OIDC_CLIENT_ID"),
+        ({"oidc_client_secret": "UNSET_NAME"}, "UNSET_NAME"),
+        ({"roles": Path()}, "COUNTERSIGN_ROLES"),
+        ({"roles": Path("/nowhere/roles.toml")}, "COUNTERSIGN_ROLES"),
+        ({"oidc_issuer": "http://id.example"}, "COUNTERSIGN_OIDC_ISSUER"),
+    ],
+    ids=str,
+)
+def test_half_of_it_is_an_error_that_names_the_rest(roles: Path, changes: dict[str, object], names: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        provider(settings(roles, **changes), {"OIDC_SECRET": "s3cret"})
+    assert caught.value.subject == names
+    assert caught.value.way_out
+
+
+def test_a_secret_in_place_of_its_name_is_refused_and_not_repeated(roles: Path) -> None:
+    with pytest.raises(BadInput, match="COUNTERSIGN_OIDC_CLIENT_SECRET") as caught:
+        settings(roles, oidc_client_secret="p@ss-word!")
+    assert "p@ss" not in str(caught.value)
+
+
+def test_only_the_console_sees_the_clients_secret(roles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OIDC_SECRET", "s3cret")
+    made = settings(roles)
+    holders = [plan.name for plan in children.platform(made) if "s3cret" in plan.environment.values()]
+    assert holders == ["console"]
