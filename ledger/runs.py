@@ -1,5 +1,6 @@
 """Runs, as the console and the command line list them."""
 
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -47,6 +48,14 @@ class Runs(Part):
             query = query.where(runs.c.state == state)
         if workflow:
             query = query.where(runs.c.workflow == workflow)
+        with self.store.read() as connection:
+            return [_record(dict(row)) for row in connection.execute(query).mappings()]
+
+    def runs_in_order(self, after: str, since: datetime, limit: int) -> list[RunRecord]:
+        """A page of runs by their ids: of those that go on, or have ended at `since` or later. `after`: the last id of
+        the page before; empty begins."""
+        open_or_young = sa.or_(runs.c.finished_at.is_(None), runs.c.finished_at >= since)
+        query = sa.select(runs).where(runs.c.run > after, open_or_young).order_by(runs.c.run).limit(limit)
         with self.store.read() as connection:
             return [_record(dict(row)) for row in connection.execute(query).mappings()]
 

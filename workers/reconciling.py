@@ -1,191 +1,219 @@
-"""Whether the ledger has an entry for all that Temporal's histories tell of: each attempt of a step, each decision,
-each end of a run; and whether Temporal knows of all steps that the ledger tells of."""
+"""Whether ledger and Temporal tell the same, in both directions: of steps, decisions, effects and ends of runs.
 
+One history is held at a time, and of the runs a page: how many there are does not matter.
+"""
+
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from temporalio.api.common.v1 import Payload
-from temporalio.api.enums.v1 import EventType
-from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
 
-from contracts.decision import SignedDecision
+from console.fires import retention
 from contracts.errors import NotFound
-from contracts.records import Entry
+from contracts.records import RunRecord
 from contracts.runs import run_of
 from ledger import Ledger
-from workers.attempts import attempt_key, lost, lost_key
+from workers.gaps import Gap, contradicted, effects_apart, undecided, unheard, unsent, untold
+from workers.histories import History, history
+from workers.watcher import ENDED
 
 GOING_ON = (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)
+COMPLETED, RUNNING = WorkflowExecutionStatus.COMPLETED, WorkflowExecutionStatus.RUNNING
 WRITTEN_WITHIN = timedelta(minutes=1)  # who ended by other hands has its end written by the watcher
+FORGOTTEN_WITHIN = timedelta(minutes=10)  # the server takes away what is beyond its retention when it comes to it
 OURS = "TaskQueue STARTS_WITH 'countersign-'"
+KEPT = 10_000  # gaps that are named; more are counted
+PAGE = 100  # runs that the server is asked for at once
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Told:
-    """A step that a history tells of. `attempts`: how many began, once it has ended; 0 before. `reported`: the last one
-    told the server how it went, which it does only after its entry."""
-
-    workflow_id: str
-    workflow_run_id: str
-    workflow_type: str
-    activity_id: str
-    activity_type: str
-    attempts: int = 0
-    reported: bool = False
-
-
-@dataclass(frozen=True)
-class Gap:
-    """What one of the two knows and the other doesn't. `entry`: what would close it, where that can be said."""
-
-    run: str
-    says: str
-    entry: Entry | None = field(default=None, compare=False)
 
 
 @dataclass
 class Reconciled:
-    """What was compared."""
+    """What was compared. `gaps` are the first of `found`; `mended` of them were closed by an entry meanwhile. `late`:
+    attempts that were believed dead, and wrote their own entry after all."""
 
     runs: int = 0
     steps: int = 0
     attempts: int = 0
     decisions: int = 0
+    effects: int = 0
+    found: int = 0
+    mended: int = 0
+    late: int = 0
     gaps: list[Gap] = field(default_factory=list)
 
+    @property
+    def left(self) -> int:
+        return self.found - self.mended
 
-async def reconcile(client: Client, ledger: Ledger, say: Say, *, query: str = OURS) -> Reconciled:
-    """Compare all runs that the server still has a history of, one at a time. RPCError as the server gives it."""
+    def take(self, gaps: Iterable[Gap]) -> None:
+        for gap in gaps:
+            self.found += 1
+            if len(self.gaps) < KEPT:
+                self.gaps.append(gap)
+
+
+async def reconcile(
+    client: Client, ledger: Ledger, say: Say, *, run: str = "", since: datetime | None = None, mend: bool = False
+) -> Reconciled:
+    """Compare all that the server still has a history of; with `run`, that one and its children; with `since`, what is
+    going on or has ended after it. `mend` writes that attempts were lost, where they can't tell it any more. RPCError
+    as the server gives it."""
     done = Reconciled()
-    async for execution in client.list_workflows(query):
+    async for execution in client.list_workflows(_query(run, since)):
         done.runs += 1
-        await compare(client, ledger, execution, done)
-        say(f"{done.runs:,} histories, {done.attempts:,} attempts of steps, {len(done.gaps):,} gaps")
+        await compare(client, ledger, execution, done, mend=mend)
+        say(f"{done.runs:,} histories, {done.attempts:,} attempts of steps, {done.found:,} gaps")
+    if not run:
+        async for gap in vanished(client, ledger, since):
+            done.take([gap])
     return done
 
 
-async def compare(client: Client, ledger: Ledger, execution: WorkflowExecution, done: Reconciled) -> None:
-    """One history against its entries."""
-    history = [event async for event in events(client, execution)]
-    keys = ledger.entry_keys(run_of(execution.id))
-    steps = list(steps_of(execution, history))
-    done.steps += len(steps)
-    done.attempts += sum(step.attempts for step in steps)
-    done.gaps += untold(steps, keys)
-    if execution.status == WorkflowExecutionStatus.RUNNING:
-        # What was written after the first look at its history is in a second one.
-        steps = list(steps_of(execution, [event async for event in events(client, execution)]))
-    done.gaps += [*unheard(execution, steps, keys), *unended(ledger, execution)]
-    if execution.status != WorkflowExecutionStatus.COMPLETED:
-        return  # one that was cancelled or failed may leave decisions unread
-    decisions = [each async for each in decisions_of(client, history)]
-    done.decisions += len(decisions)
-    done.gaps += undecided(execution, decisions, keys)
+def _query(run: str, since: datetime | None) -> str:
+    if run:
+        return f"WorkflowId = {_quoted(run)} OR WorkflowId STARTS_WITH {_quoted(run + '/')}"
+    ended = f" AND (ExecutionStatus = 'Running' OR CloseTime >= '{since.isoformat()}')" if since else ""
+    return OURS + ended
 
 
-def untold(steps: Iterable[Told], keys: set[str]) -> Iterator[Gap]:
-    """Attempts that left no entry, and of which nobody has said that they were lost."""
-    for step in steps:
-        for attempt in range(1, step.attempts + 1):
-            if attempt_key(step, attempt) not in keys and lost_key(step, attempt) not in keys:
-                says = f"attempt {attempt} of {step.activity_type} ({step.activity_id}) has no entry"
-                told = step.reported and attempt == step.attempts
-                entry = None if told else lost(step, attempt, datetime.now(UTC))
-                yield Gap(run_of(step.workflow_id), says, entry)
+async def compare(
+    client: Client, ledger: Ledger, execution: WorkflowExecution, done: Reconciled, *, mend: bool = False
+) -> None:
+    """One history against its entries.
+
+    What is in the history has its entry before, and what has an entry was sent before: the entries are read once after
+    the history and once before it.
+    """
+    run = run_of(execution.id)
+    before = await asyncio.to_thread(ledger.entry_keys, run)
+    told = await history(client, execution)
+    after = await asyncio.to_thread(ledger.entry_keys, run)
+    done.steps += len(told.steps)
+    done.attempts += sum(step.attempts for step in told.steps)
+    done.late += sum(f"{key}/lost" in after for key in after if key.startswith(f"activity/{execution.run_id}/"))
+    missing = list(untold(told.steps, after))
+    if mend:
+        done.mended += await asyncio.to_thread(write_lost, ledger, missing)
+    done.take(missing)
+    done.take(unheard(run, execution.run_id, told.steps, before))
+    done.take(contradicted(told.steps, after))
+    if run == execution.id:
+        await _compare_run(client, ledger, execution, told, (before, after), done)
 
 
-def unheard(execution: WorkflowExecution, steps: Iterable[Told], keys: set[str]) -> Iterator[Gap]:
-    """Entries of steps that the history does not have."""
-    known = {step.activity_id for step in steps}
-    beginning = f"activity/{execution.run_id}/"
-    for key in sorted(key for key in keys if key.startswith(beginning)):
-        if key.removeprefix(beginning).split("/")[0] not in known:
-            yield Gap(run_of(execution.id), f"the entry {key} tells of a step that Temporal does not know")
+async def _compare_run(
+    client: Client,
+    ledger: Ledger,
+    execution: WorkflowExecution,
+    told: History,
+    keys: tuple[set[str], set[str]],
+    done: Reconciled,
+) -> None:
+    """What only a run has, and none of its children: decisions, effects, an end. Of one that was reset or has continued
+    as new, they are spread over several histories."""
+    before, after = keys
+    done.take(await asyncio.to_thread(unended, ledger, execution))
+    if told.alone and execution.status in (COMPLETED, RUNNING):
+        done.take(unsent(execution.id, told.decisions, before))
+    if execution.status == COMPLETED:  # one that was cancelled or failed may leave decisions unread
+        done.decisions += len(told.decisions)
+        done.effects += len(told.effects)
+        done.take(undecided(execution.id, told.decisions, after))
+        done.take(effects_apart(execution.id, told.effects, after) if told.alone else ())
+        done.take(await asyncio.to_thread(outcomes_apart, ledger, execution, told))
+    elif execution.status in ENDED and await is_newest(client, execution):
+        done.take(await asyncio.to_thread(ends_apart, ledger, execution))
 
 
-def undecided(execution: WorkflowExecution, decisions: Iterable[str], keys: set[str]) -> Iterator[Gap]:
-    """Decisions that came to the run, and that no entry has as taken or refused."""
-    for decision in dict.fromkeys(decisions):
-        if not {f"decision/{decision}", f"refusal/{decision}"} & keys:
-            yield Gap(run_of(execution.id), f"the decision {decision} came, and has no entry")
+async def is_newest(client: Client, execution: WorkflowExecution) -> bool:
+    """Whether no later history goes on for it, as after a reset."""
+    return (await client.get_workflow_handle(execution.id).describe()).run_id == execution.run_id
 
 
 def unended(ledger: Ledger, execution: WorkflowExecution) -> Iterator[Gap]:
-    """A run that has ended and that the ledger has as open, or not at all."""
-    if run_of(execution.id) != execution.id or execution.status in GOING_ON:
-        return
-    if execution.close_time is not None and datetime.now(UTC) - execution.close_time < WRITTEN_WITHIN:
-        return
-    try:
-        ended = ledger.run(execution.id).finished_at is not None
-    except NotFound:
-        ended = False
-    if not ended:
+    """A run that has ended for only one of the two."""
+    record = _record(ledger, execution.id)
+    if execution.status == RUNNING:
+        if record and record.finished_at and datetime.now(UTC) - record.finished_at > WRITTEN_WITHIN:
+            yield Gap(execution.id, f"the ledger has it as {record.state}, and Temporal has it as going on")
+    elif execution.status not in GOING_ON and not (record and record.finished_at) and not _is_young(execution):
         yield Gap(execution.id, "the run has ended, and the ledger does not have its end")
 
 
-async def events(client: Client, execution: WorkflowExecution) -> AsyncIterator[HistoryEvent]:
-    handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
-    async for event in handle.fetch_history_events(page_size=1000):
-        yield event
+def outcomes_apart(ledger: Ledger, execution: WorkflowExecution, told: History) -> Iterator[Gap]:
+    """A run that has ended well, and whose end the ledger does not tell so."""
+    if told.outcome is None:
+        return
+    entry = ledger.entry(f"run/{execution.run_id}/closed")
+    if entry is None:
+        yield Gap(execution.id, f"the run has ended as {told.outcome.state}, and no entry has its outcome")
+    elif (state := entry.facts.get("state")) != told.outcome.state:
+        yield Gap(execution.id, f"the run has ended as {told.outcome.state}, and its entry says {state}")
 
 
-def steps_of(execution: WorkflowExecution, history: Iterable[HistoryEvent]) -> Iterator[Told]:
-    """The steps that were scheduled. The server writes how often one began when it has ended."""
-    scheduled: dict[int, HistoryEvent] = {}
-    first: dict[int, str] = {}  # runs whose events a reset has copied: their entries were written then
-    began: dict[int, int] = {}
-    reported: set[int] = set()
-    for event in history:
-        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
-            scheduled[event.event_id] = event
-        elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
-            started = event.activity_task_started_event_attributes
-            began[started.scheduled_event_id] = started.attempt
-        elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
-            base = event.workflow_task_failed_event_attributes.base_run_id
-            first |= {number: base for number in scheduled if base and number not in first}
-        elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
-            reported.add(event.activity_task_completed_event_attributes.scheduled_event_id)
-        elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
-            reported.add(event.activity_task_failed_event_attributes.scheduled_event_id)
-    for number, event in scheduled.items():
-        about = event.activity_task_scheduled_event_attributes
-        yield Told(
-            execution.id,
-            first.get(number, execution.run_id),
-            execution.workflow_type,
-            about.activity_id,
-            about.activity_type.name,
-            began.get(number, 0),
-            number in reported,
-        )
+def ends_apart(ledger: Ledger, execution: WorkflowExecution) -> Iterator[Gap]:
+    """A run that has ended by other hands, and that the ledger has as ended in another way."""
+    record, ended = _record(ledger, execution.id), ENDED[execution.status or COMPLETED]
+    if record and record.finished_at and record.state != ended and not _is_young(execution):
+        yield Gap(execution.id, f"Temporal has it as {ended}, and the ledger as {record.state}")
 
 
-async def decisions_of(client: Client, history: Iterable[HistoryEvent]) -> AsyncIterator[str]:
-    """The ids of the decisions that came by signal. What can't be read as one is none."""
-    for event in history:
-        signal = event.workflow_execution_signaled_event_attributes
-        if event.event_type != EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED or signal.signal_name != "decide":
-            continue
-        if (read := await _read(client, signal.input.payloads)) is not None:
-            yield read.id
+async def vanished(client: Client, ledger: Ledger, since: datetime | None) -> AsyncIterator[Gap]:
+    """Runs of the ledger that Temporal does not know, though it should keep them still."""
+    kept = datetime.now(UTC) - await retention(client) + FORGOTTEN_WITHIN
+    last, page = "", True
+    while page:
+        found = await asyncio.to_thread(ledger.runs_in_order, last, max(kept, since) if since else kept, PAGE)
+        known = await listed(client, [record.run for record in found])
+        for record in found:
+            if record.run not in known and not await exists(client, record.run):
+                ended = f"has its end as {record.state}" if record.finished_at else "has it as going on"
+                yield Gap(record.run, f"Temporal does not know this run, and the ledger {ended}")
+        page, last = len(found) == PAGE, found[-1].run if found else ""
 
 
-async def _read(client: Client, payloads: Iterable[Payload]) -> SignedDecision | None:
+async def listed(client: Client, runs: list[str]) -> set[str]:
+    """Those of the runs that the server lists."""
+    if not runs:
+        return set()
+    query = f"WorkflowId IN ({', '.join(map(_quoted, runs))})"
+    return {each.id async for each in client.list_workflows(query)}
+
+
+async def exists(client: Client, run: str) -> bool:
+    """Whether the server knows it, listed or not yet."""
     try:
-        [signed] = await client.data_converter.decode(list(payloads), [SignedDecision])
-    except Exception:  # whatever somebody sent that is no decision: the gate leaves it, too
-        return None
-    return signed if isinstance(signed, SignedDecision) else None
+        await client.get_workflow_handle(run).describe()
+    except RPCError as error:
+        if error.status != RPCStatusCode.NOT_FOUND:
+            raise
+        return False
+    return True
 
 
-def mend(ledger: Ledger, gaps: Iterable[Gap]) -> int:
+def write_lost(ledger: Ledger, gaps: Iterable[Gap]) -> int:
     """Write that attempts were lost; gives how many. One that told the server how it went stays a gap."""
     entries = [gap.entry for gap in gaps if gap.entry is not None]
     for entry in entries:
         ledger.append(entry)
     return len(entries)
+
+
+def _record(ledger: Ledger, run: str) -> RunRecord | None:
+    try:
+        return ledger.run(run)
+    except NotFound:
+        return None
+
+
+def _is_young(execution: WorkflowExecution) -> bool:
+    return execution.close_time is not None and datetime.now(UTC) - execution.close_time < WRITTEN_WITHIN
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

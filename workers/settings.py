@@ -84,6 +84,9 @@ class Settings(BaseSettings):
         default="", description="where the ledger's heads are kept as well: git:/path/to/repository"
     )
     ledger_anchor_minutes: float = Field(default=60, ge=0.01, description="how often")
+    reconcile_minutes: float = Field(
+        default=60, ge=0, description="how often the ledger is compared with Temporal's histories; 0: never by itself"
+    )
     metrics_token: str = Field(
         default="", repr=False, description="who shows it may read the console's /metrics; empty: nobody"
     )

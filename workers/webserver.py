@@ -9,6 +9,7 @@ from temporalio.client import Client
 from console.app import create_app
 from console.deps import ConsoleDeps
 from ledger import FolderArtifacts
+from workers import changes
 from workers.client import connect
 from workers.installation import open_ledger
 from workers.organisation import provider
@@ -18,6 +19,7 @@ from workers.settings import Settings
 def serve(settings: Settings) -> None:
     """Serve until Ctrl-C. Nothing but this host can connect: the console listens on 127.0.0.1."""
     ledger = open_ledger(settings)
+    changes.tell(ledger, "console", settings)
     artifacts = FolderArtifacts(settings.artifacts)
     lock = asyncio.Lock()
     known: list[Client] = []

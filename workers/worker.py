@@ -24,7 +24,7 @@ from contracts.budgets import team_budgets
 from contracts.steps import AGENTS, EFFECTS
 from ledger import FolderArtifacts, Ledger
 from sandboxes import Providers, choose
-from workers import anchors, credentials, discovery, egress, machines, registries, services
+from workers import anchors, changes, credentials, discovery, egress, machines, registries, services, sweeping
 from workers.client import connect, measured
 from workers.common import interceptors, options
 from workers.effects import limits_of
@@ -109,6 +109,7 @@ async def serve(settings: Settings, kind: Kind) -> None:
         tools = toolbox(settings, ledger, models=kind == "agents")
         worker = build(client, kind, tools)
         credentials.tell(ledger, kind, held(settings, kind))
+        changes.tell(ledger, kind, settings)
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -131,11 +132,15 @@ def held(settings: Settings, kind: Kind) -> Sequence[str]:
 
 @asynccontextmanager
 async def _beside(client: Client, kind: Kind, tools: Toolbox, settings: Settings) -> AsyncIterator[list[Worker]]:
-    """What an agents worker does beside its queue: it holds machines, watches over runs, keeps heads elsewhere."""
+    """What an agents worker does beside its queue: it holds machines, watches over runs, compares the ledger with
+    Temporal's histories, keeps heads elsewhere."""
     if kind == "effects":
         yield []
         return
     watching = [asyncio.create_task(watch(client, tools.ledger))]
+    if settings.reconcile_minutes:
+        every = timedelta(minutes=settings.reconcile_minutes)
+        watching.append(asyncio.create_task(sweeping.sweep(client, tools.ledger, every)))
     if settings.ledger_anchor:
         place, every = anchors.anchor(settings.ledger_anchor), timedelta(minutes=settings.ledger_anchor_minutes)
         watching.append(asyncio.create_task(anchors.keep(tools.ledger, place, every)))
