@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Security
 from fastapi.security import HTTPBearer
 
-from console import decide
+from console import batching, decide
 from console.access import HandingIn, ReadingEntries, ReadingProposals, ReadingRuns
 from console.deps import Here
 from contracts.base import Contract
@@ -82,6 +82,18 @@ async def decisions(here: Here, session: HandingIn, digest: Digest, signing: dec
 async def revise(here: Here, session: HandingIn, digest: Digest, edit: decide.Edit) -> Sealed:
     """Hand in an edited text. The answer names the new revision's digest: that is what to sign then."""
     return await decide.revise(here, session, digest, edit)
+
+
+@router.post("/batches/statement")
+def batch_statement(here: Here, session: HandingIn, chosen: batching.Chosen) -> decide.Prepared:
+    """The exact bytes to sign for approving several at once. 403 names the one that can't be in a batch, and why."""
+    return batching.prepare(here, session, chosen)
+
+
+@router.post("/batches")
+async def batches(here: Here, session: HandingIn, signing: batching.BatchSigning) -> batching.TakenBatch:
+    """Hand in a signed batch. 403 or 409, and nothing is approved, where one of them can't be."""
+    return await batching.take(here, session, signing)
 
 
 @router.get("/runs")

@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from console import (
     access,
     api,
+    batch,
     enter,
     events,
     health,
@@ -40,6 +41,7 @@ from contracts.digests import short
 __all__ = ["ConsoleDeps", "create_app"]
 
 HERE = Path(str(files("console")))
+PAGES = (inbox, batch, proposals, runs, ledger, workflows, health, metrics, stopping, enter, organisation, keys, events)
 SIGN_IN_TRIES = 10  # a minute and caller
 VISITS = 60  # a minute and caller, to the organisation's sign-in and back; behind a proxy all are one caller
 CALLS = 600  # a minute, by one person's API tokens
@@ -56,8 +58,7 @@ def create_app(deps: ConsoleDeps) -> FastAPI:
         calls=RateLimit(CALLS, 60, what="calls"),
         prover=Prover(deps.ledger),
     )
-    pages = (inbox, proposals, runs, ledger, workflows, health, metrics, stopping, enter, organisation, keys, events)
-    for module in (*pages, api):
+    for module in (*PAGES, api):
         app.include_router(module.router)
     access.require_named(app)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")

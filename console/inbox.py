@@ -22,7 +22,8 @@ FAILED_SHOWN = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Item:
-    """A proposal in a list. `problem` says why its body can't be shown, where it can't."""
+    """A proposal in a list. `problem` says why its body can't be shown, where it can't; `why_not` why it isn't this
+    person's to approve, and `apart` why it can't be approved together with others."""
 
     record: ProposalRecord
     proposal: Proposal | None
@@ -30,6 +31,11 @@ class Item:
     problem: str = ""
     progress: str = ""
     why_not: str = ""
+    apart: str = ""
+
+    @property
+    def batchable(self) -> bool:
+        return self.proposal is not None and not self.why_not and not self.apart
 
 
 @dataclass(frozen=True)
@@ -63,9 +69,10 @@ def item(here: Console, session: Session, record: ProposalRecord) -> Item:
     run = find_run(here, record.run)
     try:
         proposal = here.ledger.proposal(record.digest)
-        why = here.ledger.why_not(proposal, session.person)
+        why, apart = here.ledger.why_not(proposal, session.person), here.ledger.why_not_batched(proposal)
         progress = here.ledger.progress(proposal).says
-        return Item(record, proposal, run, progress=progress, why_not=why.what if why else "")
+        said = {"why_not": why.what if why else "", "apart": apart.what if apart else ""}
+        return Item(record, proposal, run, progress=progress, **said)
     except CountersignError as error:
         return Item(record, None, run, str(error))
 

@@ -12,9 +12,13 @@ from contracts.proposal import Proposal
 
 
 def require_batchable(proposal: Proposal) -> None:
-    if any(each.critical or each.needs > 1 for each in proposal.requirements):
+    """Raises NotInBatch for what is critical or needs several people."""
+    why = "is critical" if any(each.critical for each in proposal.requirements) else ""
+    if not why and any(each.needs > 1 for each in proposal.requirements):
+        why = "needs several people"
+    if why:
         raise NotInBatch(
-            f"Proposal {proposal.id} is critical or needs several people, so it is in no batch.",
+            f"Proposal {proposal.id} {why}, so it is in no batch.",
             subject=proposal.digest,
             way_out="Read it and sign it by itself.",
         )

@@ -19,6 +19,7 @@ from contracts.errors import (
     MissingRole,
     NotEnough,
     NotFound,
+    NotInBatch,
     NotSigned,
     Refused,
     UnknownKey,
@@ -118,6 +119,16 @@ class Rule(Proposals, Identities):
         """Why this person can't approve it now, by their part in it, not by its state; None where they can."""
         why = refusal(proposal.requirements, person, deciding(proposal.escalations, self.clock()))
         return why or self._approved_before(person.name, proposal)
+
+    def why_not_batched(self, proposal: Proposal) -> Refused | None:
+        """Why nobody can approve it together with others, while it is open; None where `why_not` says the rest."""
+        if self.clock() >= proposal.expires_at:
+            return closed("expired", proposal)
+        try:
+            require_batchable(proposal)
+        except NotInBatch as why_not:
+            return why_not
+        return None
 
     def _require_place(self, statement: Statement, run: str) -> None:
         if statement.realm != self.realm:

@@ -16,13 +16,26 @@ function openDetails(region) {
   return [...region.querySelectorAll("details")].map((details) => details.open);
 }
 
+// By what they stand for, since others may have come or gone.
+const ticks = (region) => [...region.querySelectorAll("input[type=checkbox]")];
+
+// What a person's keyboard is at, found again in the fresh region by what it is for.
+const purpose = (one) => one.id || one.href || (one.name && `${one.name}=${one.value}`);
+function sameThing(now, then) {
+  const wanted = purpose(then);
+  return wanted && [...now.querySelectorAll("a, button, input")].find((one) => purpose(one) === wanted);
+}
+
 function replace(old, now) {
   const opened = openDetails(old);
-  const focused = old.contains(document.activeElement);
+  const ticked = ticks(old).filter((box) => box.checked).map((box) => box.value);
+  const then = document.activeElement;
+  const focused = old.contains(then);
   const scroll = window.scrollY;
   old.replaceWith(now);
   [...now.querySelectorAll("details")].forEach((details, i) => (details.open ||= opened[i] ?? false));
-  if (focused) now.focus({ preventScroll: true });
+  for (const box of ticks(now)) box.checked = !box.disabled && ticked.includes(box.value);
+  if (focused) (then === old ? now : sameThing(now, then) || now).focus({ preventScroll: true });
   window.scrollTo(0, scroll);
 }
 

@@ -3,6 +3,7 @@
 export class Problem extends Error {}
 
 const TYPE = "countersign/decision/v1";
+const BATCH_TYPE = "countersign/batch/v1";
 
 export async function post(url, body) {
   const csrf = document.querySelector("meta[name=csrf]")?.content ?? "";
@@ -39,6 +40,16 @@ export function check(statement, shown) {
       throw new Problem(`What the server asked to sign differs from this page (${name}). Nothing was signed.`);
     }
   }
+}
+
+// The same for a batch: by this person, exactly these `{run, digest}`, and not one more.
+export function checkBatch(batch, items, person) {
+  const named = (list) => JSON.stringify(list.map(({ run, digest }) => [digest, run]).sort());
+  const differs =
+    (batch.type !== BATCH_TYPE && "type") ||
+    (batch.person !== person && "person") ||
+    (named(batch.items) !== named(items) && "list");
+  if (differs) throw new Problem(`What the server asked to sign differs from this page (${differs}). Nothing was signed.`);
 }
 
 // `sign` is what signers.js finds.
