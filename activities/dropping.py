@@ -32,7 +32,7 @@ def without(proposal: Proposal, request: DropEffects, tools: Toolbox) -> tuple[P
         "escalations": (),
         "digest": "",
     }
-    review = Review(gate=request.gate, started_by=proposal.started_by)
+    review = Review(gate=request.gate, team=proposal.team, started_by=proposal.started_by)
     made, alarms = reviewed(proposal.model_copy(update=changes), review, tools)
     needs = tuple(_kept_apart(each, proposal.needs) for each in made.needs)
     return made.model_copy(update={"needs": needs}).seal(), alarms

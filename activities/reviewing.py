@@ -24,11 +24,13 @@ def reviewed(
     """
     if review is None:
         return proposal.seal(), None
-    gate, made = review.gate, proposal.model_copy(update={"started_by": review.started_by})
+    gate, known = review.gate, {"started_by": review.started_by, "team": review.team}
+    made = proposal.model_copy(update=known)
     effects = [touched(each) for each in made.effects] if gate.rules else []
     barred = _barred(gate, made, tools, (*review.credentials, *credentials))
     escalations = chain(gate, proposal)
-    made = made.model_copy(update={"needs": resolve(gate, effects, barred), "escalations": escalations})
+    needs = resolve(gate, effects, barred, review.team)
+    made = made.model_copy(update={"needs": needs, "escalations": escalations})
     return made.seal(), alarms(gate, made, escalations)
 
 

@@ -31,8 +31,9 @@ from contracts.decision import (
 )
 from contracts.digests import short
 from contracts.proposal import Proposal
-from contracts.records import ProposalRecord
-from contracts.requirements import Progress
+from contracts.records import Person, ProposalRecord
+from contracts.requirements import Progress, deciding, eligible
+from contracts.requirements import refusal as refusal_of
 from contracts.runs import Sealed
 
 T = TypeVar("T")
@@ -201,6 +202,7 @@ async def revise(console: Console, session: Session, digest: str, edit: Edit) ->
     """Hand a person's edit to the run, which seals a new revision. Raises BadInput, Conflict."""
     proposal = await in_thread(console.ledger.proposal, digest)
     require_open(await in_thread(console.ledger.proposal_record, proposal.digest))
+    require_say(proposal, session.person)
     if edit.drop and edit.text:
         raise errors.BadInput("Edit the text, or drop effects: one after the other.", subject=proposal.id)
     text = "" if edit.drop else edited(proposal, edit.text)
@@ -208,6 +210,13 @@ async def revise(console: Console, session: Session, digest: str, edit: Edit) ->
     handle = (await connected(console)).get_workflow_handle(proposal.run)
     asked = handle.execute_update("revise", change, result_type=Sealed, rpc_timeout=REVISE_TIME)
     return await reached(asked, proposal.run)
+
+
+def require_say(proposal: Proposal, person: Person) -> None:
+    """Who may not decide on it may not rewrite it either. Raises MissingRole."""
+    asked, widened = proposal.requirements, deciding(proposal.escalations, datetime.now(UTC))
+    if not any(eligible(each, person, widened) for each in asked) and (why := refusal_of(asked, person, widened)):
+        raise why
 
 
 def edited(proposal: Proposal, text: str) -> str:

@@ -167,7 +167,7 @@ class Proposal(Contract):
 
     `seal` computes `digest` over all other fields, so the digest covers the effects, everything shown, the
     workflow's version, the run, the installation (`realm`) it belongs to, and who has to approve it: those who have
-    `role`, or all that `needs` lists.
+    `role` (in `team`, whose workflow it is, or everywhere), or all that `needs` lists.
     """
 
     realm: str
@@ -186,6 +186,7 @@ class Proposal(Contract):
     cost: Cost = Cost()
     editable: Editable | None = None
     role: str
+    team: str = ""
     needs: tuple[Requirement, ...] = ()
     escalations: tuple[Escalated, ...] = ()
     started_by: StartedBy | None = None
@@ -209,7 +210,7 @@ class Proposal(Contract):
     def requirements(self) -> tuple[Requirement, ...]:
         """What has to be approved by whom. A gate of one role is one requirement."""
         keys = tuple(effect.key for effect in self.effects)
-        return self.needs or (Requirement(roles=(self.role,), effects=keys),)
+        return self.needs or (Requirement(team=self.team, roles=(self.role,), effects=keys),)
 
     @property
     def id(self) -> str:

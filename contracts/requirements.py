@@ -38,10 +38,12 @@ class Barred(Contract):
 class Requirement(Contract):
     """One rule, resolved: `needs` approvals by people with one of `roles` or among `people`, and not of the `barred`.
 
-    `effects` are the keys of the effects that it is for.
+    A role counts where somebody has it everywhere, or in `team`, as `payments:approver`: in no other team. `effects`
+    are the keys of the effects that it is for.
     """
 
     rule: str = ""
+    team: str = ""
     roles: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
     needs: int = 1
@@ -123,12 +125,15 @@ class Progress(Contract):
 
 
 def resolve(
-    gate: Gate, effects: Sequence[tuple[str, str, Touches]], barred: Mapping[Apart, Sequence[Barred]]
+    gate: Gate,
+    effects: Sequence[tuple[str, str, Touches]],
+    barred: Mapping[Apart, Sequence[Barred]],
+    team: str = "",
 ) -> tuple[Requirement, ...]:
     """What the gate asks for these effects, each as (key, kind, what it touches): all rules that fit, each once.
 
-    `barred`: who is meant by each of the rules' `separate_from`. Raises NoRule where none fits. Empty for a gate of
-    one role: the proposal's `role` says it all.
+    `barred`: who is meant by each of the rules' `separate_from`. `team`: whose workflow it is. Raises NoRule where none
+    fits. Empty for a gate of one role: the proposal's `role` says it all.
     """
     if not gate.rules:
         return ()
@@ -142,7 +147,7 @@ def resolve(
                 keys = wanted.setdefault(name, [])
                 if key and key not in keys:
                     keys.append(key)
-    return tuple(_resolved(rule, wanted[rule.name], barred) for rule in gate.rules if rule.name in wanted)
+    return tuple(_resolved(rule, wanted[rule.name], barred, team) for rule in gate.rules if rule.name in wanted)
 
 
 def no_rule(kind: str, part: Touches) -> NoRule:
@@ -174,8 +179,20 @@ def counts(requirement: Requirement, person: Person, widened: Iterable[Escalated
 def eligible(requirement: Requirement, person: Person, widened: Iterable[Escalated]) -> bool:
     """Whether they have a say at all: by role or by name, their own part in it left aside. An agent has none."""
     roles = {*requirement.roles, *(role for step in widened for role in step.roles)} - {"", AGENT}
+    if requirement.team:
+        roles |= {f"{requirement.team}:{role}" for role in roles}
     names = {*requirement.people, *(name for step in widened for name in step.people)}
-    return AGENT not in person.roles and (person.name in names or not roles.isdisjoint(person.roles))
+    return not is_agent(person.roles) and (person.name in names or not roles.isdisjoint(person.roles))
+
+
+def is_agent(roles: Iterable[str]) -> bool:
+    """Whether one of these roles is an agent's, in a team or everywhere."""
+    return any(bare(role) == AGENT for role in roles)
+
+
+def bare(role: str) -> str:
+    """The role without its team."""
+    return role.rpartition(":")[2]
 
 
 def deciding(steps: Iterable[Escalated], at: datetime) -> tuple[Escalated, ...]:
@@ -188,10 +205,11 @@ def listed(names: Sequence[str], word: str) -> str:
     return f"{', '.join(names[:-1])} {word} {names[-1]}" if len(names) > 1 else "".join(names)
 
 
-def _resolved(rule: GateRule, effects: list[str], barred: Mapping[Apart, Sequence[Barred]]) -> Requirement:
+def _resolved(rule: GateRule, effects: list[str], barred: Mapping[Apart, Sequence[Barred]], team: str) -> Requirement:
     apart = [each for group in rule.separate_from for each in barred[group]]
     return Requirement(
         rule=rule.name,
+        team=team,
         roles=rule.roles,
         people=rule.people,
         needs=rule.needs,
@@ -202,7 +220,7 @@ def _resolved(rule: GateRule, effects: list[str], barred: Mapping[Apart, Sequenc
 
 
 def _refusal(requirement: Requirement, person: Person, widened: list[Escalated]) -> Refused | None:
-    if AGENT in person.roles:
+    if is_agent(person.roles):
         return NotIndependent(f"{person.name!r} is an agent, and agents decide nothing.", subject=person.name)
     if not eligible(requirement, person, widened):
         return _no_say(requirement, person)
@@ -219,6 +237,13 @@ def _refusal(requirement: Requirement, person: Person, widened: list[Escalated])
 
 def _no_say(requirement: Requirement, person: Person) -> MissingRole:
     roles = [role for role in requirement.roles if role]
+    elsewhere = sorted(set(roles).intersection(map(bare, person.roles)))
+    if requirement.team and elsewhere:
+        return MissingRole(
+            f"{person.name!r} is {elsewhere[0]!r} of another team than {requirement.team!r}, whose proposal this is.",
+            subject=person.name,
+            way_out=f"Ask somebody who is {elsewhere[0]!r} of {requirement.team!r}.",
+        )
     if roles and not requirement.people:
         asked = listed([repr(role) for role in roles], "or")
         return MissingRole(

@@ -1,14 +1,13 @@
 """The roles that a console asks for. What a gate asks for is up to the gate: any name will do there.
 
-A role by itself holds everywhere. One that a team has, `platform:reviewer`, is another name: a gate that asks for
-`platform:reviewer` takes no reviewer of another team.
+A role by itself holds everywhere. One of a team, `payments:approver`, counts for what that team's workflows propose.
 """
 
 from collections.abc import Iterable
 from typing import Final, Literal
 
 from contracts.records import ADMINISTRATOR
-from contracts.requirements import AGENT
+from contracts.requirements import bare, is_agent
 
 VIEWER: Final = "viewer"
 REVIEWER: Final = "reviewer"
@@ -23,7 +22,7 @@ def parts(roles: Iterable[str]) -> frozenset[Part]:
     for names of its own. Only `administrator` without a team stops effects, which are everybody's.
     """
     known = frozenset(filter(None, roles))
-    if not known or AGENT in known:
+    if not known or is_agent(known):
         return frozenset()
     found: set[Part] = {"viewer"}
     if any(bare(role) not in (VIEWER, ADMINISTRATOR) for role in known):
@@ -31,8 +30,3 @@ def parts(roles: Iterable[str]) -> frozenset[Part]:
     if ADMINISTRATOR in known:
         found.add("administrator")
     return frozenset(found)
-
-
-def bare(role: str) -> str:
-    """The role without its team."""
-    return role.rpartition(":")[2]

@@ -22,9 +22,10 @@ def run_of(workflow_id: str) -> str:
 
 
 class Review(Contract):
-    """What sealing has to know to put the gate into a proposal: its policy, and who started the run."""
+    """What sealing has to know to put the gate into a proposal: its policy, whose it is, and who started the run."""
 
     gate: Gate
+    team: str = ""
     started_by: StartedBy | None = None
     credentials: tuple[str, ...] = Field(default=(), description="names of those that the policy gives to the run")
 

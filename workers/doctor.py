@@ -297,6 +297,24 @@ async def person(settings: Settings) -> list[Finding]:
     return [Finding("person", "ok", f"{keys.person_name(settings)} may sign with {path}")]
 
 
+async def organisation(settings: Settings) -> list[Finding]:
+    """Whether the organisation's sign-in answers as what the settings say it is, and its file of roles fits ours."""
+    from workers.organisation import provider, strange_teams
+
+    try:
+        found = provider(settings, os.environ)
+        if found is None:
+            says = "none set: people sign in by one-time links"
+            return [Finding("organisation", "optional", says, "COUNTERSIGN_OIDC_ISSUER (docs/identity.md)")]
+        await found.begin("")
+    except CountersignError as error:
+        return [Finding("organisation", "missing", error.what, error.way_out or "")]
+    if strange := strange_teams(found.roles):
+        says = f"{settings.roles} gives roles in {', '.join(strange)}, which no workflow here belongs to"
+        return [Finding("organisation", "optional", says, "a policy's `team` has to be that very name")]
+    return [Finding("organisation", "ok", f"{found.issuer} answers")]
+
+
 async def chromium(_: Settings) -> list[Finding]:
     path = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if path:
@@ -325,6 +343,7 @@ CHECKS: tuple[Check, ...] = (
     state,
     database,
     person,
+    organisation,
     models,
     egress,
     effects,

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from console.oidc import Provider
 from contracts.errors import BadInput
-from contracts.identity import RoleMap
+from contracts.identity import EVERYWHERE, RoleMap
+from workers.discovery import scoped_workflows
 from workers.settings import Settings
 
 
@@ -34,6 +35,12 @@ def role_map(settings: Settings) -> RoleMap:
         return RoleMap.read(path.read_text(), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise _missing("COUNTERSIGN_ROLES", f"{str(path)!r} can't be read") from error
+
+
+def strange_teams(roles: RoleMap) -> list[str]:
+    """Teams in the file of roles that no workflow here belongs to: a slip of the pen, mostly."""
+    known = {cls.policy.team for cls in scoped_workflows()}  # type: ignore[attr-defined]
+    return sorted(set(roles.teams) - known - {EVERYWHERE})
 
 
 def _missing(variable: str, why: str) -> BadInput:

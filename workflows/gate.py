@@ -37,6 +37,7 @@ def review(policy: Policy) -> Review:
     """What sealing has to know of the gate, for the request of each revision."""
     return Review(
         gate=policy.gate,
+        team=policy.team,
         started_by=_started_by(workflow.memo_value(STARTED_BY, None)),
         credentials=tuple(sorted({entry.credential for entry in policy.sandbox.allow if entry.credential})),
     )

@@ -133,6 +133,21 @@ async def test_a_viewer_sees_the_proposal_and_no_way_to_decide(stranger: Visitor
     assert (await stranger.post(f"/api/proposals/{sample.id}/statement", {"verdict": "reject"})).status_code == 403
 
 
+async def test_who_has_no_say_rewrites_nothing(stranger: Visitor, ledger: Ledger) -> None:
+    """A reviewer of another team may look at it."""
+    ledger.start_run(run_record())
+    sample = proposal(ledger, team="platform")
+    ledger.store_proposal(sample)
+    ledger.enrol(Person(name="pat", display_name="Pat", roles=("payments:reviewer",)))
+    await stranger.sign_in("pat")
+    page = (await stranger.http.get(f"/proposals/{sample.id}")).text
+    assert "of another team than" in page
+    for change in ({"text": "Mine"}, {"drop": ["a"]}):
+        answer = await stranger.post(f"/api/proposals/{sample.id}/revise", change)
+        assert (answer.status_code, answer.json()["title"]) == (403, "MissingRole")
+    assert (await stranger.form(f"/proposals/{sample.id}/revise", text="Mine")).status_code == 403
+
+
 # API tokens ---------------------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import BadInput
-from workers.organisation import provider
+from contracts.identity import RoleMap
+from tests.console.running import free_port
+from workers import doctor
+from workers.organisation import provider, strange_teams
 from workers.settings import Settings
 from workers.supervisor import children
 
@@ -56,6 +59,24 @@ def test_half_of_it_is_an_error_that_names_the_rest(roles: Path, changes: dict[s
         provider(settings(roles, **changes), {"OIDC_SECRET": "s3cret"})
     assert caught.value.subject == names
     assert caught.value.way_out
+
+
+async def test_the_doctor_says_what_is_missing(roles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OIDC_SECRET", "s3cret")
+    here = {"oidc_issuer": f"http://127.0.0.1:{free_port()}"}
+    for changes, state, says in (
+        ({"oidc_issuer": ""}, "optional", "one-time links"),
+        ({"oidc_client_id": ""}, "missing", "under no name"),
+        (here, "missing", "did not answer"),
+    ):
+        [found] = await doctor.organisation(settings(roles, **changes))
+        assert (found.name, found.state) == ("organisation", state)
+        assert says in found.says
+
+
+def test_teams_that_no_workflow_has_are_found() -> None:
+    text = '[teams.platform]\nviewer = ["a"]\n[teams."*"]\nviewer = ["a"]\n[teams.platfrom]\nviewer = ["a"]'
+    assert strange_teams(RoleMap.read(text, "roles.toml")) == ["platfrom"]
 
 
 def test_a_secret_in_place_of_its_name_is_refused_and_not_repeated(roles: Path) -> None:

@@ -75,6 +75,7 @@ async def test_from_request_to_commit(here: Platform, tmp_path: Path) -> None:
     entry = next(panel for panel in proposal.panels if isinstance(panel, MarkdownPanel))
     assert "CSV" in entry.text
     assert proposal.started_by == StartedBy(kind="person", name="ana")
+    assert proposal.team == "platform"
     assert "empty" in entry.text
     assert "ruff" not in entry.text
     assert branches(repository) == [], "nothing happens before a signature"

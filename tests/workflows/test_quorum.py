@@ -15,6 +15,7 @@ from contracts.changelog import ChangelogRequest
 from contracts.decision import SignedDecision, Verdict
 from contracts.errors import NotIndependent, Refused
 from contracts.proposal import Proposal
+from contracts.records import Person
 from contracts.requirements import StartedBy
 from contracts.runs import STARTED_BY, CarryOut, Outcome
 from tests.e2e.test_attacks import QUEUE as MALLORY
@@ -127,8 +128,13 @@ async def test_the_effects_process_wants_both_whoever_asks_it(team: Team, tmp_pa
     proposal = await here.waiting(run)
     one = team.sign("ben", proposal)
     assert await team.told(run, one) == ""
+    team.enrol("pia")
+    here.ledger.enrol(Person(name="pia", display_name="Pia", roles=("payments:reviewer",)))
+    of_another_team = team.sign("pia", proposal)
+    assert "of another team than 'platform'" in await team.told(run, of_another_team)
     key = proposal.effects[0].key
-    for others, error in (((), "NotEnough"), ((one,), "NotEnough"), ((team.sign("ana", proposal),), "NotIndependent")):
+    tried = (((), "NotEnough"), ((one,), "NotEnough"), ((team.sign("ana", proposal),), "NotIndependent"))
+    for others, error in (*tried, ((of_another_team,), "MissingRole")):
         order = CarryOut(run=run, digest=proposal.digest, effect=key, decision=one, others=others)
         assert await attack(here, order) == error
     assert branches(repository) == []
