@@ -276,6 +276,28 @@ class Moved(Conflict):
     """The ticket or repository has another address now. Nothing was read by the old one."""
 
 
+# Telling people
+
+
+class NotSent(CountersignError):
+    """A message could not be sent now: the mail server, Slack or a webhook is down, full or set up wrongly. It is tried
+    again, after `retry_after` seconds where it said so."""
+
+    retryable = True
+    status = 503
+
+    def __init__(self, what: str, *, subject: str = "", way_out: str = "", retry_after: float | None = None) -> None:
+        super().__init__(what, subject=subject, way_out=way_out)
+        self.retry_after = retry_after
+
+
+class Undeliverable(CountersignError):
+    """A message can't go to this address by this channel, however often it is tried: it is given up, and health says
+    so."""
+
+    status = 422
+
+
 # Models
 
 

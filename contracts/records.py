@@ -14,6 +14,7 @@ EntryKind = Literal[
 CREDENTIALS = "worker.credentials"  # the entry in which a worker says, at its start, when its credentials end
 
 ANCHORED = "ledger.anchored"  # the entry of a head that was kept elsewhere, or could not be
+NOTIFIED = "notify.told"  # the entry of a message that a person was sent, or could not be
 SETTINGS_CHANGED = "settings.changed"  # and a dot and the process: what it is set to, written when that has changed
 RECONCILED = "ledger.reconciled"  # the entry of a comparison with Temporal's histories
 

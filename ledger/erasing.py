@@ -21,7 +21,19 @@ from contracts.wire import fingerprint
 from ledger.enrolments import GOOD_FOR
 from ledger.redaction import Cut, Words, everything, redacted, tombstone, tombstone_digest
 from ledger.rule import CLOCK_SKEW, Rule
-from ledger.schema import decisions, effects, entries, meta, people, proposals, runs, switches, tokens
+from ledger.schema import (
+    decisions,
+    effects,
+    entries,
+    meta,
+    notices,
+    people,
+    preferences,
+    proposals,
+    runs,
+    switches,
+    tokens,
+)
 from ledger.search import ERASED_META
 from ledger.switch import Switch
 
@@ -36,6 +48,8 @@ PLACES: tuple[tuple[sa.Table, tuple[str, ...]], ...] = (
     (people, ("display_name", "email")),
     (tokens, ("label",)),
     (switches, ("words",)),
+    (notices, ("title", "says", "why")),
+    (preferences, ("body", "unproved")),
 )
 
 Progress = Callable[[int], None]

@@ -20,7 +20,9 @@ from ledger.entries import INSERT, Row
 from ledger.erasing import Erasing
 from ledger.instant import Instant
 from ledger.migrate import migrate
+from ledger.notices import Notices
 from ledger.part import utc_now
+from ledger.preferences import Preferences
 from ledger.proofs import Proofs
 from ledger.runs import Runs
 from ledger.schema import meta
@@ -31,7 +33,21 @@ from ledger.writer import Writer
 SEAL_SECONDS = 5.0
 
 
-class Ledger(Runs, Claims, Decisions, Enrolments, Effects, Erasing, Budgets, Acceptances, ApiTokens, Seals, Proofs):
+class Ledger(
+    Runs,
+    Claims,
+    Decisions,
+    Enrolments,
+    Effects,
+    Erasing,
+    Budgets,
+    Acceptances,
+    ApiTokens,
+    Notices,
+    Preferences,
+    Seals,
+    Proofs,
+):
     """Entries, seals, runs, proposals, decisions, effects, budgets, people and sessions. Safe to share by threads."""
 
     def __init__(self, store: Store, artifacts: ArtifactStore, clock: Callable[[], datetime]) -> None:

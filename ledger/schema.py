@@ -283,3 +283,44 @@ acceptance = sa.Table(
     sa.Column("decided_at", Moment, nullable=False),
     sa.Index("acceptance_tier", "workflow", "tier", "decided_at"),
 )
+
+# The outbox: who is told what, why and by which channel, once (ledger/notices.py).
+notices = sa.Table(
+    "notices",
+    metadata,
+    sa.Column("person", Words, primary_key=True),
+    sa.Column("subject", Words, primary_key=True),
+    sa.Column("reason", sa.String(20), primary_key=True),
+    sa.Column("channel", sa.String(10), primary_key=True),
+    sa.Column("revision", Words, primary_key=True),
+    sa.Column("run", Words, nullable=False),
+    sa.Column("workflow", Words, nullable=False),
+    sa.Column("title", Words, nullable=False),
+    sa.Column("says", Words, nullable=False),
+    sa.Column("urgent", sa.Boolean, nullable=False),
+    sa.Column("critical", sa.Boolean, nullable=False),
+    sa.Column("until", Moment),
+    sa.Column("made_at", Moment, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("message", sa.String(40), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("lease_until", Moment),
+    sa.Column("next_at", Moment),
+    sa.Column("why", Words, nullable=False),
+    sa.Column("ended_at", Moment),
+    sa.Index("notices_state", "state", "made_at"),
+    sa.Index("notices_message", "message"),
+)
+
+# How each person wants to be told, and the address that they have not proved to be theirs yet.
+preferences = sa.Table(
+    "preferences",
+    metadata,
+    sa.Column("person", Words, primary_key=True),
+    sa.Column("body", sa.JSON, nullable=False),
+    sa.Column("unproved", Words, nullable=False),
+    sa.Column("code", sa.String(71), nullable=False),
+    sa.Column("code_until", Moment),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("changed_at", Moment, nullable=False),
+)

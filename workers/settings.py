@@ -8,6 +8,7 @@ from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.errors import BadInput
+from contracts.notify import Window
 
 PREFIX = "COUNTERSIGN_"
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -137,6 +138,12 @@ class Settings(BaseSettings):
     effect_limits: str = Field(
         default="", description="how many effects may begin in which time: git.pull_request=10/hour, *=100/day"
     )
+    notify_smtp: str = Field(default="", description="the mail server: smtp://host:587 or smtps://host:465")
+    notify_smtp_credential: str = Field(default="", description="user:NAME: who sends, and the variable's name")
+    notify_from: str = "Countersign <countersign@localhost>"
+    notify_window: Window = Field(default="15 minutes", description="for how long what isn't urgent is gathered")
+    notify_time_zone: str = Field(default="UTC", description="of people who have set none")
+    notify_quiet: str = Field(default="", description="when people who have set nothing are not told anything")
     demo: bool = Field(default=False, description="the state folder is a demo's: its key signs nothing else")
 
     @property

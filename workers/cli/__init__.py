@@ -16,6 +16,7 @@ from workers.cli import (
     health,
     logs,
     new,
+    notify,
     people,
     processes,
     restore,
@@ -38,6 +39,7 @@ for part in (up, demo, doctor, health, runs, fix, decisions, logs, people, new, 
 app.add_typer(schedules.app, name="schedules", help="When workflows start by themselves.")
 app.add_typer(sandboxes.app, name="sandboxes", help="The sandboxes that are alive on this host.")
 app.add_typer(tokens.app, name="tokens", help="What programs may do through the API, in a person's name.")
+app.add_typer(notify.app, name="notify", help="How people are told what waits for them.")
 app.add_typer(effects.app, name="effects", help="What was changed in the world, and the kill switch.")
 app.add_typer(logs.app, name="ledger", help="The log of everything, and the proof that it is whole.")
 

@@ -10,6 +10,8 @@ from activities.mcp.servers import servers
 from workers.devserver import ServerPlan, wait_until_healthy
 from workers.devserver.server import rotate
 from workers.egress import credential_names
+from workers.notify.setting_up import is_set_up
+from workers.notify.setting_up import secrets as notify_secrets
 from workers.processes import pick
 from workers.settings import Settings
 from workers.supervisor.child import Child, Plan, answers, says_ready
@@ -94,9 +96,21 @@ def console(settings: Settings) -> Plan:
     )
 
 
+def notify(settings: Settings) -> Plan:
+    """Tells people. It alone sees the credentials of mail, Slack and webhooks, and no others."""
+    return Plan(
+        name="notify",
+        argv=[sys.executable, "-m", "workers", "notify", "serve"],
+        environment=environment(settings, os.environ, *notify_secrets(settings)),
+        ready=says_ready,
+        cwd=_here(),
+    )
+
+
 def platform(settings: Settings) -> list[Plan]:
-    """All of them but the Temporal server, which they need."""
-    return [agents(settings), effects(settings), console(settings)]
+    """All of them but the Temporal server, which they need. Where nothing is set up to tell people by, nobody does."""
+    telling = [notify(settings)] if is_set_up(settings) else []
+    return [agents(settings), effects(settings), console(settings), *telling]
 
 
 def _worker(settings: Settings, kind: str, names: tuple[str, ...]) -> Plan:
