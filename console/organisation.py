@@ -38,11 +38,13 @@ async def back(request: Request, here: Here) -> Response:
     """Who came back, a session of theirs, and the page that leads on: a redirect would come without the new cookie."""
     provider = provider_of(here)
     here.visits.spend(caller(request))
+    claims: Mapping[str, Any] = {}
     try:
         kept, answer = request.cookies.get(cookie(here), ""), dict(request.query_params)
-        person = await identified(here, provider, await provider.claims(kept, answer))
+        claims = await provider.claims(kept, answer)
+        person = await identified(here, provider, claims)
     except (SignInRefused, ProviderUnavailable) as refused:
-        await in_thread(refuse, here, provider, refused)
+        await in_thread(refuse, here, provider, refused, str(claims.get("sub", "")))
         return forgotten(here, refused_page(request, here, refused))
     return forgotten(here, await entered(request, here, provider, person))
 
@@ -59,9 +61,9 @@ async def identified(here: Console, provider: Provider, claims: Mapping[str, Any
     return await in_thread(here.ledger.identify, identity, seconds=provider.seconds)
 
 
-def refuse(here: Console, provider: Provider, refused: CountersignError) -> None:
-    """Write down that somebody did not get in, and why."""
-    who = refused.subject or "" if isinstance(refused, SignInRefused) else ""
+def refuse(here: Console, provider: Provider, refused: CountersignError, subject: str) -> None:
+    """Write down that somebody did not get in, and why: by the provider's subject, since a name may be another's."""
+    who = f"subject {subject}" if subject else ""
     here.ledger.refuse_sign_in(refused.what, how=f"through {provider.name}", who=who)
 
 

@@ -38,14 +38,18 @@ class Identities(People):
         """The provider gives this subject no role any more: neither do we. Who that was here; empty for nobody."""
         with self.store.write() as connection:
             name = connection.scalar(sa.select(identities.c.person).where(_is(issuer, subject)))
-            if name is not None:
-                lapsed = sa.update(identities).where(_is(issuer, subject)).values(holds_until=self.clock())
-                connection.execute(lapsed)
+            self.lapse(connection, _is(issuer, subject))
         if name is None:
             return ""
         known = self.person(name)
         self.enrol(known.model_copy(update={"roles": ()}))
         return known.name
+
+    def lapse(self, connection: Connection, whose: sa.ColumnElement[bool]) -> None:
+        """From now on what the provider said of their roles holds no more."""
+        now = self.clock()
+        held = sa.update(identities).where(whose, identities.c.holds_until > now)
+        connection.execute(held.values(holds_until=now))
 
     def has_identity(self, person: str) -> bool:
         """Whether somebody signs in through a provider."""

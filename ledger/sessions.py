@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from contracts.errors import Refused
 from contracts.records import Entry, Person
 from ledger.identities import Identities
-from ledger.schema import tokens
+from ledger.schema import identities, tokens
 
 BY_LINK = "by a one-time link"
 SEEN_EVERY = timedelta(minutes=1)  # a busy person or program must not write a row for each request
@@ -74,11 +74,13 @@ class Sessions(Identities):
                 self._note(connection, "person.signed_out", person, f"{person} signed out", _hash(token))
 
     def end_sessions(self, person: str) -> int:
-        """Sign somebody out everywhere; in how many places that was."""
+        """Sign somebody out everywhere; in how many places that was. What a provider said of their roles holds no more:
+        they decide nothing until they sign in again."""
         theirs = sa.update(tokens).where(
             tokens.c.person == person, tokens.c.kind == "session", tokens.c.ended_at.is_(None)
         )
         with self.store.write() as connection:
+            self.lapse(connection, identities.c.person == person)
             ended = connection.scalars(theirs.values(ended_at=self.clock()).returning(tokens.c.hash)).all()
             for each in ended:
                 self._note(connection, "person.signed_out", person, f"{person} was signed out", each)

@@ -67,6 +67,10 @@ class Settings(BaseSettings):
         pattern=r"^(https?://[^/\s?#@]+)?$",
         description="where people reach the console, without a path; empty: http://127.0.0.1:PORT",
     )
+    behind_proxy: bool = Field(
+        default=False,
+        description="a reverse proxy on this host stands before the console and says in X-Forwarded-For who asks",
+    )
     oidc_issuer: str = Field(
         default="", description="the organisation's sign-in (OpenID Connect), by its issuer; empty: one-time links"
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from typing import Any
 
 import uvicorn
 from temporalio.client import Client
@@ -42,14 +43,20 @@ def serve(settings: Settings) -> None:
         provider=provider(settings, os.environ),
     )
     try:
-        uvicorn.run(
-            create_app(deps),
-            host="127.0.0.1",
-            port=settings.console_port,
-            log_level="warning",
-            server_header=False,
-            proxy_headers=False,  # nobody stands between: a caller could choose whom the rate limit counts
-            timeout_graceful_shutdown=1,
-        )
+        uvicorn.run(create_app(deps), **options(settings))
     finally:
         ledger.close()
+
+
+def options(settings: Settings) -> dict[str, Any]:
+    """How uvicorn serves. Unless a proxy stands before it nobody says who asks: a caller could choose whom the rate
+    limit counts."""
+    return {
+        "host": "127.0.0.1",
+        "port": settings.console_port,
+        "log_level": "warning",
+        "server_header": False,
+        "proxy_headers": settings.behind_proxy,
+        "forwarded_allow_ips": "127.0.0.1",
+        "timeout_graceful_shutdown": 1,
+    }

@@ -65,11 +65,10 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def served(deps: ConsoleDeps, port: int) -> Iterator[None]:
+def served(deps: ConsoleDeps, port: int, **options: Any) -> Iterator[None]:
     """The console on a port of this host, in a thread of its own, as uvicorn serves it."""
-    config = uvicorn.Config(
-        create_app(deps), host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=2
-    )
+    usual = {"host": "127.0.0.1", "port": port, "log_level": "warning", "timeout_graceful_shutdown": 2}
+    config = uvicorn.Config(create_app(deps), **(usual | options))
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from playwright.async_api import Browser, expect
 
 from console import app
 from console.oidc import Provider
@@ -24,6 +25,7 @@ from tests.support.oidc import CLIENT, SECRET, Organisation, organisation
 
 PORT = free_port()
 BASE = f"http://127.0.0.1:{PORT}"
+SITE = f"http://localhost:{PORT}"  # to a browser another site than the provider's 127.0.0.1
 COOKIE = f"countersign_{PORT}"
 ROLES = RoleMap.read(
     """
@@ -49,7 +51,7 @@ BEN = {
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[Organisation]:
-    with organisation(BASE) as started:
+    with organisation(BASE, SITE) as started:
         yield started
 
 
@@ -124,7 +126,9 @@ def said(ledger: Ledger) -> list[str]:
 # The way in --------------------------------------------------------------------------------------------------------
 
 
-def test_somebody_signs_in_with_the_roles_that_their_groups_have(ben: Somebody, ledger: Ledger) -> None:
+def test_somebody_signs_in_with_the_roles_that_their_groups_have(
+    ben: Somebody, org: Organisation, ledger: Ledger
+) -> None:
     assert "/oidc/begin" in ben.get("/").text
     answer = ben.sign_in()
     assert answer.status_code == 200, answer.text
@@ -136,12 +140,11 @@ def test_somebody_signs_in_with_the_roles_that_their_groups_have(ben: Somebody, 
         email="ben@example.com",
         roles=("payments:approver", "payments:reviewer", "payments:viewer"),
     )
-    where = f"127.0.0.1:{urlsplit(BASE).port}"
     entries = {entry.name: entry for entry in ledger.entries(kind="person")}
     assert entries["person.signed_in"].actor == "ben"
     assert entries["person.signed_in"].facts["roles"] == list(ledger.person("ben").roles)
     assert entries["person.identified"].facts["subject"] == "s-ben"
-    assert where not in entries["person.signed_in"].says  # it names the provider, not us
+    assert entries["person.signed_in"].facts["how"] == f"through {urlsplit(org.issuer).netloc}"
 
 
 def test_what_goes_out_is_a_code_flow_with_pkce_state_and_nonce(ben: Somebody, org: Organisation) -> None:
@@ -198,7 +201,7 @@ def test_whoever_has_no_group_here_reads_why_and_gets_nothing(ben: Somebody, org
         assert ben.session == ""
         assert ben.get("/").status_code == 401
     assert [person.name for person in ledger.people()] == ["ada"]
-    assert "ben was not let in through" in said(ledger)[-1]
+    assert said(ledger)[-1].startswith("subject s-ben was not let in through")
 
 
 def test_a_group_that_was_taken_away_ends_the_role_and_every_session(
@@ -223,6 +226,7 @@ def test_a_name_that_belongs_to_somebody_here_is_not_taken_over(
     answer = Somebody("s-eve").sign_in()
     assert answer.status_code == 403
     assert "somebody else" in answer.text
+    assert said(ledger)[-1].startswith("subject s-eve was not let in through")
     assert ledger.person("ada").roles == ("reviewer",)
     assert Somebody("s-ada").sign_in().status_code == 200  # whom the file of roles names by the subject
     assert ledger.person("ada").display_name == "Ada L"
@@ -452,3 +456,39 @@ def test_a_page_left_open_keeps_no_session(org: Organisation, ledger: Ledger) ->
             last = ben.get("/", **{"sec-fetch-dest": "empty"}).status_code
             time.sleep(0.2)
         assert last == 401 or ben.get("/", **{"sec-fetch-dest": "empty"}).status_code == 401
+
+
+# In a browser ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.browser
+async def test_in_a_browser_the_page_that_was_asked_for_opens_with_the_new_session(
+    org: Organisation, ledger: Ledger, browser: Browser
+) -> None:
+    """Over two sites: the session's cookie is SameSite=Strict, and the way back begins at the provider."""
+    made = through(org, console=SITE)
+    with served(deps_for(ledger, base_url=SITE, provider=made), PORT):
+        context = await browser.new_context()
+        page = await context.new_page()
+        await page.goto(f"{SITE}/workflows")
+        await page.get_by_role("link", name="Sign in through").click()
+        await page.fill("[name=login]", "s-ben")
+        await page.fill("[name=password]", "whatever")
+        await page.click("[type=submit]")
+        await page.click("[type=submit]")  # consent
+        await page.wait_for_url(f"{SITE}/workflows")
+        await expect(page.locator("header")).to_contain_text("Ben Bell")
+        [session] = [each for each in await context.cookies() if each["name"] == COOKIE]
+        assert (session["sameSite"], session["httpOnly"]) == ("Strict", True)
+
+        await page.goto(f"{SITE}/enter#{ledger.create_invitation('ben', seconds=600)}")
+        await page.wait_for_url(f"{SITE}/")
+        assert len(ledger.plain_keys("ben")) == 1
+
+        await page.get_by_role("button", name="Sign out").click()
+        await page.get_by_role("link", name="Sign out at").click()
+        await page.get_by_role("button", name="Yes, sign me out").click()
+        await page.wait_for_url(f"{SITE}/enter**")
+        await page.goto(f"{SITE}/workflows")
+        await expect(page.get_by_role("link", name="Sign in through")).to_be_visible()
+        await context.close()

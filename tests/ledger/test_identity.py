@@ -96,6 +96,17 @@ def test_new_decisions_need_roles_that_were_confirmed_lately(ledger: Ledger, clo
     assert ledger.judge(late, run="r2", digest=second.digest).accepted
 
 
+def test_whoever_was_signed_out_everywhere_decides_nothing_until_they_sign_in(ledger: Ledger, ana: str) -> None:
+    ledger.identify(identity(), seconds=HOUR)
+    ledger.create_session("ben", HOUR)
+    assert ledger.end_sessions("ben") == 1
+    assert not ledger.is_confirmed("ben")
+    ledger.identify(identity(), seconds=HOUR)
+    assert ledger.is_confirmed("ben")
+    ledger.end_sessions(ana)
+    assert ledger.is_confirmed(ana)
+
+
 def test_tokens_of_somebody_who_left_end_by_themselves(ledger: Ledger, ana: str, clock: Clock) -> None:
     ledger.identify(identity(), seconds=HOUR)
     theirs = ledger.create_token("ben", ["read:runs"], seconds=86400 * 90)
