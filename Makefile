@@ -4,8 +4,9 @@ REPO ?=
 TICKET ?=
 TEST ?=
 PYTEST_ARGS ?=
+EXAMPLES ?= 500
 
-.PHONY: help demo demo-fix test up lint format histories bench clean
+.PHONY: help demo demo-fix test up lint format histories bench fuzz clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +41,9 @@ histories: ## Record the histories that tests/replay replays (after a deliberate
 
 bench: ## Measure a step's overhead; the other benches are in docs/benchmarks
 	@.venv/bin/python -m tests.bench.step_overhead
+
+fuzz: ## Ask the console's API what it allows and what it doesn't, for minutes: EXAMPLES=2000 for longer
+	@.venv/bin/python -m tests.bench.fuzz --examples $(EXAMPLES)
 
 clean: ## Remove what the demo left in this folder
 	@rm -rf .demo test-artifacts

@@ -1,53 +1,21 @@
 """The JSON API. The pages' own scripts use it too, so a script of yours can do what a page can do."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Security
-from fastapi.security import HTTPBearer
+from fastapi import APIRouter, Path, Query
 
 from console import batching, decide
 from console.access import HandingIn, ReadingEntries, ReadingProposals, ReadingRuns
 from console.deps import Here
-from contracts.base import Contract
+from console.description import ID, PROBLEMS
 from contracts.proposal import Proposal
 from contracts.records import ProposalRecord, RunRecord, StoredEntry
 from contracts.runs import Sealed
 
-
-class Problem(Contract):
-    """An error, as RFC 9457 has it: what happened, to what, and the way out."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    subject: str | None = None
-    way_out: str | None = None
-
-
-REASONS = {
-    401: "Not signed in, and no API token that holds",
-    403: "Not allowed, by role, scope or the ledger's rule",
-    404: "Not here",
-    409: "Too late, or another was quicker",
-    421: "Another name than this console's",
-    422: "It can't be used as it is",
-    429: "Too many calls",
-    503: "Something that it takes does not answer",
-}
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {
-        "description": words,
-        "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
-    }
-    for status, words in REASONS.items()
-}
-
-bearer = HTTPBearer(auto_error=False, description="A token of `countersign tokens create`; or the pages' own cookie.")
-router = APIRouter(prefix="/api", responses=PROBLEMS, dependencies=[Security(bearer)])
+router = APIRouter(prefix="/api", responses=PROBLEMS)
 State = Literal["", "open", "superseded", "approved", "changes requested", "rejected", "expired", "withdrawn"]
 Limit = Annotated[int, Query(ge=1, le=1000)]
-Digest = Annotated[str, Path(min_length=1, max_length=71)]
+Digest = Annotated[str, Path(max_length=71, description="or its first hex digits", json_schema_extra=ID)]
 Word = Annotated[str, Query(max_length=500)]
 After = Annotated[int, Query(ge=0, le=2**53)]
 
@@ -62,7 +30,7 @@ def proposals(
 
 @router.get("/proposals/{digest}")
 def proposal(here: Here, session: ReadingProposals, digest: Digest) -> Proposal:
-    """One proposal, whole. `digest` may be its first twelve hex digits."""
+    """One proposal, whole."""
     return here.ledger.proposal(digest)
 
 

@@ -1,5 +1,7 @@
 """The web application: pages, API, errors."""
 
+from collections.abc import Mapping
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from console import (
     access,
     api,
     batch,
+    description,
     enter,
     events,
     health,
@@ -31,7 +34,7 @@ from console import (
     workflows,
 )
 from console.deps import Console, ConsoleDeps
-from console.guard import Guard
+from console.guard import PROBLEM, Guard
 from console.limits import RateLimit
 from console.sessions import NotSignedIn, find_session
 from console.verification import Prover
@@ -44,6 +47,7 @@ HERE = Path(str(files("console")))
 PAGES = (inbox, batch, proposals, runs, ledger, workflows, health, metrics, stopping, enter, organisation, keys, events)
 SIGN_IN_TRIES = 10  # a minute and caller
 VISITS = 60  # a minute and caller, to the organisation's sign-in and back; behind a proxy all are one caller
+BROKEN = "Something went wrong here."
 CALLS = 600  # a minute, by one person's API tokens
 
 
@@ -61,6 +65,7 @@ def create_app(deps: ConsoleDeps) -> FastAPI:
     for module in (*PAGES, api):
         app.include_router(module.router)
     access.require_named(app)
+    app.openapi = partial(description.describe, app, app.state.console.cookie)  # type: ignore[method-assign]
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_exception_handler(errors.CountersignError, on_named_error)
     app.add_exception_handler(RequestValidationError, on_bad_request)
@@ -87,15 +92,24 @@ def template_environment() -> Environment:
 
 
 def on_named_error(request: Request, error: Exception) -> Response:
+    return said(request, error if isinstance(error, errors.CountersignError) else errors.CountersignError(BROKEN))
+
+
+def said(
+    request: Request, error: errors.CountersignError, status: int = 0, headers: Mapping[str, str] | None = None
+) -> Response:
     """The same error as a page for people and as problem+json (RFC 9457) for programs."""
-    if not isinstance(error, errors.CountersignError):
-        error = errors.CountersignError("Something went wrong here.")
+    status = status or error.status
+    more = {**description.HEADERS.get(status, {}), **(headers or {})}
     if wants_json(request):
-        return JSONResponse(error.problem(), error.status, media_type="application/problem+json")
+        return JSONResponse(error.problem() | {"status": status}, status, more, media_type=PROBLEM)
     console: Console = request.app.state.console
     if isinstance(error, NotSignedIn):
-        return sign_in_page(request, console)
-    return console.page("error.html", find_session(request), status=error.status, error=error)
+        response = sign_in_page(request, console)
+    else:
+        response = console.page("error.html", find_session(request), status=status, error=error)
+    response.headers.update(more)
+    return response
 
 
 def sign_in_page(request: Request, console: Console) -> Response:
@@ -119,16 +133,16 @@ def on_bad_request(request: Request, error: Exception) -> Response:
 
 
 def on_http_error(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    named = http_error(status)
-    named_response = on_named_error(request, named)
-    named_response.status_code = status
-    return named_response
+    if not isinstance(error, HTTPException):
+        return on_named_error(request, error)
+    return said(request, http_error(error.status_code), error.status_code, error.headers)
 
 
 def http_error(status: int) -> errors.CountersignError:
     if status == 404:
         return errors.NotFound("There is no page here.", way_out="Go to the inbox, or search the ledger.")
+    if status == 400:
+        return errors.BadInput("The request can't be read.", way_out="Send JSON where the description asks for it.")
     return errors.BadInput(f"This page can't be asked that way (HTTP {status}).")
 
 

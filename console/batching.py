@@ -9,12 +9,14 @@ import secrets
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Annotated
 
 from pydantic import Field, ValidationError
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from console import decide
 from console.deps import Console, in_thread
+from console.description import ID
 from console.sessions import Session
 from contracts import errors
 from contracts.base import Contract
@@ -27,7 +29,9 @@ from contracts.proposal import Proposal
 class Chosen(Contract):
     """The digests of the proposals that a person wants to approve together."""
 
-    digests: tuple[str, ...] = Field(min_length=2, max_length=MOST)
+    digests: tuple[Annotated[str, Field(json_schema_extra=ID)], ...] = Field(
+        min_length=2, max_length=MOST, json_schema_extra={"uniqueItems": True}
+    )
 
 
 class BatchSigning(Contract):

@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import temporalio.exceptions
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
+from pydantic.config import JsonDict
 from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -21,6 +22,7 @@ from console.sessions import Session
 from contracts import errors
 from contracts.base import Contract
 from contracts.decision import (
+    SAYS_WHY,
     RejectReason,
     Revision,
     Ruling,
@@ -28,6 +30,8 @@ from contracts.decision import (
     SignedDecision,
     Statement,
     Verdict,
+    goes_with,
+    one_of,
 )
 from contracts.digests import short
 from contracts.proposal import Proposal
@@ -43,6 +47,8 @@ REVISE_TIME = timedelta(seconds=60)
 
 class Choice(Contract):
     """What a person chose on the page, before it is signed."""
+
+    model_config = ConfigDict(json_schema_extra=one_of(*SAYS_WHY, goes_with("withdraw")))
 
     verdict: Verdict
     reason: RejectReason | None = None
@@ -71,8 +77,17 @@ class Taken(Contract):
     says: str
 
 
+TEXT: JsonDict = {
+    "properties": {"text": {"type": "string", "pattern": r"\S"}, "drop": {"maxItems": 0}},
+    "required": ["text"],
+}
+DROPPED: JsonDict = {"properties": {"drop": {"minItems": 1}, "text": {"maxLength": 0}}, "required": ["drop"]}
+
+
 class Edit(Contract):
     """A person's edit of a proposal: its text, or the keys of effects that are not to happen."""
+
+    model_config = ConfigDict(json_schema_extra=one_of(TEXT, DROPPED))
 
     text: str = ""
     drop: tuple[str, ...] = Field(default=(), max_length=500)

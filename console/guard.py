@@ -4,11 +4,15 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from console.sessions import ForeignRequest
+from contracts.errors import CountersignError
 
 MAX_BODY: Final = 2 << 20  # bytes; the longest text that a person may edit is 200,000 characters
 LOOPBACK: Final = {"127.0.0.1", "localhost", "[::1]"}
+PROBLEM: Final = "application/problem+json"  # RFC 9457
 SAFE: Final = {"GET", "HEAD", "OPTIONS"}
 
 HEADERS: Final = {
@@ -24,6 +28,18 @@ HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
+
+
+class TooLarge(CountersignError):
+    """A request's body is larger than any that this console has use for."""
+
+    status = 413
+
+
+class WrongHost(CountersignError):
+    """The console was asked for by a name that isn't its own."""
+
+    status = 421
 
 
 class Guard:
@@ -52,9 +68,9 @@ class Guard:
         if scope["method"] in SAFE:
             return None
         if not self.is_ours(headers):
-            return PlainTextResponse("This request came from another site. Nothing was done.\n", 403)
+            return refused(scope, ForeignRequest("This request came from another site. Nothing was done."))
         if int(headers.get("content-length", "0") or 0) > MAX_BODY:
-            return PlainTextResponse("That is more than this console takes in one request.\n", 413)
+            return refused(scope, TooLarge("That is more than this console takes in one request."))
         return None
 
     def wrong_host(self, scope: Scope, host: str) -> Response:
@@ -66,13 +82,20 @@ class Guard:
             # raw_path is still percent-encoded; a leading // would name another host.
             path = "/" + scope.get("raw_path", b"/").decode("latin-1").lstrip("/")
             return RedirectResponse(f"{self.base}{path}{query}", 307)
-        return PlainTextResponse("No console is served under this name.\n", 421)
+        return refused(scope, WrongHost("No console is served under this name."))
 
     def is_ours(self, headers: Headers) -> bool:
         """Browsers name the page that asks in Origin; a request without it came from no browser's page."""
         origin = headers.get("origin")
         site = headers.get("sec-fetch-site", "same-origin")
         return (origin is None or origin == self.base) and site in {"same-origin", "none"}
+
+
+def refused(scope: Scope, error: CountersignError) -> Response:
+    """In few words, since whoever asked is no page of ours; as a problem where the API was asked."""
+    if scope["path"].startswith("/api/"):
+        return JSONResponse(error.problem(), error.status, media_type=PROBLEM)
+    return PlainTextResponse(f"{error.what}\n", error.status)
 
 
 def limited(receive: Receive) -> Receive:

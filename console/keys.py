@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from console.access import Own, OwnChange
 from console.deps import Console, Here
+from console.description import PROBLEMS
 from console.enter import browser
 from console.sessions import Session
 from contracts import passkeys
@@ -24,7 +25,7 @@ from contracts.passkeys import Passkey
 from contracts.records import PersonKey
 from contracts.wire import fingerprint
 
-router = APIRouter()
+router = APIRouter(responses=PROBLEMS)
 
 
 class Registration(Contract):

@@ -23,7 +23,7 @@ class Batch(Contract):
 
     type: Literal["countersign/batch/v1"] = BATCH_TAG
     realm: str
-    items: tuple[BatchItem, ...] = Field(min_length=2, max_length=MOST)
+    items: tuple[BatchItem, ...] = Field(min_length=2, max_length=MOST, json_schema_extra={"uniqueItems": True})
     person: str
     decided_at: AwareDatetime
     nonce: str = Field(min_length=16, max_length=64)

@@ -2,7 +2,8 @@
 
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from contracts.base import Contract
 from contracts.batch import Batch, BatchItem
@@ -26,8 +27,32 @@ REJECT_REASONS: tuple[RejectReason, ...] = (
 CLOSES: dict[Verdict, str] = {"approve": "approved", "request_changes": "changes requested", "reject": "rejected"}
 
 
+def goes_with(verdict: Verdict, **fields: JsonDict) -> JsonDict:
+    """As JSON Schema: a verdict, and what there has to be besides."""
+    return {"properties": {"verdict": {"const": verdict}, **fields}, "required": ["verdict", *fields]}
+
+
+# What `Statement.says_why` asks for, for whoever reads the description of the API.
+SAYS_WHY: tuple[JsonDict, ...] = (
+    goes_with("approve"),
+    goes_with("request_changes", words={"type": "string", "pattern": r"\S"}),
+    goes_with("reject", reason={"enum": list(REJECT_REASONS)}),
+)
+NAMES_WHICH = goes_with("withdraw", withdraws={"type": "string", "minLength": 1})
+
+
+def names_none(schema: JsonDict) -> JsonDict:
+    return {"allOf": [schema, {"properties": {"withdraws": {"const": ""}}}]}
+
+
+def one_of(*schemas: JsonDict) -> JsonDict:
+    return {"anyOf": list(schemas)}
+
+
 class Statement(Contract):
     """What a person signs. It names the installation, the run and the digest, so it fits nowhere else."""
+
+    model_config = ConfigDict(json_schema_extra=one_of(*map(names_none, SAYS_WHY), NAMES_WHICH))
 
     type: Literal["countersign/decision/v1"] = DECISION_TAG
     realm: str
