@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from activities.effects import KINDS
 from activities.toolbox import Toolbox
-from contracts.errors import BadInput
+from contracts.errors import BadInput, KindNotAllowed
 from contracts.gate import Apart, Gate, Touches
 from contracts.proposal import Effect, Proposal
 from contracts.requirements import Barred, Escalated, StartedBy, resolve
@@ -19,19 +19,37 @@ def reviewed(
 ) -> tuple[Proposal, tuple[Alarm, ...] | None]:
     """The proposal, sealed with what the gate asks for, and what is to be said while nobody decides.
 
-    `credentials`: names of those that the run has used beside what its sandboxes did. Raises NoRule where the gate has
-    no rule for an effect, and BadInput where a rule keeps somebody apart and nobody knows whom.
+    `credentials`: names of those that the run has used beside what its sandboxes did. Raises KindNotAllowed for an
+    effect that the policy doesn't list, NoRule where the gate has no rule for one, and BadInput where a rule keeps
+    somebody apart and nobody knows whom.
     """
     if review is None:
         return proposal.seal(), None
-    gate, known = review.gate, {"started_by": review.started_by, "team": review.team}
-    made = proposal.model_copy(update=known)
-    effects = [touched(each) for each in made.effects] if gate.rules else []
-    barred = _barred(gate, made, tools, (*review.credentials, *credentials))
-    escalations = chain(gate, proposal)
-    needs = resolve(gate, effects, barred, review.team)
-    made = made.model_copy(update={"needs": needs, "escalations": escalations})
-    return made.seal(), alarms(gate, made, escalations)
+    if review.effects is not None:
+        require_kinds(proposal, review.effects)
+    made = proposal.model_copy(update={"started_by": review.started_by, "team": review.team})
+    made = asked(review.gate, made, tools, (*review.credentials, *credentials))
+    return made.seal(), alarms(review.gate, made, made.escalations)
+
+
+def asked(gate: Gate, proposal: Proposal, tools: Toolbox, credentials: Iterable[str]) -> Proposal:
+    """The proposal with what the gate asks for, by people of its team, not sealed. Raises as `reviewed` does."""
+    effects = [touched(each) for each in proposal.effects] if gate.rules else []
+    needs = resolve(gate, effects, _barred(gate, proposal, tools, credentials), proposal.team)
+    return proposal.model_copy(update={"needs": needs, "escalations": chain(gate, proposal)})
+
+
+def require_kinds(proposal: Proposal, allowed: Iterable[str]) -> None:
+    """Raise KindNotAllowed for an effect of a kind that the workflow's policy doesn't list."""
+    known = sorted(allowed)
+    for effect in proposal.effects:
+        if effect.kind not in known:
+            raise KindNotAllowed(
+                f"The policy of {proposal.workflow!r} allows no effect {effect.kind!r}; it lists "
+                f"{', '.join(known) or 'none'}.",
+                subject=effect.kind,
+                way_out="If it is meant to do that, add the kind to `effects` of its policy, and deploy all workers.",
+            )
 
 
 def credential_owners(text: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from activities.services.service import Services
 from contracts.base import Contract
 from contracts.effects import EffectLimit
 from contracts.install import Registry
+from contracts.policy import Policy
 from ledger import ArtifactStore, Ledger
 from sandboxes.egress import Credential
 from sandboxes.protocol import SandboxProvider
@@ -43,6 +44,8 @@ class Toolbox:
     # Where tickets are read or pull requests opened, with this worker's credentials.
     services: Services = field(default_factory=Services)
     effect_limits: tuple[EffectLimit, ...] = ()  # how many effects may begin in which time
+    # What the code of this process says of each workflow, by its name; none: nothing is carried out.
+    policies: Mapping[str, Policy] = field(default_factory=dict)
     team_usd: Mapping[str, Decimal] = field(default_factory=dict)  # what teams may spend on models in a month
     owners: Mapping[str, str] = field(default_factory=dict)  # whose a credential is, by its variable's name
     mcp: Servers = field(default_factory=dict)  # the servers that policies may name

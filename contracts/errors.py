@@ -5,38 +5,7 @@ console, in the API (problem+json, RFC 9457) and in the Temporal UI. `retryable`
 it is set here once, and the activity's edge translates it for Temporal.
 """
 
-from typing import Any, ClassVar
-
-
-class CountersignError(Exception):
-    """Something went wrong that a person can act on."""
-
-    retryable: ClassVar[bool] = False
-    status: ClassVar[int] = 500
-
-    def __init__(self, what: str, *, subject: str = "", way_out: str = "") -> None:
-        super().__init__(what)
-        self.what = what
-        self.subject = subject
-        self.way_out = way_out
-
-    @property
-    def name(self) -> str:
-        return type(self).__name__
-
-    def problem(self) -> dict[str, Any]:
-        """The error as a problem+json object."""
-        return {
-            "type": f"https://countersign.dev/errors/{self.name}",
-            "title": self.name,
-            "status": self.status,
-            "detail": self.what,
-            "subject": self.subject,
-            "way_out": self.way_out,
-        }
-
-    def __str__(self) -> str:
-        return f"{self.what} {self.way_out}".strip()
+from contracts.problem import CountersignError as CountersignError
 
 
 class BadInput(CountersignError):
@@ -205,6 +174,19 @@ class NotIndependent(Refused):
 
 class NotEnough(Refused):
     """Approvals stand, and fewer of them than the proposal asks for."""
+
+
+class UnknownWorkflow(Refused):
+    """The process that carries effects out doesn't find the proposal's workflow in its own code."""
+
+
+class KindNotAllowed(Refused):
+    """The policy of the workflow doesn't list this kind of effect."""
+
+
+class WeakerGate(Refused):
+    """A proposal was sealed with less than the gate asks for in the code of the process that carries effects out, and
+    the approvals don't make up for it. The message says what is missing."""
 
 
 class NotInBatch(Refused):

@@ -123,6 +123,11 @@ class SandboxPolicy(Contract):
         "calls that nobody needs (namespaces, ptrace, keys, setuid files) are refused inside",
     )
 
+    @property
+    def credentials(self) -> tuple[str, ...]:
+        """The names of those that it gives to a run's sandboxes."""
+        return tuple(sorted({entry.credential for entry in self.allow if entry.credential}))
+
     @model_validator(mode="after")
     def one_way_to_each_host(self) -> Self:
         if self.allow and self.network != "allow":
@@ -160,6 +165,7 @@ class Policy(Contract):
     budget: Budget = Budget()
     route: Route = Route()
     gate: Gate = Gate()
+    effects: tuple[str, ...] = Field(default=(), description="kinds of effects that it may propose; none: it may not")
     sandbox: SandboxPolicy = SandboxPolicy()
     mcp: tuple[McpTools, ...] = ()
     sub_agents: SubAgents | None = Field(default=None, description="None: its agents ask nobody")

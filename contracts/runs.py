@@ -26,6 +26,7 @@ class Review(Contract):
 
     gate: Gate
     team: str = ""
+    effects: tuple[str, ...] | None = Field(default=None, description="kinds that the policy lists; None: not told")
     started_by: StartedBy | None = None
     credentials: tuple[str, ...] = Field(default=(), description="names of those that the policy gives to the run")
 

@@ -90,6 +90,10 @@ class Rule(Proposals, Identities):
                 way_out="It is carried out once all of them stand. `countersign show` says whose are missing.",
             )
 
+    def progress_of(self, proposal: Proposal, approvals: Sequence[SignedDecision]) -> Progress:
+        """How far these approvals bring it, each of which stands: `require_all` has said so."""
+        return self._progress(proposal, approvals)
+
     def progress(self, proposal: Proposal) -> Progress:
         """Who has approved, of those whose approval stands now, for each thing that the proposal asks for."""
         return self._progress(proposal, self.approvals(proposal))

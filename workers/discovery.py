@@ -88,6 +88,11 @@ def scoped_workflows() -> list[type]:
     return [each for each in workflow_classes() if hasattr(each, "policy")]
 
 
+def policies() -> dict[str, Policy]:
+    """The policy of each scoped workflow, by the name that Temporal knows it by."""
+    return {workflow_name(each): each.policy for each in scoped_workflows()}  # type: ignore[attr-defined]
+
+
 def workflow_named(name: str) -> type:
     """The scoped workflow of that name. BadInput lists those there are."""
     classes = {workflow_name(each): each for each in scoped_workflows()}

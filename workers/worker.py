@@ -61,6 +61,7 @@ def toolbox(settings: Settings, ledger: Ledger, *, models: bool) -> Toolbox:
         services=services.services(settings, kind),
         leases=machines.leases(settings.state, settings.machines_memory_bytes) if models else None,
         effect_limits=() if models else limits_of(settings),
+        policies={} if models else discovery.policies(),
         team_usd=team_budgets(settings.team_budgets),
         owners=credential_owners(settings.credential_owners),
         mcp=servers(settings.mcp_servers) if models else {},

@@ -45,6 +45,7 @@ class Changelog:
         schedule=Schedule(cron="0 9 * * MON"),
         budget=Budget(usd=Decimal("0.50")),
         gate=Gate(role="reviewer", remind_after=timedelta(days=2), expire_after=timedelta(days=30)),
+        effects=("git.commit_file",),
         sandbox=SandboxPolicy(),
     )
 

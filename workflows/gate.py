@@ -38,8 +38,9 @@ def review(policy: Policy) -> Review:
     return Review(
         gate=policy.gate,
         team=policy.team,
+        effects=policy.effects,
         started_by=_started_by(workflow.memo_value(STARTED_BY, None)),
-        credentials=tuple(sorted({entry.credential for entry in policy.sandbox.allow if entry.credential})),
+        credentials=policy.sandbox.credentials,
     )
 
 

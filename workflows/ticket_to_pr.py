@@ -63,6 +63,7 @@ class TicketToPr:
         summary="Fixes what a ticket reports, and proves it",
         budget=Budget(usd=Decimal("5.00")),
         gate=Gate(role="reviewer", remind_after=timedelta(days=2), expire_after=timedelta(days=30), rounds=4),
+        effects=("git.change", "git.pull_request"),
         sandbox=SandboxPolicy(wall_seconds=900, memory_bytes=2 << 30, processes=256),
     )
 

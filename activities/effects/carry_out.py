@@ -9,6 +9,7 @@ from temporalio import activity
 
 from activities.effects import KINDS
 from activities.effects.kinds import EffectContext, EffectKind, Facts
+from activities.effects.own_gate import require_own_gate
 from activities.effects.stopping import cut_off_when_stopped, until_started
 from activities.faults import fault
 from activities.progress import progress
@@ -86,6 +87,7 @@ class EffectActivities:
     def _verify(self, request: CarryOut) -> tuple[Effect, EffectKind]:
         proposal = self._proposal(request)
         self.ledger.require_all(request.decisions, run=request.run, digest=proposal.digest)
+        require_own_gate(proposal, request.decisions, self.toolbox)
         signed = [effect for effect in proposal.effects if effect.key == request.effect]
         if len(signed) != 1:
             raise NotSigned(

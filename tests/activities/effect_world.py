@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from activities.diff import unified
-from activities.effects import FileChange, git_change_effect, git_commit_effect
+from activities.effects import KINDS, FileChange, git_change_effect, git_commit_effect
 from activities.effects.carry_out import EffectActivities
 from activities.effects.git_commit import text_of
 from activities.toolbox import Identity, Toolbox
 from contracts.decision import SignedDecision
+from contracts.policy import Policy
 from contracts.proposal import DiffPanel, Effect, Proposal
 from contracts.runs import CarryOut, Done
 from ledger import FolderArtifacts, Ledger
@@ -21,6 +22,7 @@ from sandboxes import Bubblewrap
 from tests.ledger.support import Signer, enrolled, proposal
 from tests.support.repositories import Commit, build, git
 
+OF_TESTS = ("test.letter", "test.registered", "test.parcel")
 TEXT = b"# Changelog\n\n## Unreleased\n\n- Added a thing \xe2\x80\x93 caf\xc3\xa9\n"
 
 
@@ -44,6 +46,7 @@ class World:
             models=None,
             identity=Identity(author_name="Release Bot", author_email="bot@example.org"),
             state=folder,
+            policies={"changelog": Policy(summary="The world's", effects=(*KINDS, *OF_TESTS))},
         )
         return cls(folder, ledger, toolbox, signer or enrolled(ledger))
 

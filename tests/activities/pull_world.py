@@ -69,7 +69,8 @@ class Pulling:
 def with_settings(world: World, settings: Settings) -> World:
     """The effects' worker of these settings, in the same ledger."""
     tools = toolbox(settings, world.ledger, models=False)
-    return replace(world, toolbox=replace(tools, artifacts=world.toolbox.artifacts, identity=world.toolbox.identity))
+    own = world.toolbox
+    return replace(world, toolbox=replace(tools, artifacts=own.artifacts, identity=own.identity, policies=own.policies))
 
 
 @asynccontextmanager

@@ -21,6 +21,9 @@ from contracts.decision import RejectReason, SignedDecision, Verdict
 from contracts.proposal import Proposal
 from contracts.runs import Outcome
 from ledger import FolderArtifacts, Ledger
+from tests.e2e.hasty import Hasty
+from tests.workflows.own.workflows.guarded import ByTwo, Escalating, Hurried, Unruled
+from tests.workflows.sending import POLICY
 from workers import discovery, keys
 from workers.cli.common import Platform as CommandPlatform
 from workers.cli.decisions import revise
@@ -34,6 +37,11 @@ from workers.watcher import watch
 from workers.worker import build, toolbox
 
 PATIENCE = 120.0
+# The effects' worker looks up a gate in its own code; workflows that only tests have are part of it here.
+OF_TESTS = {
+    "sending": POLICY,
+    **{discovery.workflow_name(each): each.policy for each in (ByTwo, Unruled, Escalating, Hurried, Hasty)},
+}
 
 
 @dataclass(frozen=True)
@@ -116,7 +124,8 @@ class Installation:
         stack.callback(ledger.close)
         keys.enrol_local_person(self.settings, ledger)
         client = await connect(self.settings, FolderArtifacts(self.settings.artifacts))
-        tools = replace(toolbox(self.settings, ledger, models=False), models=models)
+        tools = toolbox(self.settings, ledger, models=False)
+        tools = replace(tools, models=models, policies={**tools.policies, **OF_TESTS})
         return Platform(self.settings, ledger, client, tools)
 
 

@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.policy import Policy
     from contracts.runs import Outcome, Sealed
 
-POLICY = Policy(summary="Sends what was signed")
+POLICY = Policy(summary="Sends what was signed", effects=("test.letter", "test.registered", "test.parcel"))
 
 
 @workflow.defn(name="sending")
