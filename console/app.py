@@ -25,6 +25,7 @@ from console import (
     keys,
     ledger,
     metrics,
+    notify,
     organisation,
     proposals,
     render,
@@ -44,7 +45,22 @@ from contracts.digests import short
 __all__ = ["ConsoleDeps", "create_app"]
 
 HERE = Path(str(files("console")))
-PAGES = (inbox, batch, proposals, runs, ledger, workflows, health, metrics, stopping, enter, organisation, keys, events)
+PAGES = (
+    inbox,
+    batch,
+    proposals,
+    runs,
+    ledger,
+    workflows,
+    health,
+    metrics,
+    stopping,
+    enter,
+    organisation,
+    keys,
+    notify,
+    events,
+)
 SIGN_IN_TRIES = 10  # a minute and caller
 VISITS = 60  # a minute and caller, to the organisation's sign-in and back; behind a proxy all are one caller
 BROKEN = "Something went wrong here."

@@ -15,6 +15,7 @@ from console.limits import RateLimit
 from console.oidc import Provider
 from console.sessions import Session
 from console.verification import Prover
+from contracts.notify import Channel, Defaults
 from contracts.roles import parts
 from ledger import ArtifactStore, Ledger
 
@@ -29,7 +30,8 @@ class ConsoleDeps:
     `temporal` gives a connected client whose data converter is the pydantic one; it may raise while the
     server is down. `base_url` is where people reach the console, as `http://127.0.0.1:8400`. `demo` marks
     every page of a demo's console. Without a `metrics_token` there are no metrics. `provider`: the organisation's,
-    where people sign in through one.
+    where people sign in through one. `notify`, `channels`: how people are told who have said nothing, and by which ways
+    the operator has set up.
     """
 
     ledger: Ledger
@@ -41,6 +43,8 @@ class ConsoleDeps:
     demo: bool = False
     metrics_token: str = field(default="", repr=False)
     provider: Provider | None = None
+    notify: Defaults = field(default_factory=Defaults)
+    channels: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ from datetime import datetime, time, timedelta
 from typing import Annotated, Final, Literal, Self, get_args
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
 from contracts import shown
 from contracts.base import Contract
+from contracts.errors import BadInput
 from contracts.gate import QuietHours
 
 Channel = Literal["email", "slack", "webhook"]
@@ -195,6 +196,69 @@ def ordered(notices: Iterable[Notice]) -> list[Notice]:
 
 def _expiry(notice: Notice) -> datetime:
     return notice.until or notice.made_at + timedelta(days=3650)
+
+
+class Wish(Contract):
+    """A preference as a person writes it: all texts, as a form and a command line hand them over."""
+
+    channels: tuple[str, ...] = Field(default=(), max_length=10)
+    email: Address = ""
+    slack: Address = ""
+    webhook: Address = ""
+    window: Address = "15 minutes"
+    daily_at: Address = "09:00"
+    urgent_at_once: bool = False
+    time_zone: Address = "UTC"
+    quiet_from: Address = ""
+    quiet_to: Address = ""
+    quiet_weekends: bool = False
+
+    @classmethod
+    def of(cls, known: Preference) -> "Wish":
+        quiet = known.quiet
+        same = known.model_dump(
+            include={"email", "slack", "webhook", "window", "urgent_at_once", "time_zone", "channels"}
+        )
+        return cls(
+            daily_at=f"{known.daily_at:%H:%M}",
+            quiet_from=f"{quiet.start:%H:%M}" if quiet else "",
+            quiet_to=f"{quiet.end:%H:%M}" if quiet else "",
+            quiet_weekends=bool(quiet and quiet.weekends),
+            **same,
+        )
+
+    def read(self) -> Preference:
+        """What they mean. BadInput, with the field and what is wrong with it."""
+        values = self.model_dump(include=set(Preference.model_fields) - {"quiet"})
+        quiet = {"start": self.quiet_from, "end": self.quiet_to, "weekends": self.quiet_weekends}
+        if self.quiet_from or self.quiet_to or self.quiet_weekends:
+            if not (self.quiet_from and self.quiet_to):
+                raise _wrong("quiet", "quiet hours have a beginning and an end")
+            values["quiet"] = quiet | {"time_zone": self.time_zone}
+        try:
+            return Preference.model_validate({name: _stripped(value) for name, value in values.items()})
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            field = str(first["loc"][0]) if first["loc"] else "quiet"
+            raise _wrong(field, FORMS.get(field) or first["msg"].removeprefix("Value error, ")) from None
+
+
+FORMS: Final = {
+    "email": "it is one plain address, like ana@example.com",
+    "slack": "it is the id of a member or a conversation, like U012AB3CDEF",
+    "webhook": "it is an https address",
+    "channels": f"there are {', '.join(CHANNELS)}",
+    "window": f"there are {', '.join(WINDOWS)}",
+    "daily_at": "it is a time, like 09:00",
+}
+
+
+def _wrong(field: str, why: str) -> BadInput:
+    return BadInput(f"This can't be kept as {field.replace('_', ' ')}: {why}.", subject=field)
+
+
+def _stripped(value: object) -> object:
+    return value.strip() if isinstance(value, str) else value
 
 
 def is_email(text: str) -> bool:

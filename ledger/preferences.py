@@ -2,6 +2,7 @@
 
 import hmac
 import secrets
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from contracts.digests import tagged_digest
 from contracts.errors import BadInput, Conflict
-from contracts.notify import Defaults, Notice, Preference, is_email
+from contracts.notify import Channel, Defaults, Notice, Preference, is_email
 from ledger.people import People
 from ledger.schema import notices, preferences
 
@@ -62,6 +63,28 @@ class Preferences(People):
             says = f"{person} has changed how they are told" + (", and an address to be proved" if wanted else "")
             self.note(connection, self._person_entry("person.preference", person, says, {"person": person}))
         return kept
+
+    def ask_test(self, person: str, defaults: Defaults, channels: Collection[Channel]) -> tuple[Channel, ...]:
+        """A message by each channel that they want and that is set up. BadInput where there is none, Conflict for
+        another one within a minute."""
+        wish, now = self.preference(person, defaults), self.clock()
+        ways = tuple(each for each in wish.channels if each in channels and wish.address(each))
+        if not ways:
+            raise BadInput(
+                "There is no way to tell you: no channel that is set up here has an address of yours.",
+                subject=person,
+                way_out="Choose one and give its address; docs/notification.md says how the operator sets one up.",
+            )
+        about = {"person": person, "subject": person, "reason": "test", "revision": now.isoformat(), "made_at": now}
+        about |= {"title": "This is a test", "says": "You are told this way what waits for you"}
+        last = sa.select(sa.func.max(notices.c.made_at)).where(notices.c.person == person, notices.c.reason == "test")
+        with self.store.write() as connection:
+            before = connection.scalar(last)
+            if before is not None and now - before < BETWEEN:
+                raise Conflict("A test was asked for less than a minute ago.", way_out="Wait a minute.")
+            rows = [Notice.model_validate(about | {"channel": each}).model_dump() for each in ways]
+            connection.execute(self.store.insert_once(notices), rows)
+        return ways
 
     def new_code(self, person: str) -> tuple[str, str]:
         """An address that is to be proved, and a new code for it. Two empty texts where there is none."""

@@ -13,6 +13,7 @@ from ledger import FolderArtifacts
 from workers import changes
 from workers.client import connect
 from workers.installation import open_ledger
+from workers.notify import setting_up
 from workers.organisation import provider
 from workers.settings import Settings
 
@@ -41,6 +42,8 @@ def serve(settings: Settings) -> None:
         demo=settings.demo,
         metrics_token=settings.metrics_token,
         provider=provider(settings, os.environ),
+        notify=setting_up.defaults(settings),
+        channels=setting_up.named(settings),
     )
     try:
         uvicorn.run(create_app(deps), **options(settings))

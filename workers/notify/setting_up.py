@@ -20,9 +20,15 @@ QUIET = "COUNTERSIGN_NOTIFY_QUIET"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
+def named(settings: Settings) -> tuple[Channel, ...]:
+    """The channels that are set up; no secret is looked at."""
+    given: dict[Channel, str] = {"email": settings.notify_smtp}
+    return tuple(channel for channel, text in given.items() if text)
+
+
 def is_set_up(settings: Settings) -> bool:
     """Whether there is any channel: without one, nobody has to run the process that sends."""
-    return bool(settings.notify_smtp)
+    return bool(named(settings))
 
 
 def secrets(settings: Settings) -> tuple[str, ...]:

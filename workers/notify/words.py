@@ -2,10 +2,12 @@
 
 from functools import cache
 from importlib.resources import files
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from typing import TYPE_CHECKING
 
 from contracts.notify import Item, Message
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
 def plain(message: Message) -> str:
@@ -38,7 +40,9 @@ def _lines(item: Item) -> str:
 
 
 @cache
-def _template() -> Template:
+def _template() -> "Template":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     folder = str(files("workers.notify"))
     env = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     env.filters["summary"] = summary
