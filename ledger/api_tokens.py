@@ -10,12 +10,12 @@ from sqlalchemy.engine import RowMapping
 from contracts.errors import BadInput, NotFound
 from contracts.records import Person
 from contracts.tokens import SCOPES, TOKEN_PREFIX, ApiToken, Scope
+from ledger.identities import UNSEEN
 from ledger.schema import tokens
 from ledger.sessions import Sessions
 
 ID = 12  # digits of the hash that name a token
 LONGEST = timedelta(days=366)
-UNSEEN = timedelta(days=30)  # then a token of somebody whom the provider has not confirmed since opens nothing
 
 
 class ApiTokens(Sessions):

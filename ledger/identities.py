@@ -1,6 +1,6 @@
 """Who a person is to their organisation's provider. The subject is what holds; a name may be given to another."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from pydantic import JsonValue
@@ -13,6 +13,7 @@ from ledger.people import People
 from ledger.schema import identities, people
 
 NO_GRACE = timedelta(0)
+UNSEEN = timedelta(days=30)  # whom the provider has not confirmed since may have left: told nothing, their tokens end
 
 
 class Identities(People):
@@ -53,14 +54,17 @@ class Identities(People):
 
     def has_identity(self, person: str) -> bool:
         """Whether somebody signs in through a provider."""
+        return bool(self.identity_of(person))
+
+    def identity_of(self, person: str) -> dict[str, datetime]:
+        """Issuers through which they sign in, and until when what each said of their roles holds."""
+        query = sa.select(identities.c.issuer, identities.c.holds_until).where(identities.c.person == person)
         with self.store.read() as connection:
-            return connection.scalar(sa.select(identities.c.subject).where(identities.c.person == person)) is not None
+            return {row.issuer: row.holds_until for row in connection.execute(query.order_by("issuer"))}
 
     def is_confirmed(self, person: str, grace: timedelta = NO_GRACE) -> bool:
         """Whether their roles hold: confirmed by the provider, `grace` ago at most; or not a provider's to give."""
-        query = sa.select(identities.c.holds_until).where(identities.c.person == person)
-        with self.store.read() as connection:
-            until = connection.scalars(query).all()
+        until = self.identity_of(person).values()
         return not until or any(each + grace > self.clock() for each in until)
 
     def require_confirmed(self, person: str) -> None:

@@ -1,17 +1,24 @@
 """The organisation's sign-in from the settings: whole, or an error that says what is missing."""
 
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from contracts.errors import BadInput
 from contracts.identity import RoleMap
 from tests.console.running import free_port
+from tests.support.oidc import CLIENT, SECRET, organisation
 from workers import doctor
 from workers.organisation import provider, strange_teams
 from workers.settings import Settings
 from workers.supervisor import children
 
+ROOT = Path(__file__).parents[2]
 ISSUER = "https://id.example/realms/acme"
 
 
@@ -90,3 +97,50 @@ def test_only_the_console_sees_the_clients_secret(roles: Path, monkeypatch: pyte
     made = settings(roles)
     holders = [plan.name for plan in children.platform(made) if "s3cret" in plan.environment.values()]
     assert holders == ["console"]
+
+
+# The process -------------------------------------------------------------------------------------------------------
+
+
+def console(tmp_path: Path, port: int, **variables: str) -> subprocess.Popen[str]:
+    environment = {"PATH": os.environ["PATH"], "COUNTERSIGN_STATE": str(tmp_path / "state"), **variables}
+    argv = [sys.executable, "-m", "workers", "console"]
+    environment |= {"COUNTERSIGN_CONSOLE_PORT": str(port)}
+    out = subprocess.PIPE
+    return subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT, text=True)
+
+
+def test_the_consoles_process_leads_to_the_provider_that_is_set(roles: Path, tmp_path: Path) -> None:
+    """As an operator starts it, with the secret by its name."""
+    port = free_port()
+    with organisation(f"http://127.0.0.1:{port}") as org:
+        variables = {"COUNTERSIGN_OIDC_ISSUER": org.issuer, "COUNTERSIGN_OIDC_CLIENT_ID": CLIENT}
+        variables |= {"COUNTERSIGN_OIDC_CLIENT_SECRET": "OIDC_SECRET", "OIDC_SECRET": SECRET}
+        process = console(tmp_path, port, COUNTERSIGN_ROLES=str(roles), **variables)
+        try:
+            answer = eventual(f"http://127.0.0.1:{port}/oidc/begin", process)
+            assert answer.status_code == 303
+            assert answer.headers["location"].startswith(f"{org.issuer}/auth?")
+            assert httpx.get(answer.headers["location"]).status_code == 303  # it takes our client and our redirect URI
+        finally:
+            process.terminate()
+            said, _ = process.communicate(timeout=60)
+    assert SECRET not in said
+
+
+def test_a_console_of_which_half_is_set_does_not_start(roles: Path, tmp_path: Path) -> None:
+    process = console(tmp_path, free_port(), COUNTERSIGN_OIDC_ISSUER=ISSUER, COUNTERSIGN_ROLES=str(roles))
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode not in (0, None)
+    assert "COUNTERSIGN_OIDC_CLIENT_ID" in said
+    assert "Traceback" not in said
+
+
+def eventual(url: str, process: "subprocess.Popen[str]") -> httpx.Response:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            return httpx.get(url)
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError("the console did not answer")

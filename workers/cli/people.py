@@ -36,6 +36,9 @@ def people() -> None:
             out.print("Nobody may sign yet. [bold]countersign enrol[/bold] enrols you.")
         for person in known:
             out.print(f"[bold]{escape(person.name)}[/bold]  {escape(', '.join(person.roles))}")
+            for issuer, until in ledger.identity_of(person.name).items():
+                state = "hold until" if until > ledger.clock() else "[red]held until[/red]"
+                out.print(f"  roles by {escape(issuer)} {state} {until:%Y-%m-%d %H:%M} UTC")
             for key in ledger.keys(person.name):
                 state = "[red]revoked[/red]" if key.revoked_at else "enrolled"
                 out.print(f"  {key.fingerprint}  {escape(key.label)}, {state} {key.enrolled_at:%Y-%m-%d}")

@@ -14,9 +14,10 @@ from contracts.errors import CountersignError
 from contracts.notify import SAYS, TITLE, Channel, Defaults, Notice, Reason, line
 from contracts.proposal import Proposal
 from contracts.records import ProposalRecord, StoredEntry
-from contracts.requirements import AGENT, counts, deciding
+from contracts.requirements import Requirement, counts, deciding, eligible
 from contracts.roles import parts
 from ledger import Ledger
+from ledger.identities import UNSEEN
 
 log = logging.getLogger(__name__)
 KINDS: tuple[str, ...] = ("proposal", "run", "effect")
@@ -124,14 +125,10 @@ class Occasions:
         come = [step for step in proposal.escalations if step.at <= self.ledger.clock()]
         if not come:
             return []
-        last = come[-1]
+        last = Requirement(team=proposal.team, roles=come[-1].roles, people=come[-1].people)
         approved = {each.statement.person for each in self.ledger.approvals(proposal)}
         return [
-            person.name
-            for person in self.ledger.people()
-            if person.name not in approved
-            and AGENT not in person.roles
-            and (person.name in last.people or set(person.roles) & set(last.roles))
+            person.name for person in self.ledger.people() if person.name not in approved and eligible(last, person, ())
         ]
 
     def _doubt(self, entry: StoredEntry) -> list[Notice]:
@@ -152,8 +149,11 @@ class Occasions:
         return [person.name for person in self.ledger.people() if "administrator" in parts(person.roles)]
 
     def _to(self, people: Iterable[str], reason: Reason, **about: object) -> Iterator[Notice]:
+        """Nobody is told whom the organisation has not confirmed for long: they may have left it."""
         now = self.ledger.clock()
         for person in people:
+            if not self.ledger.is_confirmed(person, UNSEEN):
+                continue
             wish = self.ledger.preference(person, self.defaults)
             for channel in wish.channels:
                 if channel in self.channels and wish.address(channel):

@@ -7,6 +7,7 @@ import pytest
 
 from contracts.errors import NotSent, Undeliverable
 from contracts.gate import QuietHours
+from contracts.identity import Identity
 from contracts.notify import Defaults, Preference
 from contracts.proposal import Effect, Proposal
 from contracts.records import NOTIFIED, Person, RunRecord
@@ -67,6 +68,27 @@ async def test_a_proposal_is_told_once_to_each_who_may_approve_it(
         "Commit 3 lines",
     )
     assert item.link == f"{URL}/proposals/{made.id}"
+
+
+async def test_another_team_and_whoever_has_left_are_told_nothing(
+    ledger: Ledger, notifier: Notifier, mail: Kept, clock: Clock
+) -> None:
+    for name, role in (("ana", "payments:reviewer"), ("ben", "platform:reviewer"), ("lea", "payments:lead")):
+        person(ledger, name, role)
+    gone = {"issuer": "https://id.example", "subject": "s1", "name": "gus", "display_name": "Gus"}
+    gus = Identity(**gone, email="gus@example.com", roles=("payments:reviewer", "payments:lead"))
+    ledger.identify(gus, seconds=3600)
+    person(ledger, "pat", "platform:lead")
+    clock.forward(days=31)
+    asked = Escalated(at=clock() + timedelta(days=1), roles=("lead",))
+    proposed(ledger, team="payments", escalations=(asked,), expires_at=clock() + timedelta(days=30))
+    await notifier.once()
+    await later(notifier, clock, minutes=15)
+    clock.forward(days=1)
+    noted(ledger, "note/1", "gate.escalation")
+    await notifier.once()
+    await later(notifier, clock, minutes=15)
+    assert mail.told == ["ana", "lea"]
 
 
 async def test_what_comes_within_a_window_is_one_message_the_most_urgent_first(
