@@ -45,7 +45,7 @@ def enter(request: Request, here: Here, entering: Entering) -> Response:
     line = public_line(entering.fresh)
     person = redeemed(request, here, entering.token)
     known = held_key(here, person, entering.held)
-    key = known or enrol(here, person, line, browser(request.headers.get("user-agent", "")))
+    key = known or enrol(here, entering.token, person, line, browser(request.headers.get("user-agent", "")))
     response = JSONResponse({"person": person.display_name, "key": key, "fresh": known is None})
     if by_provider(here, person.name):
         return response  # they are signed in already, and a link prolongs nothing
@@ -98,7 +98,8 @@ def held_key(here: Console, person: Person, held: Sequence[str]) -> str | None:
     return next((mark for mark in held if mark in good), None)
 
 
-def enrol(here: Console, person: Person, line: str, label: str) -> str:
+def enrol(here: Console, token: str, person: Person, line: str, label: str) -> str:
+    """The link's token vouches for the key: its person signed for the link, where signatures are asked for."""
     key = PersonKey(
         fingerprint=fingerprint(line),
         person=person.name,
@@ -106,7 +107,7 @@ def enrol(here: Console, person: Person, line: str, label: str) -> str:
         label=label,
         enrolled_at=datetime.now(UTC),
     )
-    here.ledger.add_key(key)
+    here.ledger.enrol_invited(token, key)
     return key.fingerprint
 
 

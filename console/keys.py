@@ -116,7 +116,7 @@ def statement(request: Request, here: Here, session: OwnChange, made: Registrati
         person=session.person.name,
         key=fingerprint(line),
         label=f"passkey, made in {browser(request.headers.get('user-agent', '')).removeprefix('browser, ')}",
-        asked_at=datetime.now(UTC).replace(microsecond=0),
+        asked_at=datetime.now(UTC),  # to the microsecond: it says which key is the newer one
     )
     return Wish(statement=wish.signing_bytes().decode())
 

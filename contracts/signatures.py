@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from contracts import passkeys
 from contracts.decision import Signature
 from contracts.errors import BadInput
-from contracts.wire import Malformed, Reader, fingerprint, key_blob, string
+from contracts.wire import Malformed, Reader, blob_fingerprint, fingerprint, key_blob, string
 
 NAMESPACE = "countersign"
 MAGIC = b"SSHSIG"
@@ -40,6 +40,17 @@ def sshsig_sign(private: Ed25519PrivateKey, data: bytes, namespace: str = NAMESP
     signature = string(b"ssh-ed25519") + string(private.sign(_signed_bytes(namespace, b"", "sha512", data)))
     body = MAGIC + struct.pack(">I", 1) + string(key) + string(namespace.encode())
     return _armor(body + string(b"") + string(b"sha512") + string(signature))
+
+
+def signed_by(armored: str) -> str:
+    """The fingerprint of the key that an armored SSH signature says it is by. BadInput for anything else."""
+    try:
+        reader = Reader(_unarmor(armored))
+        if reader.take(len(MAGIC)) != MAGIC or reader.number() != 1:
+            raise Malformed("no SSH signature of version 1")
+        return blob_fingerprint(reader.string())
+    except ValueError as error:
+        raise BadInput("That is no SSH signature.", way_out="Sign with `ssh-keygen -Y sign -n countersign`.") from error
 
 
 def raw_sign(private: Ed25519PrivateKey, data: bytes) -> str:

@@ -57,5 +57,9 @@ def key_blob(line: str) -> bytes:
 
 def fingerprint(line: str) -> str:
     """`SHA256:…` as `ssh-keygen -l` prints it. BadInput when the line is no public key."""
-    digest = hashlib.sha256(key_blob(line)).digest()
+    return blob_fingerprint(key_blob(line))
+
+
+def blob_fingerprint(blob: bytes) -> str:
+    digest = hashlib.sha256(blob).digest()
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")

@@ -2,5 +2,6 @@
 
 from ledger.artifacts import ArtifactStore, FolderArtifacts
 from ledger.ledger import Ledger
+from ledger.trust import Trust
 
-__all__ = ["ArtifactStore", "FolderArtifacts", "Ledger"]
+__all__ = ["ArtifactStore", "FolderArtifacts", "Ledger", "Trust"]

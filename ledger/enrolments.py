@@ -1,10 +1,18 @@
 """A new key, asked for with one that is enrolled."""
 
+import base64
+from contextlib import suppress
 from datetime import timedelta
 
-from contracts.enrolment import SignedEnrolment
-from contracts.errors import Expired, WrongRun
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from contracts.decision import Signature
+from contracts.enrolment import Enrolment, SignedEnrolment
+from contracts.errors import BadInput, Expired, Refused, WrongRun
 from contracts.records import PersonKey
+from contracts.register import Registered
+from contracts.signatures import public_line, raw_sign
+from contracts.wire import fingerprint
 from ledger.rule import CLOCK_SKEW, Rule
 
 GOOD_FOR = timedelta(minutes=10)  # a wish that was signed earlier and never handed in
@@ -30,4 +38,31 @@ class Enrolments(Rule):
             fingerprint=wish.key, person=wish.person, public_key=public_key, label=wish.label, enrolled_at=now
         )
         self.add_key(key, signed_by=signature.key, signature=signature.value)
+        if self.trust is not None:
+            self.register(Registered(statement=wish, signatures=(signature,), public_key=public_key))
         return key
+
+    def enrol_invited(self, token: str, key: PersonKey) -> None:
+        """Enrol a key with the token of a one-time link, which holds the private half of the invitation's key.
+
+        Where nobody who may has signed for the link, the key is a request and no more.
+        """
+        self.add_key(key)
+        if self.trust is None:
+            return
+        wish = Enrolment(
+            realm=self.realm, person=key.person, key=key.fingerprint, label=key.label, asked_at=key.enrolled_at
+        )
+        private = invitation_key(token)
+        by = fingerprint(public_line(private))
+        signature = Signature(scheme="ed25519", key=by, value=raw_sign(private, wish.signing_bytes()))
+        with suppress(Refused):
+            self.register(Registered(statement=wish, signatures=(signature,), public_key=key.public_key))
+
+
+def invitation_key(token: str) -> Ed25519PrivateKey:
+    """The key of an invitation, from the token in its link. BadInput for what is no such token."""
+    try:
+        return Ed25519PrivateKey.from_private_bytes(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    except ValueError as error:
+        raise BadInput("That is no token of a link.", way_out="Ask for a new one: `countersign link`.") from error

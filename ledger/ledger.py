@@ -28,6 +28,7 @@ from ledger.runs import Runs
 from ledger.schema import meta
 from ledger.seals import Seals
 from ledger.store import Store
+from ledger.trust import Trust
 from ledger.writer import Writer
 
 SEAL_SECONDS = 5.0
@@ -50,8 +51,10 @@ class Ledger(
 ):
     """Entries, seals, runs, proposals, decisions, effects, budgets, people and sessions. Safe to share by threads."""
 
-    def __init__(self, store: Store, artifacts: ArtifactStore, clock: Callable[[], datetime]) -> None:
-        self.store, self.artifacts, self.clock = store, artifacts, clock
+    def __init__(
+        self, store: Store, artifacts: ArtifactStore, clock: Callable[[], datetime], trust: Trust | None = None
+    ) -> None:
+        self.store, self.artifacts, self.clock, self.trust = store, artifacts, clock, trust
         instant = Instant(store.impatient, INSERT) if store.is_sqlite else None
         self.writer = Writer(self._insert, instant)
         self.realm = self._read_realm()
@@ -66,17 +69,20 @@ class Ledger(
         signing_key: Path | None = None,
         seal_seconds: float | None = SEAL_SECONDS,
         clock: Callable[[], datetime] = utc_now,
+        trust: Trust | None = None,
     ) -> Self:
         """Open the database at `url`, creating or upgrading its tables.
 
         With `signing_key` (the file of the ledger's Ed25519 key, made when absent) a thread seals new entries
-        every `seal_seconds`; None leaves sealing to `seal()`. StateUnusable: a newer release's schema, a file
+        every `seal_seconds`; None leaves sealing to `seal()`. With `trust` only those may sign whom the register of
+        signed statements leads to from that folder; without it the tables of people and keys are believed, which is
+        for tests. StateUnusable: a newer release's schema, a file
         that cannot be used, another key than the one the ledger is sealed with.
         """
         store = Store(url)
         try:
             migrate(store)
-            ledger = cls(store, artifacts, clock)
+            ledger = cls(store, artifacts, clock, trust)
             if signing_key is not None:
                 ledger.hold_key(signing_key, seal_seconds)
         except BaseException:

@@ -1,4 +1,7 @@
-"""People who may decide, and their public keys. Every change to them is an entry of its own."""
+"""People and their public keys, as the tables list them. Every change to them is an entry of its own.
+
+Whose signature counts is `ledger/register.py`'s: a row is a request until somebody who may has signed for it.
+"""
 
 from datetime import datetime
 
@@ -7,7 +10,6 @@ from pydantic import JsonValue
 from sqlalchemy.engine import RowMapping
 
 from contracts.errors import BadInput, Conflict, NotFound
-from contracts.passkeys import is_passkey
 from contracts.records import Entry, Person, PersonKey
 from contracts.wire import fingerprint
 from ledger.entries import Entries
@@ -94,20 +96,6 @@ class People(Entries):
             query = query.where(person_keys.c.person == person)
         with self.store.read() as connection:
             return [PersonKey.model_validate(dict(row)) for row in connection.execute(query).mappings()]
-
-    def passkeys(self, person: str) -> list[PersonKey]:
-        """Their passkeys that were not revoked, oldest first."""
-        return [key for key in self.keys(person) if key.revoked_at is None and is_passkey(key.public_key)]
-
-    def plain_keys(self, person: str) -> set[str]:
-        """Fingerprints of their good keys that no passkey has overtaken: those enrolled after the last one.
-
-        One that was revoked counts, too: who could take the passkey away must not get an older key's power by it.
-        """
-        known = self.keys(person)
-        last = max((key.enrolled_at for key in known if is_passkey(key.public_key)), default=None)
-        good = (key for key in known if key.revoked_at is None)
-        return {key.fingerprint for key in good if last is None or key.enrolled_at > last}
 
     def key(self, fingerprint: str) -> PersonKey | None:
         query = sa.select(person_keys).where(person_keys.c.fingerprint == fingerprint)

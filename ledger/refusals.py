@@ -37,6 +37,12 @@ def require_covered(proposal: Proposal) -> None:
             raise NoRule(f"Nothing says who has to approve {effect.key!r}.", subject=effect.key)
 
 
+def require_then_in_time(statement: Statement, proposal: Proposal) -> None:
+    """Whoever carries it out late asks whether it was in time then: that it was taken is a row, and no more."""
+    if statement.decided_at >= proposal.expires_at:
+        raise Expired(f"Proposal {proposal.id} had expired when it was decided.", subject=proposal.digest)
+
+
 def closed(state: str, proposal: Proposal) -> Refused:
     where = proposal.digest
     if state == "superseded":

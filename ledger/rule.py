@@ -33,13 +33,14 @@ from contracts.signatures import verify
 from ledger.batches import batch_bytes, require_batchable, require_whole
 from ledger.identities import Identities
 from ledger.proposals import Proposals
-from ledger.refusals import closed, require_coherent, require_covered, require_digest
+from ledger.refusals import closed, require_coherent, require_covered, require_digest, require_then_in_time
+from ledger.register import Register
 from ledger.schema import decisions
 
 CLOCK_SKEW = timedelta(minutes=5)  # between a signer's clock and ours
 
 
-class Rule(Proposals, Identities):
+class Rule(Proposals, Register, Identities):
     """`judge` answers, `require` raises; they are the same rule."""
 
     def judge(self, decision: SignedDecision, *, run: str, digest: str) -> Ruling:
@@ -100,8 +101,8 @@ class Rule(Proposals, Identities):
 
     def standing(self, proposal: Proposal) -> Progress:
         """The same with who could still approve: people with a key, who have a say and nothing against them."""
-        signers = {key.person for key in self.keys() if key.revoked_at is None}
-        people = [person for person in self.people() if person.name in signers]
+        signers = {key.person for key in self.trusted_keys() if key.revoked_at is None}
+        people = [person for person in self.trusted_people() if person.name in signers]
         widened = deciding(proposal.escalations, self.clock())
         return Progress(of=tuple(_with_others(each, people, widened) for each in self.progress(proposal).of))
 
@@ -121,7 +122,11 @@ class Rule(Proposals, Identities):
 
     def why_not(self, proposal: Proposal, person: Person) -> Refused | None:
         """Why this person can't approve it now, by their part in it, not by its state; None where they can."""
-        why = refusal(proposal.requirements, person, deciding(proposal.escalations, self.clock()))
+        try:
+            known = self.trusted_person(person.name)
+        except MissingRole as nobody:
+            return nobody
+        why = refusal(proposal.requirements, known, deciding(proposal.escalations, self.clock()))
         return why or self._approved_before(person.name, proposal)
 
     def why_not_batched(self, proposal: Proposal) -> Refused | None:
@@ -158,9 +163,9 @@ class Rule(Proposals, Identities):
 
     def require_key(self, signature: Signature, person: str, data: bytes, *, subject: str) -> None:
         """Raises UnknownKey or BadSignature, unless `data` is signed by a key of `person` that is good today."""
-        key = self.key(signature.key)
+        key = self.trusted_key(signature.key)
         if key is None:
-            raise UnknownKey(f"The key {signature.key} is not enrolled here.", subject=signature.key)
+            raise self.unknown_key(signature.key)
         if key.revoked_at is not None:
             raise UnknownKey(f"The key {signature.key} was revoked.", subject=signature.key)
         if key.person != person:
@@ -191,10 +196,7 @@ class Rule(Proposals, Identities):
     def _require_say(self, statement: Statement, proposal: Proposal) -> None:
         """Any who have a say may reject or ask for changes. To approve, nothing else may stand against it either."""
         require_covered(proposal)
-        try:
-            person = self.person(statement.person)
-        except NotFound as error:
-            raise MissingRole(str(error), subject=statement.person) from error
+        person = self.trusted_person(statement.person)
         asked, widened = proposal.requirements, deciding(proposal.escalations, self._when(statement))
         if statement.verdict != "approve" and any(eligible(each, person, widened) for each in asked):
             return
@@ -223,7 +225,7 @@ class Rule(Proposals, Identities):
     def _progress(self, proposal: Proposal, approvals: Sequence[SignedDecision]) -> Progress:
         """How far these approvals, each of which stands, bring it. A person counts once, however often they signed."""
         people = {
-            each.statement.person: (self.person(each.statement.person), self._when(each.statement))
+            each.statement.person: (self.trusted_person(each.statement.person), self._when(each.statement))
             for each in approvals
         }
         return Progress(
@@ -288,6 +290,7 @@ class Rule(Proposals, Identities):
         if self._was_accepted(decision.id):
             if state not in ("open", CLOSES.get(decision.statement.verdict)):
                 raise closed(state, proposal)
+            require_then_in_time(decision.statement, proposal)
             self._require_kept(decision)
             return
         if state != "open":

@@ -1,7 +1,8 @@
 """The ledger's tables. `ledger/migrations` creates them; a test holds the two together.
 
 Times are kept as text of one width, `2026-11-23T12:19:51.123334Z`: they sort as they are, read the same in
-both databases, and lose nothing. `entries`, `leaves` and `heads` refuse UPDATE and DELETE by trigger.
+both databases, and lose nothing. `entries`, `leaves`, `heads` and `register` refuse UPDATE and DELETE by
+trigger.
 """
 
 from datetime import UTC, datetime
@@ -208,6 +209,17 @@ person_keys = sa.Table(
     sa.Column("enrolled_at", Moment, nullable=False),
     sa.Column("revoked_at", Moment),
     sa.Index("person_keys_person", "person"),
+)
+
+# Signed statements of who may sign: contracts/register.py.
+register = sa.Table(
+    "register",
+    metadata,
+    sa.Column("position", Id, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.String(71), nullable=False, unique=True),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("recorded_at", Moment, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 # Only hashes of tokens are kept: who reads the database cannot sign in with what they find.

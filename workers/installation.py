@@ -4,15 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from contracts.errors import StateUnusable
-from ledger import FolderArtifacts, Ledger
+from ledger import FolderArtifacts, Ledger, Trust
 from ledger.migrate import is_current
 from workers.settings import Settings
 
 
-def open_ledger(settings: Settings, *, seals: bool = False) -> Ledger:
+def open_ledger(settings: Settings, *, seals: bool = False, keeps: bool = False) -> Ledger:
     """The ledger of this installation, with its schema brought up to date.
 
     `seals`: this process holds the ledger's key and seals new entries; one such process is enough.
+    `keeps`: it remembers whom it has seen signed for and revoked; that is the effects' process.
     """
     try:
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -26,6 +27,7 @@ def open_ledger(settings: Settings, *, seals: bool = False) -> Ledger:
         settings.database,
         FolderArtifacts(settings.artifacts),
         signing_key=settings.state / "ledger_ed25519" if seals else None,
+        trust=Trust(settings.trusted, quorum=settings.trust_quorum, keeps=keeps),
     )
 
 

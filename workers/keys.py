@@ -4,7 +4,7 @@ import getpass
 import os
 import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,10 +19,12 @@ from contracts import signatures, wire
 from contracts.batch import Batch, BatchItem
 from contracts.decision import RejectReason, Signature, SignedDecision, Statement, Verdict
 from contracts.erasure import Erasure, SignedErasure
-from contracts.errors import NotFound, StateUnusable
+from contracts.errors import NotFound, Refused, StateUnusable
 from contracts.proposal import Proposal
 from contracts.records import Person, PersonKey
+from contracts.register import Invitation, Membership, NewKey, Recovery, Registered, Revocation
 from ledger import Ledger
+from ledger.enrolments import invitation_key
 from workers.settings import Settings
 
 
@@ -54,7 +56,74 @@ def enrol_local_person(settings: Settings, ledger: Ledger) -> tuple[Person, Pers
     if key.fingerprint not in known:
         ledger.enrol(person)
         ledger.add_key(key)
+    found(settings, ledger, person, key)
     return person, known.get(key.fingerprint, key), new
+
+
+def found(settings: Settings, ledger: Ledger, person: Person, key: PersonKey) -> bool:
+    """Pin the local person's key where nothing is pinned and nobody has signed for anybody, and sign for their roles.
+
+    Whoever comes later is accepted by an administrator: nothing is done then, and the answer is no.
+    """
+    trust = ledger.trust
+    if trust is None or ledger.has_statements():
+        return False
+    if not trust.is_pinned:
+        trust.pin(person.name, key.public_key)
+    elif key.fingerprint not in {root.fingerprint for root in trust.roots()}:
+        return False
+    first = NewKey(public_key=key.public_key, label=key.label)
+    ledger.register(
+        registered(settings, Membership(realm=ledger.realm, person=person, keys=(first,), at=datetime.now(UTC)))
+    )
+    return True
+
+
+def registered(settings: Settings, statement: Membership | Invitation | Revocation | Recovery) -> Registered:
+    """The statement, signed with the local person's key."""
+    private = load_private(key_path(settings))
+    signature = Signature(
+        scheme="sshsig",
+        key=wire.fingerprint(signatures.public_line(private, "")),
+        value=signatures.sshsig_sign(private, statement.signing_bytes()),
+    )
+    return Registered(statement=statement, signatures=(signature,))
+
+
+def invite(settings: Settings, ledger: Ledger, person: str, *, seconds: float) -> tuple[str, bool]:
+    """The token of a one-time link, and whether the local person could sign for the key that it brings.
+
+    They can for themselves, and as an administrator for somebody who never had a key. Anybody else opens it with a key
+    that they have.
+    """
+    token = ledger.create_invitation(person, seconds=seconds)
+    if ledger.trust is not None:
+        now = datetime.now(UTC)
+        line = signatures.public_line(invitation_key(token))
+        until = now + timedelta(seconds=seconds)
+        asked = Invitation(realm=ledger.realm, person=person, key=line, expires_at=until, at=now)
+        try:
+            ledger.register(registered(settings, asked))
+        except Refused:
+            return token, False
+    return token, True
+
+
+def revoke(settings: Settings, ledger: Ledger, key: str) -> str:
+    """Revoke a key, with the local person's signature where they may give it. Else the words why it has none.
+
+    The row alone is believed, too. Raises NotFound for a key that isn't enrolled.
+    """
+    if ledger.key(key) is None:
+        ledger.revoke_key(key)
+    why = ""
+    if ledger.trust is not None:
+        try:
+            ledger.register(registered(settings, Revocation(realm=ledger.realm, key=key, at=datetime.now(UTC))))
+        except (Refused, NotFound, StateUnusable) as error:
+            why = f"Without a signature for it: {error.what}"
+    ledger.revoke_key(key)
+    return why
 
 
 def generate(path: Path, *, comment: str) -> None:

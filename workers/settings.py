@@ -100,6 +100,12 @@ class Settings(BaseSettings):
         pattern=r"^([^/\s:]+:\d+)?$",
         description="host:port at which a worker serves the Temporal SDK's own metrics; empty: nowhere",
     )
+    trust: Path = Field(
+        default=Path(), description="folder of what this process believes of who may sign; empty: in the state folder"
+    )
+    trust_quorum: int = Field(
+        default=1, ge=1, le=20, description="how many administrators sign for a person's roles, and for a recovery"
+    )
     person: str = Field(default="", description="who signs here; empty: the operating system's user name")
     author_name: str = "Countersign"
     author_email: str = "countersign@localhost"
@@ -169,6 +175,11 @@ class Settings(BaseSettings):
     @property
     def artifacts(self) -> Path:
         return self.state / "artifacts"
+
+    @property
+    def trusted(self) -> Path:
+        """Whose signatures count: the pinned keys, and what was seen of the register."""
+        return self.state / "trust" if self.trust == Path() else self.trust
 
     @property
     def keys(self) -> Path:

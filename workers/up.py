@@ -9,7 +9,9 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from contracts.errors import StateUnusable, TemporalUnavailable
+from workers import keys
 from workers.devserver import ServerFolder, ServerPlan, connect, ensure_search_attributes, find
+from workers.installation import open_ledger
 from workers.probe import probe
 from workers.processes import require_free
 from workers.settings import Settings
@@ -25,10 +27,18 @@ async def up(settings: Settings, terminal: Terminal) -> int:
 
 async def _up(settings: Settings, terminal: Terminal) -> None:
     async with platform(settings, terminal) as supervisor:
+        await asyncio.to_thread(pin_known, settings)
         terminal.say(f"Inbox        {settings.console_url}   (`countersign link` opens it as you)")
         terminal.say(f"Temporal UI  {settings.ui}")
         terminal.say("Ctrl-C stops everything. Runs go on at the next start.")
         await supervisor.watch()
+
+
+def pin_known(settings: Settings) -> None:
+    """Who has a key here since an earlier release, which pinned nobody, is the root from now on."""
+    if keys.key_path(settings).exists():
+        with open_ledger(settings) as ledger:
+            keys.enrol_local_person(settings, ledger)
 
 
 @asynccontextmanager

@@ -30,6 +30,7 @@ from workers.common import interceptors, options
 from workers.effects import limits_of
 from workers.hosted import hosted_sandboxes
 from workers.installation import open_ledger
+from workers.remembering import remember
 from workers.runner import runner
 from workers.settings import Settings
 from workers.watcher import watch
@@ -104,8 +105,9 @@ def build(
 async def serve(settings: Settings, kind: Kind) -> None:
     """Run a worker until SIGINT or SIGTERM. Prints `ready` when it polls."""
     discovery.add_folder(settings.workflows)
-    ledger = open_ledger(settings, seals=kind == "agents")
+    ledger = open_ledger(settings, seals=kind == "agents", keeps=kind == "effects")
     try:
+        ledger.known()  # a folder of trust that can't be used is told of before anything is promised
         client = await connect(settings, FolderArtifacts(settings.artifacts), patience=30, runtime=measured(settings))
         tools = toolbox(settings, ledger, models=kind == "agents")
         worker = build(client, kind, tools)
@@ -133,10 +135,14 @@ def held(settings: Settings, kind: Kind) -> Sequence[str]:
 
 @asynccontextmanager
 async def _beside(client: Client, kind: Kind, tools: Toolbox, settings: Settings) -> AsyncIterator[list[Worker]]:
-    """What an agents worker does beside its queue: it holds machines, watches over runs, compares the ledger with
-    Temporal's histories, keeps heads elsewhere."""
+    """What a worker does beside its queue: one of agents holds machines, watches over runs, compares the ledger with
+    Temporal's histories, keeps heads elsewhere; the effects' worker remembers who was signed for and revoked."""
     if kind == "effects":
-        yield []
+        remembering = asyncio.create_task(remember(tools.ledger))
+        try:
+            yield []
+        finally:
+            remembering.cancel()
         return
     watching = [asyncio.create_task(watch(client, tools.ledger))]
     if settings.reconcile_minutes:

@@ -177,9 +177,9 @@ class EffectActivities:
             key=effect.key,
             digest=request.digest,
             decision=request.decision,
-            person=self.ledger.person(request.decision.statement.person),
+            person=self.ledger.trusted_person(request.decision.statement.person),
             toolbox=self.toolbox,
-            others=tuple((each, self.ledger.person(each.statement.person)) for each in request.others),
+            others=tuple((each, self.ledger.trusted_person(each.statement.person)) for each in request.others),
         )
 
     async def _finish(self, key: str, state: str, facts: Facts) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from playwright.async_api import Browser, BrowserContext, Page, expect
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -19,6 +20,7 @@ from tests.console.conftest import deps_for
 from tests.console.pictures import DESK, PHONE, picture
 from tests.console.running import Parked, free_port, served, working
 from tests.console.samples import ENTRY, NOW, add_entries, proposal, run_record
+from tests.support.register import invited
 from workers.devserver import DevServer
 
 pytestmark = pytest.mark.browser
@@ -34,10 +36,13 @@ class Desk:
     browser: Browser
     context: BrowserContext
     page: Page
+    root: Ed25519PrivateKey | None = None  # ada's pinned key, where the console believes signatures only
 
     async def enter(self, page: Page | None = None) -> None:
         page = page or self.page
-        token = self.ledger.create_invitation("ada", seconds=60)
+        token = (
+            invited(self.ledger, "ada", self.root) if self.root else self.ledger.create_invitation("ada", seconds=60)
+        )
         await page.goto(f"{self.url}/enter#{token}")
         await page.wait_for_url(f"{self.url}/")
 

@@ -14,6 +14,7 @@ from tests.console.conftest import deps_for
 from tests.console.pictures import DESK, picture
 from tests.console.running import free_port, served
 from tests.support.platform import Platform
+from workers import keys
 from workers.client import connect
 
 pytestmark = pytest.mark.browser
@@ -53,7 +54,7 @@ async def console(here: Platform) -> AsyncIterator[str]:
 
 async def entered(browser: Browser, console: str, here: Platform) -> Page:
     page = await browser.new_page(viewport=DESK)
-    token = here.ledger.create_invitation(here.ledger.people()[0].name, seconds=60)
+    token, _ = keys.invite(here.settings, here.ledger, here.settings.person, seconds=60)
     await page.goto(f"{console}/enter#{token}")
     await page.wait_for_url(f"{console}/")
     return page

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
@@ -19,6 +20,7 @@ from tests.console.conftest import Visitor, deps_for, visitor_of
 from tests.console.pictures import picture
 from tests.console.test_browser import Desk, desk_at
 from tests.support.authenticator import Authenticator, text
+from tests.support.register import found
 from workers.devserver import DevServer
 
 browsers = pytest.mark.browser
@@ -53,9 +55,10 @@ async def device(desk: Desk) -> Device:
 
 
 @pytest_asyncio.fixture
-async def desk(own_server: DevServer, ledger: Ledger, browser: Browser) -> AsyncIterator[Desk]:
-    """Reached by a name: an address can have no passkeys."""
+async def desk(own_server: DevServer, ledger: Ledger, browser: Browser, tmp_path: Path) -> AsyncIterator[Desk]:
+    """Reached by a name: an address can have no passkeys. Rows make nobody a signer there, only signatures do."""
     async with desk_at("localhost", own_server, ledger, browser) as made:
+        made.root = found(ledger, tmp_path / "trust", ledger.person("ada"))
         yield made
 
 

@@ -127,10 +127,11 @@ async def test_a_person_without_the_role_signs_nothing(here: Platform, repositor
     proposal = await proposed(here, repository)
     guest = here.settings.model_copy(update={"state": tmp_path / "guest", "person": "guest"})
     _, key, _ = keys.enrol_local_person(guest, here.ledger)
-    here.ledger.enrol(Person(name="guest", display_name="Guest", roles=("viewer",)))
+    here.accept("guest", "viewer")
+    here.ledger.enrol(Person(name="guest", display_name="Guest", roles=("reviewer",)))
     signed = keys.sign(guest, proposal, "approve")
     assert await attack(here, request_for(proposal, signed)) == "MissingRole"
-    here.ledger.enrol(Person(name="guest", display_name="Guest", roles=("reviewer",)))
+    here.accept("guest", "reviewer")
     here.ledger.revoke_key(key.fingerprint)
     assert await attack(here, request_for(proposal, signed)) == "UnknownKey"
     assert branches(repository) == ""

@@ -18,7 +18,7 @@ from contracts.wire import fingerprint
 from ledger import Ledger
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-APPEND_ONLY = ("entries", "leaves", "heads")
+APPEND_ONLY = ("entries", "leaves", "heads", "register")
 
 
 class Clock:

@@ -9,7 +9,6 @@ import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from contracts.records import Person
 from tests.replay.record import HISTORIES
 from tests.support.platform import Installation, Platform
 from tests.workflows.own.workflows.guarded import Hurried
@@ -35,7 +34,7 @@ async def people(here: Platform, folder: Path) -> Team:
     team = Team(here, folder)
     for name in ("ben", "lea"):
         team.enrol(name)
-    here.ledger.enrol(Person(name="lea", display_name="Lea", roles=("lead",)))
+    here.accept("lea", "lead")
     return team
 
 

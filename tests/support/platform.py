@@ -24,7 +24,7 @@ from ledger import FolderArtifacts, Ledger
 from tests.e2e.hasty import Hasty
 from tests.workflows.own.workflows.guarded import ByTwo, Escalating, Hurried, Unruled
 from tests.workflows.sending import POLICY
-from workers import discovery, keys
+from workers import discovery, keys, statements
 from workers.cli.common import Platform as CommandPlatform
 from workers.cli.decisions import revise
 from workers.cli.new import new
@@ -56,6 +56,11 @@ class Platform:
     @property
     def command(self) -> CommandPlatform:
         return CommandPlatform(self.settings, self.ledger, self.client)
+
+    def accept(self, name: str, *roles: str) -> None:
+        """Sign for somebody whose key asks, as the administrator here. Without roles: for what they asked for."""
+        statement = statements.membership(self.ledger, name, roles or None, None)
+        self.ledger.register(keys.registered(self.settings, statement))
 
     async def start(self, workflow: str, request: BaseModel) -> str:
         return await start(self.command, discovery.workflow_named(workflow), request)
@@ -120,7 +125,7 @@ class Installation:
         self.settings = settings_for(server, state)
 
     async def open(self, stack: AsyncExitStack, *, models: Tiers | None = None) -> Platform:
-        ledger = open_ledger(self.settings, seals=True)
+        ledger = open_ledger(self.settings, seals=True, keeps=True)
         stack.callback(ledger.close)
         keys.enrol_local_person(self.settings, ledger)
         client = await connect(self.settings, FolderArtifacts(self.settings.artifacts))

@@ -45,6 +45,7 @@ class Team:
     def enrol(self, name: str) -> None:
         settings = self.here.settings.model_copy(update={"person": name, "state": self.folder / name})
         keys.enrol_local_person(settings, self.here.ledger)
+        self.here.accept(name)
 
     def sign(self, name: str, proposal: Proposal, verdict: Verdict = "approve", **more: str) -> SignedDecision:
         settings = self.here.settings

@@ -24,6 +24,7 @@ from workers.cli import (
     sandboxes,
     schedules,
     tokens,
+    trust,
     up,
 )
 from workers.cli.common import err, print_problem
@@ -34,12 +35,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Background agent workflows with a person's signature on every effect.",
 )
-for part in (up, demo, doctor, health, runs, fix, decisions, logs, people, new, processes, restore):
+for part in (up, demo, doctor, health, runs, fix, decisions, logs, people, trust, new, processes, restore):
     part.register(app)
 app.add_typer(schedules.app, name="schedules", help="When workflows start by themselves.")
 app.add_typer(sandboxes.app, name="sandboxes", help="The sandboxes that are alive on this host.")
 app.add_typer(tokens.app, name="tokens", help="What programs may do through the API, in a person's name.")
 app.add_typer(notify.app, name="notify", help="How people are told what waits for them.")
+app.add_typer(trust.app, name="trust", help="Whose keys and roles are believed, and signing for more of them.")
 app.add_typer(effects.app, name="effects", help="What was changed in the world, and the kill switch.")
 app.add_typer(logs.app, name="ledger", help="The log of everything, and the proof that it is whole.")
 

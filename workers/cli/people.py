@@ -40,7 +40,8 @@ def people() -> None:
                 state = "hold until" if until > ledger.clock() else "[red]held until[/red]"
                 out.print(f"  roles by {escape(issuer)} {state} {until:%Y-%m-%d %H:%M} UTC")
             for key in ledger.keys(person.name):
-                state = "[red]revoked[/red]" if key.revoked_at else "enrolled"
+                asks = not key.revoked_at and ledger.trusted_key(key.fingerprint) is None
+                state = "[red]revoked[/red]" if key.revoked_at else "asks since" if asks else "enrolled"
                 out.print(f"  {key.fingerprint}  {escape(key.label)}, {state} {key.enrolled_at:%Y-%m-%d}")
 
 
@@ -54,8 +55,12 @@ def link(
         if person and person != me.name:
             ledger.require_administrator(me.name, "make a link for somebody else")
         name = person or me.name
-        token = ledger.create_invitation(name, seconds=LINK_SECONDS)
+        token, signed = keys.invite(settings, ledger, name, seconds=LINK_SECONDS)
         url = f"{settings.console_url}/enter#{token}"
+        if not signed and not quiet:
+            out.print(
+                "Nobody who may has signed for that link: a key that it brings signs nothing until somebody does."
+            )
         typer.echo(url) if quiet else out.print(f"Open the inbox as {escape(name)} (once, within 15 minutes):\n{url}")
 
 
@@ -71,6 +76,8 @@ def revoke(
     key: Annotated[str, typer.Argument(help="The key's fingerprint, as `countersign people` lists it.")],
 ) -> None:
     """Take a key away: nothing that it signed is accepted from now on, whenever it was signed."""
-    with opened_ledger() as (_, ledger):
-        ledger.revoke_key(key)
+    with opened_ledger() as (settings, ledger):
+        signed = keys.revoke(settings, ledger, key)
         out.print(f"{escape(key)} signs nothing any more. What it signed and was not yet carried out is refused.")
+        if signed:
+            out.print(f"[dim]{escape(signed)}[/dim]")

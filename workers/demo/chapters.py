@@ -33,7 +33,7 @@ async def review(stage: Stage, proposal: Proposal) -> bool:
         narrator.tell("Nobody is at the keyboard, so the demo person signs exactly what was shown above.")
         await sign(stage, proposal)
         return True
-    token = stage.here.ledger.create_invitation(PERSON, seconds=PATIENCE)
+    token, _ = keys.invite(stage.settings, stage.here.ledger, PERSON, seconds=PATIENCE)
     narrator.tell(f"Open the inbox and decide there:  {stage.settings.console_url}/enter#{token}")
     narrator.tell(f"or press Enter here to sign: {proposal.button()}")
     narrator.tell(f"(Ctrl-C ends the demo. It waits {PATIENCE // 60} minutes; time alone approves nothing.)")
