@@ -151,6 +151,8 @@ class Settings(BaseSettings):
     notify_smtp: str = Field(default="", description="the mail server: smtp://host:587 or smtps://host:465")
     notify_smtp_credential: str = Field(default="", description="user:NAME: who sends, and the variable's name")
     notify_from: str = "Countersign <countersign@localhost>"
+    notify_slack: str = Field(default="", description="the variable with the token of a Slack app")
+    notify_webhooks: str = Field(default="", description="host=NAME,…: hosts of webhooks, with their secrets' names")
     notify_window: Window = Field(default="15 minutes", description="for how long what isn't urgent is gathered")
     notify_time_zone: str = Field(default="UTC", description="of people who have set none")
     notify_quiet: str = Field(default="", description="when people who have set nothing are not told anything")

@@ -3,8 +3,3 @@
 A plain loop over the outbox and no workflow: it has to speak when Temporal is down, its state is in the ledger's
 database already, and no worker should hold these credentials.
 """
-
-from workers.notify.channel import Channels, Sends
-from workers.notify.notifier import Notifier
-
-__all__ = ["Channels", "Notifier", "Sends"]

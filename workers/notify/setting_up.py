@@ -11,18 +11,22 @@ from pydantic import ValidationError
 from contracts.errors import BadInput
 from contracts.gate import QuietHours
 from contracts.notify import Channel, Defaults
-from workers.notify import smtp
 from workers.notify.channel import Sends
 from workers.settings import Settings
 
 CREDENTIAL = "COUNTERSIGN_NOTIFY_SMTP_CREDENTIAL"
 QUIET = "COUNTERSIGN_NOTIFY_QUIET"
+SLACK, WEBHOOKS = "COUNTERSIGN_NOTIFY_SLACK", "COUNTERSIGN_NOTIFY_WEBHOOKS"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def named(settings: Settings) -> tuple[Channel, ...]:
     """The channels that are set up; no secret is looked at."""
-    given: dict[Channel, str] = {"email": settings.notify_smtp}
+    given: dict[Channel, str] = {
+        "email": settings.notify_smtp,
+        "slack": settings.notify_slack,
+        "webhook": settings.notify_webhooks,
+    }
     return tuple(channel for channel, text in given.items() if text)
 
 
@@ -33,16 +37,27 @@ def is_set_up(settings: Settings) -> bool:
 
 def secrets(settings: Settings) -> tuple[str, ...]:
     """The names of the variables with the channels' secrets."""
-    return (_smtp_credential(settings)[1],) if settings.notify_smtp_credential else ()
+    found = {name for _, name in _webhooks(settings)} | {_smtp_credential(settings)[1], _slack(settings)}
+    return tuple(sorted(filter(None, found)))
 
 
 def channels(settings: Settings) -> dict[Channel, Sends]:
     """All of them, ready to send. Raises BadInput for a setting that can't be read, or a secret that isn't set."""
+    # Every command of ours imports this file, and only the process that sends needs these.
+    from sandboxes.egress.operator import places
+    from workers.notify import slack, smtp, webhook
+
     found: dict[Channel, Sends] = {}
     if settings.notify_smtp:
         user, name = _smtp_credential(settings)
         known = smtp.server(settings.notify_smtp, settings.notify_from, user, secret(name, CREDENTIAL))
         found["email"] = smtp.Email(known, context(settings))
+    if settings.notify_slack:
+        found["slack"] = slack.Slack(secret(_slack(settings), SLACK), context(settings))
+    if settings.notify_webhooks:
+        keys = {place: webhook.key(secret(name, WEBHOOKS), name) for place, name in _webhooks(settings)}
+        private = places(settings.egress_private, "COUNTERSIGN_EGRESS_PRIVATE")
+        found["webhook"] = webhook.Webhook(keys, context(settings), private)
     return found
 
 
@@ -96,6 +111,27 @@ def _smtp_credential(settings: Settings) -> tuple[str, str]:
             way_out="Write it like countersign@example.com:SMTP_PASSWORD, where SMTP_PASSWORD is a variable.",
         )
     return user, name
+
+
+def _slack(settings: Settings) -> str:
+    """The name of the variable with the token. A token itself would be shown with the settings."""
+    name = settings.notify_slack.strip()
+    if name and not _NAME.fullmatch(name):
+        raise BadInput(
+            f"{SLACK} is no name of a variable.",
+            subject=SLACK,
+            way_out=f"Put the token into a variable, such as SLACK_TOKEN, and set {SLACK}=SLACK_TOKEN.",
+        )
+    return name
+
+
+def _webhooks(settings: Settings) -> frozenset[tuple[tuple[str, int], str]]:
+    """Host and port, and the name of the variable with the secret that messages there are signed with."""
+    if not settings.notify_webhooks:
+        return frozenset()
+    from sandboxes.egress import operator
+
+    return operator.named(settings.notify_webhooks, WEBHOOKS)
 
 
 def _quiet(text: str, time_zone: str) -> QuietHours | None:

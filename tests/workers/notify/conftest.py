@@ -11,7 +11,7 @@ from ledger import FolderArtifacts, Ledger
 from ledger.migrate import migrate
 from ledger.store import Store
 from tests.ledger.support import Clock
-from workers.notify import Notifier
+from workers.notify.notifier import Notifier
 
 URL = "https://countersign.example.com"
 

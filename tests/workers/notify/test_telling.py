@@ -15,7 +15,7 @@ from contracts.requirements import Barred, Escalated, Requirement
 from ledger import Ledger
 from tests.ledger.support import NOW, Clock, Signer, enrolled, entry, proposal
 from tests.workers.notify.conftest import URL, Kept
-from workers.notify import Notifier
+from workers.notify.notifier import Notifier
 
 
 class Died(BaseException):
