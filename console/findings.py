@@ -17,6 +17,7 @@ from console.finding import Finding as Finding
 from console.fires import fires
 from console.noops import silent
 from console.stuck import causes, grouped
+from console.versions import stranded
 from console.words import count, money, relative, span
 from contracts.errors import CountersignError
 from contracts.records import ANCHORED, RECONCILED, Verification
@@ -48,8 +49,8 @@ async def server(ledger: Ledger, temporal: Callable[[], Awaitable[Client]]) -> l
         away = Finding("Temporal server", False, "It can't be reached.", fix)
         return [away, await stuck_runs(ledger)]
     reached = Finding("Temporal server", True, f"It answers, namespace {client.namespace}.")
-    looks = (workers(client, AGENTS), workers(client, EFFECTS), fires(client, ledger), stuck_runs(ledger, client))
-    return [reached, *await asyncio.gather(*looks)]
+    runs = (fires(client, ledger), stuck_runs(ledger, client), stranded(client, ledger))
+    return [reached, *await asyncio.gather(workers(client, AGENTS), workers(client, EFFECTS), *runs)]
 
 
 async def workers(client: Client, queue: Queue) -> Finding:

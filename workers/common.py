@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TypedDict
 
-from temporalio.worker import Interceptor
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import Interceptor, WorkerDeploymentConfig
 
 from activities.toolbox import Toolbox
 from workers.discovery import scoped_workflows, workflow_name
@@ -15,23 +16,35 @@ from workers.heartbeats import HeartbeatInterceptor
 from workers.interceptors import LedgerInterceptor
 
 
-class Options(TypedDict):
-    """Options of the SDK's worker."""
+class _Code(TypedDict, total=False):
+    """Which code it is: a note in each history, or a version that runs stay on."""
 
     build_id: str
+    deployment_config: WorkerDeploymentConfig
+
+
+class Options(_Code):
+    """Options of the SDK's worker."""
+
     default_heartbeat_throttle_interval: timedelta
     max_heartbeat_throttle_interval: timedelta
     graceful_shutdown_timeout: timedelta
 
 
-def options() -> Options:
-    """Once folders of somebody's own workflows are on the search path."""
+def options(version: WorkerDeploymentVersion | None = None) -> Options:
+    """Once folders of somebody's own workflows are on the search path. With a version, runs stay on it."""
     return {
-        "build_id": build_id(),
+        **_code(version),
         "default_heartbeat_throttle_interval": timedelta(milliseconds=200),
         "max_heartbeat_throttle_interval": timedelta(milliseconds=500),
         "graceful_shutdown_timeout": timedelta(seconds=5),
     }
+
+
+def _code(version: WorkerDeploymentVersion | None) -> _Code:
+    if version is None:
+        return {"build_id": build_id()}
+    return {"deployment_config": WorkerDeploymentConfig(version, True, VersioningBehavior.PINNED)}
 
 
 @cache

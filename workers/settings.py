@@ -142,6 +142,16 @@ class Settings(BaseSettings):
         default=0, ge=0, description="what this host's machines may take in all; 0: three quarters of its memory"
     )
     workflows: str = Field(default="", description="folder with workflows/ and activities/ of your own")
+    deployment: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9_-]{0,64}$",
+        description="name of the agents' workers as a Worker Deployment: runs stay on their release; empty: they don't",
+    )
+    version: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9_.+-]{0,100}$",
+        description="of this release, in its deployment; empty: a digest of the code",
+    )
     team_budgets: str = Field(
         default="", description="what teams may spend on models in a month, US dollars: platform=200, *=50"
     )

@@ -49,6 +49,7 @@ async def platform(settings: Settings, terminal: Terminal, plans: Sequence[Plan]
     """
     absolute(settings)
     make(settings.state)
+    without_versions(settings, terminal)
     server = None if settings.temporal_address else await prepare(settings, terminal)
     if server is None:
         require_free({"COUNTERSIGN_CONSOLE_PORT": settings.console_port})
@@ -119,6 +120,13 @@ def absolute(settings: Settings) -> None:
     """Children may run in another folder: relative paths are made absolute once, here."""
     settings.state = settings.state.expanduser().resolve()
     settings.tools = settings.tools.expanduser().resolve()
+
+
+def without_versions(settings: Settings, terminal: Terminal) -> None:
+    """One worker after the other runs here: after an upgrade a run that stayed on the old one would wait for ever."""
+    if settings.deployment:
+        terminal.say("COUNTERSIGN_DEPLOYMENT is for workers run by themselves: here any release goes on.")
+        settings.deployment = ""
 
 
 def make(state: Path) -> None:

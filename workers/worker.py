@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from temporalio.client import Client
+from temporalio.common import WorkerDeploymentVersion
 from temporalio.worker import Worker
 
 from activities.mcp.servers import servers
@@ -33,6 +34,7 @@ from workers.installation import open_ledger
 from workers.remembering import remember
 from workers.runner import runner
 from workers.settings import Settings
+from workers.versions import version_of
 from workers.watcher import watch
 
 Kind = Literal["agents", "effects"]
@@ -79,10 +81,12 @@ def build(
     workflows: Sequence[type] | None = None,
     activities: Sequence[Callable[..., Any]] | None = None,
     queue: str = "",
+    version: WorkerDeploymentVersion | None = None,
 ) -> Worker:
     """The worker of one queue, with all that is found in workflows/ and activities/.
 
     Tests turn the workflow cache off, so that every step replays; benches name their own workflows and queue.
+    `version`: the one that runs stay on; None: a run goes on with whichever worker there is.
     """
     effects = kind == "effects"
     found = [] if effects else discovery.workflow_classes()
@@ -98,7 +102,7 @@ def build(
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
         # Effects happen one at a time all the same (activities/effects/carry_out.py); those that are held wait here.
         max_concurrent_activities=20 if effects else 50,
-        **options(),
+        **options(version),
     )
 
 
@@ -110,14 +114,16 @@ async def serve(settings: Settings, kind: Kind) -> None:
         ledger.known()  # a folder of trust that can't be used is told of before anything is promised
         client = await connect(settings, FolderArtifacts(settings.artifacts), patience=30, runtime=measured(settings))
         tools = toolbox(settings, ledger, models=kind == "agents")
-        worker = build(client, kind, tools)
+        version = version_of(settings) if kind == "agents" else None
+        worker = build(client, kind, tools, version=version)
         credentials.tell(ledger, kind, held(settings, kind))
         changes.tell(ledger, kind, settings)
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         async with worker, _beside(client, kind, tools, settings) as others:
-            print(f"ready: {kind} worker on {worker.task_queue}", flush=True)
+            told = f", version {version.to_canonical_string()}" if version else ""
+            print(f"ready: {kind} worker on {worker.task_queue}{told}", flush=True)
             await stop.wait()
             # All at once: each has seconds for what it is at, and a supervisor's patience is ten.
             await asyncio.gather(*(each.shutdown() for each in (worker, *others)))

@@ -26,6 +26,7 @@ from workers.cli import (
     tokens,
     trust,
     up,
+    versions,
 )
 from workers.cli.common import err, print_problem
 
@@ -43,6 +44,7 @@ app.add_typer(tokens.app, name="tokens", help="What programs may do through the 
 app.add_typer(notify.app, name="notify", help="How people are told what waits for them.")
 app.add_typer(trust.app, name="trust", help="Whose keys and roles are believed, and signing for more of them.")
 app.add_typer(effects.app, name="effects", help="What was changed in the world, and the kill switch.")
+app.add_typer(versions.app, name="versions", help="Releases of the workers, and the runs that stay on each.")
 app.add_typer(logs.app, name="ledger", help="The log of everything, and the proof that it is whole.")
 
 
