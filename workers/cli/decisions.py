@@ -54,8 +54,8 @@ def inbox() -> None:
         table = Table("id", "what", "drafted by", "approved", "since", "expires", box=None, header_style="dim")
         for each in waiting:
             dates = (f"{each.created_at:%m-%d %H:%M}", f"{each.expires_at:%m-%d}")
-            approved = escape(how_far(ledger, each.digest))
-            table.add_row(short(each.digest), escape(each.title), each.drafted_by, approved, *dates)
+            approved = escape(one_line(how_far(ledger, each.digest)))
+            table.add_row(short(each.digest), escape(one_line(each.title)), each.drafted_by, approved, *dates)
         out.print(table)
         out.print(f"[dim]In the browser: {settings.console_url}[/dim]")
 

@@ -40,10 +40,10 @@ def effects(context: typer.Context, limit: Annotated[int, typer.Option(help="How
             out.print(f"  {escape(limit_used.says)}", soft_wrap=True)
         found = ledger.effects(limit=limit)
         out.print(table(found) if found else "No effect yet.")
-        for each in (one for one in found if one.state == "unknown"):
+        for key in (escape(one_line(one.key)) for one in found if one.state == "unknown"):
             out.print(
-                f"Did {escape(each.key)} happen? Look there, then: "
-                f"[bold]countersign effects settle {escape(each.key)}[/bold] with --happened or --did-not",
+                f"Did {key} happen? Look there, then: "
+                f"[bold]countersign effects settle {key}[/bold] with --happened or --did-not",
                 soft_wrap=True,
             )
 
@@ -63,7 +63,7 @@ def stop(why: Why = "") -> None:
         out.print("In flight:")
         out.print(table(flying))
         for ended in landed(ledger, flying):
-            out.print(f"  {escape(ended)}", soft_wrap=True)
+            out.print(f"  {escape(one_line(ended))}", soft_wrap=True)
 
 
 @app.command()
@@ -126,8 +126,8 @@ def table(found: Sequence[EffectRecord]) -> Table:
     for each in found:
         since = each.finished_at or each.begun_at or each.intended_at
         says = each.outcome.get("says")
-        cells = (each.key, each.kind, each.run, clock(since), each.state, one_line(str(says or each.subject)))
-        grid.add_row(MARKS.get(each.state, "·"), *map(escape, cells))
+        cells = (each.key, each.kind, each.run, clock(since), each.state, str(says or each.subject))
+        grid.add_row(MARKS.get(each.state, "·"), *(escape(one_line(cell)) for cell in cells))
     return grid
 
 

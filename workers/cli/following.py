@@ -178,12 +178,12 @@ def print_state(here: Platform, record: RunRecord) -> None:
         for proposal in here.ledger.proposals(state="open", run=record.run):
             short_id = short(proposal.digest)
             approved = escape(how_far(here.ledger, proposal.digest))
-            out.print(f"\n[bold]{escape(proposal.title)}[/bold] waits for you. Approved: {approved}")
+            out.print(f"\n[bold]{escape(one_line(proposal.title))}[/bold] waits for you. Approved: {approved}")
             out.print(f"  in the browser: {here.settings.console_url}/proposals/{short_id}")
             out.print(f"  here: countersign show {short_id}, then countersign approve {short_id}")
         return
     colour = "green" if record.state in ("done", "nothing to do") else "red"
-    out.print(f"[{colour}]{record.state.capitalize()}[/{colour}]: {escape(record.says)}")
+    out.print(f"[{colour}]{record.state.capitalize()}[/{colour}]: {escape(one_line(record.says))}")
 
 
 def temporal_link(settings: Settings, run: str) -> str:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from workers.cli import erasing, proofs, reconcile, searching
 from workers.cli.common import opened_ledger, out
 from workers.cli.following import print_entry, temporal_link
+from workers.cli.screen import one_line
 
 app = typer.Typer(no_args_is_help=True)
 erasing.register(app)
@@ -33,9 +34,8 @@ def log(
             for entry in entries:
                 typer.echo(json.dumps(entry.model_dump(mode="json")))
             return
-        out.print(
-            f"[bold]{escape(record.run)}[/bold]  {escape(record.workflow)}, {record.state}: {escape(record.says)}"
-        )
+        about = f"{record.workflow}, {record.state}: {record.says}"
+        out.print(f"[bold]{escape(one_line(record.run))}[/bold]  {escape(one_line(about))}")
         out.print(f"[dim]{escape(temporal_link(settings, run))}[/dim]")
         for entry in entries:
             print_entry(entry)

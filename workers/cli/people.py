@@ -7,6 +7,7 @@ from rich.markup import escape
 
 from workers import keys
 from workers.cli.common import opened_ledger, out
+from workers.cli.screen import one_line
 
 LINK_SECONDS = 15 * 60
 
@@ -35,14 +36,14 @@ def people() -> None:
         if not known:
             out.print("Nobody may sign yet. [bold]countersign enrol[/bold] enrols you.")
         for person in known:
-            out.print(f"[bold]{escape(person.name)}[/bold]  {escape(', '.join(person.roles))}")
+            out.print(f"[bold]{escape(one_line(person.name))}[/bold]  {escape(one_line(', '.join(person.roles)))}")
             for issuer, until in ledger.identity_of(person.name).items():
                 state = "hold until" if until > ledger.clock() else "[red]held until[/red]"
-                out.print(f"  roles by {escape(issuer)} {state} {until:%Y-%m-%d %H:%M} UTC")
+                out.print(f"  roles by {escape(one_line(issuer))} {state} {until:%Y-%m-%d %H:%M} UTC")
             for key in ledger.keys(person.name):
                 asks = not key.revoked_at and ledger.trusted_key(key.fingerprint) is None
                 state = "[red]revoked[/red]" if key.revoked_at else "asks since" if asks else "enrolled"
-                out.print(f"  {key.fingerprint}  {escape(key.label)}, {state} {key.enrolled_at:%Y-%m-%d}")
+                out.print(f"  {key.fingerprint}  {escape(one_line(key.label))}, {state} {key.enrolled_at:%Y-%m-%d}")
 
 
 def link(

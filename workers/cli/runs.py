@@ -73,7 +73,7 @@ def runs(
         for each in ledger.runs(state=state, limit=limit):
             started = f"{each.started_at:%m-%d %H:%M}"
             cells = (each.run, each.workflow, each.subject, each.state, started, one_line(each.says)[:80])
-            table.add_row(*map(escape, cells))
+            table.add_row(*(escape(one_line(cell)) for cell in cells))
         out.print(table if table.row_count else f"No runs{f' that are {state}' if state else ' yet'}.")
 
 

@@ -12,6 +12,7 @@ from contracts.runs import CHANGED, PAUSED, RESUMED
 from workers import discovery, keys, schedules
 from workers.cli.common import out, platform, wait_for
 from workers.cli.runs import EXTRA, request_from, validated
+from workers.cli.screen import one_line
 from workers.settings import Settings
 
 app = typer.Typer(no_args_is_help=True)
@@ -61,7 +62,7 @@ def list_all() -> None:
             table = Table("schedule", "workflow", "next (UTC)", "recent runs", box=None, header_style="dim")
             for each in await schedules.existing(here.client):
                 coming = f"{each.next:%Y-%m-%d %H:%M}" if each.next else "paused"
-                table.add_row(escape(each.id), escape(each.workflow), coming, str(each.runs))
+                table.add_row(escape(one_line(each.id)), escape(one_line(each.workflow)), coming, str(each.runs))
             out.print(table if table.row_count else "No schedules. Make them with `countersign schedules sync`.")
 
     wait_for(go())

@@ -10,6 +10,7 @@ from contracts.errors import BadInput
 from contracts.tokens import SCOPES, Scope
 from workers import keys
 from workers.cli.common import opened_ledger, out
+from workers.cli.screen import one_line
 
 app = typer.Typer(no_args_is_help=True)
 UNITS = {"m": 60, "h": 3600, "d": 86400}
@@ -44,7 +45,8 @@ def list_tokens() -> None:
         for each in known:
             until = "[red]ended[/red]" if each.ended_at else f"until {each.expires_at:%Y-%m-%d %H:%M} UTC"
             used = f"{each.used_at:%Y-%m-%d %H:%M}" if each.used_at else "never"
-            out.print(f"[bold]{each.id}[/bold]  {escape(each.person)}  {until}, last used {used}  {escape(each.label)}")
+            about = f"{until}, last used {used}  {escape(one_line(each.label))}"
+            out.print(f"[bold]{each.id}[/bold]  {escape(each.person)}  {about}")
             out.print(f"  {escape(', '.join(each.scopes))}")
 
 
