@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from activities.changing import editable
 from activities.effects import KINDS
 from activities.toolbox import Toolbox
 from contracts.errors import BadInput, KindNotAllowed
@@ -11,6 +12,7 @@ from contracts.requirements import Barred, Escalated, StartedBy, resolve
 from contracts.runs import Alarm, Review
 
 NOBODY = "nobody"  # the owner of a credential that is no person's, as the settings say it
+EDITED = "edited this text"
 PAGE = 1_000  # requests that are read from the ledger at once
 
 
@@ -23,6 +25,8 @@ def reviewed(
     effect that the policy doesn't list, NoRule where the gate has no rule for one, and BadInput where a rule keeps
     somebody apart and nobody knows whom.
     """
+    told = tuple(each.model_copy(update={"editable": editable(each)}) for each in proposal.effects)
+    proposal = proposal.model_copy(update={"effects": told})
     if review is None:
         return proposal.seal(), None
     if review.effects is not None:
@@ -107,7 +111,7 @@ def _barred(gate: Gate, proposal: Proposal, tools: Toolbox, given: Iterable[str]
     if "starter" in asked:
         found["starter"] = _starter(proposal.started_by)
     if "editor" in asked and proposal.edited_by:
-        found["editor"] = [Barred(person=proposal.edited_by, why="edited this text")]
+        found["editor"] = [Barred(person=proposal.edited_by, why=EDITED)]
     if "credentials" in asked:
         used = sorted({*given, *_used(tools, proposal.run)})
         found["credentials"] = [barred for name in used for barred in _owner(name, tools.owners)]

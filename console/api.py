@@ -48,7 +48,8 @@ async def decisions(here: Here, session: HandingIn, digest: Digest, signing: dec
 
 @router.post("/proposals/{digest}/revise")
 async def revise(here: Here, session: HandingIn, digest: Digest, edit: decide.Edit) -> Sealed:
-    """Hand in an edited text. The answer names the new revision's digest: that is what to sign then."""
+    """Hand in an edited text, or effects to drop and parameters of effects to change (those that the effect lists as
+    `editable`). The answer names the new revision's digest: that is what to sign then."""
     return await decide.revise(here, session, digest, edit)
 
 

@@ -23,6 +23,7 @@ from contracts import errors
 from contracts.base import Contract
 from contracts.decision import (
     SAYS_WHY,
+    ParamChange,
     RejectReason,
     Revision,
     Ruling,
@@ -78,19 +79,25 @@ class Taken(Contract):
 
 
 TEXT: JsonDict = {
-    "properties": {"text": {"type": "string", "pattern": r"\S"}, "drop": {"maxItems": 0}},
+    "properties": {"text": {"type": "string", "pattern": r"\S"}, "drop": {"maxItems": 0}, "change": {"maxItems": 0}},
     "required": ["text"],
 }
 DROPPED: JsonDict = {"properties": {"drop": {"minItems": 1}, "text": {"maxLength": 0}}, "required": ["drop"]}
+CHANGED: JsonDict = {
+    "properties": {"change": {"minItems": 1}, "drop": {"maxItems": 0}, "text": {"maxLength": 0}},
+    "required": ["change"],
+}
 
 
 class Edit(Contract):
-    """A person's edit of a proposal: its text, or the keys of effects that are not to happen."""
+    """A person's edit of a proposal: its text; or the keys of effects that are not to happen, and parameters of others
+    that are to be different."""
 
-    model_config = ConfigDict(json_schema_extra=one_of(TEXT, DROPPED))
+    model_config = ConfigDict(json_schema_extra=one_of(TEXT, DROPPED, CHANGED))
 
     text: str = ""
     drop: tuple[str, ...] = Field(default=(), max_length=500)
+    change: tuple[ParamChange, ...] = Field(default=(), max_length=500)
 
 
 def prepare(console: Console, session: Session, digest: str, choice: Choice) -> Prepared:
@@ -218,10 +225,11 @@ async def revise(console: Console, session: Session, digest: str, edit: Edit) ->
     proposal = await in_thread(console.ledger.proposal, digest)
     require_open(await in_thread(console.ledger.proposal_record, proposal.digest))
     require_say(proposal, session.person)
-    if edit.drop and edit.text:
-        raise errors.BadInput("Edit the text, or drop effects: one after the other.", subject=proposal.id)
-    text = "" if edit.drop else edited(proposal, edit.text)
-    change = Revision(digest=proposal.digest, text=text, person=session.person.name, drop=edit.drop)
+    of_effects = bool(edit.drop or edit.change)
+    if of_effects and edit.text:
+        raise errors.BadInput("Edit the text, or drop or change effects: one after the other.", subject=proposal.id)
+    parts = {"drop": edit.drop, "change": edit.change, "text": "" if of_effects else edited(proposal, edit.text)}
+    change = Revision(digest=proposal.digest, person=session.person.name, **parts)
     handle = (await connected(console)).get_workflow_handle(proposal.run)
     asked = handle.execute_update("revise", change, result_type=Sealed, rpc_timeout=REVISE_TIME)
     return await reached(asked, proposal.run)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Form, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from console import decide
@@ -14,7 +14,8 @@ from console.inbox import find_run
 from console.keys import signers
 from console.render import DiffLine, changes_between
 from console.sessions import Session
-from contracts.decision import REJECT_REASONS, Ruling, SignedDecision
+from contracts import editing
+from contracts.decision import REJECT_REASONS, ParamChange, Ruling, SignedDecision
 from contracts.digests import short
 from contracts.errors import BadInput, CountersignError
 from contracts.proposal import Proposal
@@ -80,6 +81,39 @@ async def drop(
     return RedirectResponse(f"/proposals/{quote(short(sealed.digest))}#other-effects", 303)
 
 
+@router.post("/proposals/{digest}/change", response_class=HTMLResponse)
+async def change(request: Request, here: Here, session: Deciding, digest: str) -> Response:
+    """Have a revision sealed with other parameters of its effects, and show it; or say beside the fields what is wrong.
+
+    The form's fields are named `EFFECT.PARAMETER`, with the effect's number from 1.
+    """
+    async with request.form(max_files=0) as form:
+        given = {name: value for name, value in form.items() if isinstance(value, str)}
+    session.require_csrf(given.pop("csrf", ""))
+    try:
+        proposal = await in_thread(here.ledger.proposal, digest)
+        sealed = await decide.revise(here, session, digest, decide.Edit(change=changes(proposal, given)))
+    except CountersignError as error:
+        return await in_thread(show, here, session, digest, given=given, wrong=error)
+    return RedirectResponse(f"/proposals/{quote(short(sealed.digest))}#other-effects", 303)
+
+
+def changes(proposal: Proposal, given: dict[str, str]) -> tuple[ParamChange, ...]:
+    """What differs from the proposal. BadInput where nothing does."""
+    found = []
+    for name, text in given.items():
+        number, _, param = name.partition(".")
+        effects = [each for at, each in enumerate(proposal.effects, 1) if str(at) == number]
+        if not effects:
+            raise BadInput(f"The proposal has no effect {number!r}.", subject=name, way_out="Reload the page.")
+        made = editing.typed(effects[0], param, text)
+        if made.value != effects[0].params.get(param):
+            found.append(made)
+    if not found:
+        raise BadInput("Nothing was changed.", way_out="Change something, or sign it as it is.")
+    return tuple(found)
+
+
 def show(
     here: Console,
     session: Session,
@@ -87,12 +121,16 @@ def show(
     *,
     typed: str | None = None,
     error: CountersignError | None = None,
+    given: dict[str, str] | None = None,
+    wrong: CountersignError | None = None,
 ) -> HTMLResponse:
+    """`typed` and `error` are of the text, `given` and `wrong` of the effects' parameters."""
+    failed = error or wrong
     view = gather(here, digest)
     return here.page(
         "proposal.html",
         session,
-        status=error.status if error else 200,
+        status=failed.status if failed else 200,
         view=view,
         signers=signers(here, session),
         why_not=here.ledger.why_not(view.proposal, session.person) if view.is_open else None,
@@ -100,6 +138,9 @@ def show(
         reasons=REJECT_REASONS,
         typed=typed,
         error=error,
+        given=given or {},
+        wrong=wrong,
+        shown=editing.shown,
         history=history(here, view),
         switch=here.ledger.effect_switch(),
     )

@@ -2,7 +2,8 @@
 
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field, model_validator
+import rfc8785
+from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, field_validator, model_validator
 from pydantic.config import JsonDict
 
 from contracts.base import Contract
@@ -171,17 +172,40 @@ class Ruling(Contract):
         return f"Accepted: {what}{progress}" if self.accepted else f"Refused: {what}. {self.why}"
 
 
+class ParamChange(Contract):
+    """One parameter of the effect with this key, as a person wants it to be."""
+
+    effect: str
+    param: str = Field(min_length=1, max_length=100)
+    value: JsonValue
+
+    @field_validator("value")
+    @classmethod
+    def can_be_signed(cls, value: JsonValue) -> JsonValue:
+        """No NaN, and no whole number that a browser would read as another."""
+        try:
+            canonical_json(value)
+        except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+            raise ValueError(f"it can't be signed: {error}") from None
+        return value
+
+
 class Revision(Contract):
-    """The update `revise`: a person's edit, against the digest they were looking at: a new text, or keys of effects
-    that are not to happen."""
+    """The update `revise`: a person's edit, against the digest they were looking at: a new text; or keys of effects
+    that are not to happen, and parameters of the others that are to be different."""
 
     digest: str
     text: str
     person: str
     drop: tuple[str, ...] = Field(default=(), max_length=500)
+    change: tuple[ParamChange, ...] = Field(default=(), max_length=500)
 
     @model_validator(mode="after")
     def one_thing(self) -> "Revision":
-        if self.drop and self.text:
-            raise ValueError("an edit has a new text, or effects that are dropped, not both")
+        if self.is_of_effects and self.text:
+            raise ValueError("an edit has a new text, or effects that are dropped or changed, not both")
         return self
+
+    @property
+    def is_of_effects(self) -> bool:
+        return bool(self.drop or self.change)

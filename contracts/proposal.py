@@ -21,13 +21,14 @@ class Effect(Contract):
 
     `kind` names the code that carries it out, and `params` is that code's own pydantic model as JSON.
     `says` is the sentence on the signing button. `key` is the idempotency key: unique to this effect of
-    this run, and never made of names only.
+    this run, and never made of names only. `editable`: the parameters that a reviewer may change before signing.
     """
 
     kind: str
     key: str
     says: str
     params: dict[str, JsonValue]
+    editable: tuple[str, ...] = ()
 
 
 class Check(Contract):
@@ -229,8 +230,15 @@ class Proposal(Contract):
 
 
 def _effect_lines(effect: Effect) -> list[str]:
-    params = [f"  {name}: {canonical_json(value).decode()}" for name, value in sorted(effect.params.items())]
+    params = [line for name, value in sorted(effect.params.items()) for line in _param_lines(name, value)]
     return [effect.says, f"  kind: {effect.kind}", *params]
+
+
+def _param_lines(name: str, value: JsonValue) -> list[str]:
+    """A text of several lines is indented below its name, so that none of them looks like a parameter."""
+    if isinstance(value, str) and "\n" in value:
+        return [f"  {name}:", *(f"    {line}" for line in value.split("\n"))]
+    return [f"  {name}: {canonical_json(value).decode()}"]
 
 
 def blocking(checks: Sequence[Check]) -> list[Check]:

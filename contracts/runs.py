@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field, JsonValue
 
 from contracts.base import Contract
-from contracts.decision import SignedDecision
+from contracts.decision import ParamChange, SignedDecision
 from contracts.gate import Gate
 from contracts.proposal import Cost, Proposal
 from contracts.requirements import StartedBy
@@ -70,13 +70,15 @@ class Sealed(Contract):
 
 
 class DropEffects(Contract):
-    """Seal a revision of proposal `digest` without the effects of these keys, as `person` wants it."""
+    """Seal a revision of proposal `digest` without the effects of these keys, and with these parameters of the others,
+    as `person` wants it."""
 
     run: str
     digest: str
     drop: tuple[str, ...]
     person: str
     gate: Gate
+    change: tuple[ParamChange, ...] = ()
 
 
 class Judge(Contract):

@@ -195,23 +195,23 @@ class ReviewGate:
             self._may_revise(revision)
             if self._current is None or self._reseal is None:
                 raise ApplicationError("This run is not waiting for a decision.", type="Conflict")
-            if revision.drop:
+            if revision.is_of_effects:
                 self._current = await self._without(self._current, revision)
             else:
                 self._current = await self._reseal(revision)
             return self._current
 
     async def _without(self, sealed: Sealed, revision: Revision) -> Sealed:
-        """The same proposal with fewer effects. No workflow has to know: what is left was sealed before."""
+        """The same proposal with fewer effects, or some changed. No workflow has to know of it."""
         request = DropEffects(
             run=workflow.info().workflow_id,
             digest=sealed.digest,
             drop=revision.drop,
             person=revision.person,
             gate=self._policy,
+            change=revision.change,
         )
-        dropped = f"{len(revision.drop)} effect{'s' * (len(revision.drop) != 1)}"
-        made = await step(DROP, request, summary=f"Seal revision {sealed.revision + 1} without {dropped}")
+        made = await step(DROP, request, summary=f"Seal revision {sealed.revision + 1} {_described(revision)}")
         self._dropped += 1
         return made
 
@@ -231,9 +231,9 @@ class ReviewGate:
                 f"the newest is {short(self._current.digest)}. Reload and edit that one.",
                 type="Conflict",
             )
-        if revision.drop and self._current is not None:
+        if revision.is_of_effects and self._current is not None:
             _may_drop(revision, self._current)
-        if not revision.drop and not revision.text.strip():
+        if not revision.is_of_effects and not revision.text.strip():
             raise ApplicationError("An empty text can't be proposed. Reject it instead.", type="BadInput")
 
     def _view(self) -> GateView:
@@ -245,8 +245,16 @@ class ReviewGate:
         )
 
 
+def _described(revision: Revision) -> str:
+    dropped = f"without {len(revision.drop)} effect{'s' * (len(revision.drop) != 1)}" if revision.drop else ""
+    changed = len(revision.change)
+    return " and ".join(filter(None, (dropped, f"with {changed} change{'s' * (changed != 1)}" if changed else "")))
+
+
 def _may_drop(revision: Revision, sealed: Sealed) -> None:
     if not set(revision.drop) <= set(sealed.effects):
         raise ApplicationError("It drops an effect that the proposal does not have.", type="BadInput")
+    if not {each.effect for each in revision.change} <= set(sealed.effects) - set(revision.drop):
+        raise ApplicationError("It changes an effect that would not be there.", type="BadInput")
     if set(revision.drop) >= set(sealed.effects):
         raise ApplicationError("Nothing would be left to do. Reject it instead.", type="BadInput")

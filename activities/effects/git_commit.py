@@ -15,7 +15,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from activities.diff import unified
 from activities.effects.git_params import KIND, Commit, CommitParams, one_line
@@ -26,7 +26,7 @@ from activities.faults import fault
 from contracts.decision import SignedDecision
 from contracts.errors import BadInput, DestinationMoved, DiskFull, NotSigned
 from contracts.gate import Touches
-from contracts.proposal import DiffPanel
+from contracts.proposal import DiffPanel, Effect, Panel
 from contracts.records import Person
 from sandboxes import Result
 
@@ -49,6 +49,7 @@ class CommitFile:
     askable = True
     cancellable = True  # killed anywhere, it makes the same commit again, and finds what is there of it
     params: type[Commit] = CommitParams
+    editable: tuple[str, ...] = ("branch", "subject", "body")
 
     def subject(self, params: Mapping[str, JsonValue]) -> str:
         wanted: Commit = self.wanted(params)
@@ -93,12 +94,37 @@ class CommitFile:
         """The branch was made."""
         return _facts(wanted, commit)
 
+    def edited(
+        self, effect: Effect, params: Mapping[str, JsonValue], panels: tuple[Panel, ...]
+    ) -> tuple[Effect, tuple[Panel, ...]]:
+        """The commit with another message or on another branch. Its files, and so the diffs shown, stay as they are."""
+        before: Commit = self.wanted(effect.params)
+        try:
+            after = self.params.model_validate(params)
+        except ValidationError as error:
+            raise _no_value(error) from None
+        says = f" on branch {after.branch} as ".join(effect.says.rsplit(f" on branch {before.branch} as ", 1))
+        made = effect.model_copy(update={"params": after.model_dump(mode="json"), "says": says})
+        return made, self.retold(panels, before, after)
+
+    def retold(self, panels: tuple[Panel, ...], before: Any, after: Any) -> tuple[Panel, ...]:
+        """The panels that tell of the parameters, made anew. A commit has none."""
+        return panels
+
     def wanted(self, params: Mapping[str, JsonValue]) -> Any:
         """The parameters as this kind's own model. Raises BadInput."""
         try:
             return self.params.model_validate(params)
         except ValueError as error:
             raise BadInput(f"The effect's parameters can't be used: {error}", subject=self.kind) from error
+
+
+def _no_value(error: ValidationError) -> BadInput:
+    """The first thing that is wrong, by the parameter's name."""
+    problem = error.errors()[0]
+    name = ".".join(str(part) for part in problem["loc"]) or "parameters"
+    what = problem["msg"].removeprefix("Value error, ")
+    return BadInput(f"The {name} can't be that: {what}.", subject=name, way_out=f"Give another {name}.")
 
 
 def opened(wanted: Commit, context: EffectContext) -> AbstractAsyncContextManager[Place]:

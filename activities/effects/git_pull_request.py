@@ -20,6 +20,7 @@ from activities.faults import fault
 from activities.services.github import GitHub, github
 from activities.services.repository import GitHubRepository, github_repository
 from contracts.errors import AccessRefused, BadInput, DestinationMoved, NotSigned
+from contracts.proposal import Panel
 
 LIST = "/repos/{owner}/{name}/pulls{?head,state,per_page}"
 OPEN = "/repos/{owner}/{name}/pulls"
@@ -31,6 +32,10 @@ class OpenPullRequest(ChangeFiles):
 
     kind = PULL
     params = PullParams
+    editable = ("branch", "subject", "body", "title", "text")
+
+    def retold(self, panels: tuple[Panel, ...], before: Any, after: Any) -> tuple[Panel, ...]:
+        return tuple(pull_panel(after) if panel == pull_panel(before) else panel for panel in panels)
 
     async def ask(self, params: Mapping[str, JsonValue], context: EffectContext) -> Facts | None:
         """Look for a pull request of this digest; then at the branch, whose pull request may still be missing."""

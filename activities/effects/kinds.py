@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pydantic import JsonValue
 
@@ -10,6 +10,7 @@ from activities.toolbox import Toolbox
 from contracts.decision import SignedDecision
 from contracts.errors import Unaskable
 from contracts.gate import Touches
+from contracts.proposal import Effect, Panel
 from contracts.records import Person
 
 Facts = dict[str, JsonValue]
@@ -57,6 +58,24 @@ class EffectKind(Protocol):
 
     async def act(self, params: Mapping[str, JsonValue], context: EffectContext) -> Facts:
         """Make it happen, so that a second time makes nothing more."""
+        ...
+
+
+@runtime_checkable
+class EditableKind(EffectKind, Protocol):
+    """A kind of which a reviewer may change some parameters before signing: those named in `editable`.
+
+    Never one that says where something happens or whose diff was shown, unless `edited` makes the proof anew.
+    """
+
+    editable: tuple[str, ...]
+
+    def edited(
+        self, effect: Effect, params: Mapping[str, JsonValue], panels: tuple[Panel, ...]
+    ) -> tuple[Effect, tuple[Panel, ...]]:
+        """The effect with these parameters and the sentence that says so, and the panels that tell of it made anew.
+
+        Raises BadInput for values that the kind can't act by."""
         ...
 
 

@@ -21,6 +21,7 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/proposals/{digest}"): "viewer",
     ("POST", "/proposals/{digest}/revise"): "reviewer",
     ("POST", "/proposals/{digest}/drop"): "reviewer",
+    ("POST", "/proposals/{digest}/change"): "reviewer",
     ("GET", "/batch"): "reviewer",
     ("GET", "/runs"): "viewer",
     ("GET", "/runs/{run:path}"): "viewer",

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from activities.effects.git_params import CommitParams
 from contracts.decision import Statement
 from contracts.digests import short
 from contracts.proposal import Editable, Effect, Proposal
@@ -305,6 +306,55 @@ async def test_what_cannot_be_dropped_is_said(ada_at_work: Visitor, parked: Park
     assert mixed.status_code == 422
     assert (await ada_at_work.form(f"/proposals/{sample.id}/drop")).status_code == 422
     assert [each.digest for each in parked.ledger.proposals(run=run)] == [sample.digest]
+
+
+async def test_what_happens_is_changed_shown_and_then_signed(ada_at_work: Visitor, parked: Parked, run: str) -> None:
+    sample = await parked.park(run, effects=(commit(run),))
+    page = (await ada_at_work.http.get(f"/proposals/{sample.id}")).text
+    assert 'name="1.branch" value="countersign/' in page
+    bad = await ada_at_work.form(f"/proposals/{sample.id}/change", **{"1.branch": "a b", "1.subject": "Mine"})
+    assert bad.status_code == 422
+    assert "The branch can&#39;t be that: &#39;a b&#39; is not a branch name." in bad.text
+    assert 'name="1.subject" value="Mine"' in bad.text, "what was typed is kept"
+    answer = await ada_at_work.form(f"/proposals/{sample.id}/change", **{"1.branch": "mend/pump", "1.body": "A\r\nB"})
+    assert answer.status_code == 303, answer.text
+    [record] = parked.ledger.proposals(state="open", run=run)
+    new = parked.ledger.proposal(record.digest)
+    assert (new.effects[0].params["branch"], new.effects[0].params["body"]) == ("mend/pump", "A\nB")
+    page = (await ada_at_work.http.get(answer.headers["location"])).text
+    assert "What this revision changed in what happens" in page
+    assert "Changed by a reviewer" in page
+    assert (await decide(ada_at_work, new, verdict="approve")).json()["state"] == "approved"
+    await eventually(lambda: parked.ledger.effect(new.effects[0].key))
+
+
+async def test_what_cannot_be_changed_is_said(ada_at_work: Visitor, parked: Parked, run: str) -> None:
+    effect = commit(run)
+    sample = await parked.park(run, effects=(effect,))
+    wrong = {
+        "Nothing was changed": [{"effect": effect.key, "param": "subject", "value": "Change it"}],
+        "can't be changed by a reviewer": [{"effect": effect.key, "param": "path", "value": "b"}],
+        "would not be there": [{"effect": "other", "param": "subject", "value": "x"}],
+    }
+    for says, change in wrong.items():
+        answer = await ada_at_work.post(f"/api/proposals/{sample.id}/revise", {"change": change})
+        assert (answer.status_code, says in answer.json()["detail"]) == (422, True), answer.text
+    for fields in ({}, {"1.path": "b"}, {"9.subject": "x"}, {"subject": "x"}):
+        assert (await ada_at_work.form(f"/proposals/{sample.id}/change", **fields)).status_code == 422
+    stranger = await ada_at_work.http.post(f"/proposals/{sample.id}/change", data={"1.subject": "x"})
+    assert stranger.status_code == 403
+    assert [each.digest for each in parked.ledger.proposals(run=run)] == [sample.digest]
+
+
+def commit(run: str) -> Effect:
+    """One as the changelog makes it."""
+    params = CommitParams(
+        repository="/srv/app", base="a" * 40, branch="countersign/changelog-1", subject="Change it", path="a",
+        text_ref="sha256:" + "0" * 64,
+    )  # fmt: skip
+    says = "Commit 1 line to a on branch countersign/changelog-1 as Ada"
+    editable = ("branch", "subject", "body")
+    return Effect(kind="git.commit_file", key=f"{run}/1", says=says, params=params.model_dump(), editable=editable)
 
 
 @pytest.mark.parametrize("text", ["", "  \r\n", ENTRY, "x" * 200_001])

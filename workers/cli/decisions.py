@@ -1,13 +1,9 @@
 """The reviewer's commands: inbox, show, edit, approve, request-changes, reject."""
 
 import asyncio
-import os
-import shlex
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 from rich.markup import escape
@@ -24,6 +20,7 @@ from contracts.shown import spelt
 from ledger import Ledger
 from workers import keys
 from workers.cli.common import Platform, how_far, opened_ledger, out, platform, wait_for
+from workers.cli.editing import changed, edited_text, numbered, text_of
 from workers.cli.following import follow
 from workers.cli.screen import one_line
 from workers.cli.show import print_changes, print_proposal, print_standing
@@ -82,15 +79,21 @@ def before_it(ledger: Ledger, proposal: Proposal) -> Proposal | None:
 def approve(
     proposals: Annotated[list[str], typer.Argument(help="The proposal's id; of several, all or none are approved.")],
     drop: Annotated[list[int] | None, typer.Option(help="An effect that is not to happen, by its number.")] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="N.PARAM=VALUE", help="What is to be different: 1.subject='Mend the pump'."),
+    ] = None,
     yes: Yes = False,
 ) -> None:
     """Sign a proposal: exactly what it shows will happen. Or several, by one signature."""
     if len(proposals) > 1:
-        if drop:
-            raise BadInput("Effects are dropped of one proposal at a time.", subject="--drop")
+        if drop or change:
+            raise BadInput("Effects are dropped or changed of one proposal at a time.", subject=proposals[0])
         wait_for(approve_all(proposals, yes=yes))
-        return
-    wait_for(without(proposals[0], drop, yes=yes) if drop else decide(proposals[0], "approve", yes=yes))
+    elif drop or change:
+        wait_for(adjusted(proposals[0], drop or [], change or [], yes=yes))
+    else:
+        wait_for(decide(proposals[0], "approve", yes=yes))
 
 
 def request_changes(
@@ -157,25 +160,14 @@ async def approve_all(ids: list[str], *, yes: bool) -> None:
             await send(here, decision)
 
 
-async def without(proposal_id: str, numbers: list[int], *, yes: bool) -> None:
-    """Have a revision sealed without these effects, show what differs, and sign that one."""
+async def adjusted(proposal_id: str, numbers: list[int], changes: list[str], *, yes: bool) -> None:
+    """Have a revision sealed without these effects and with these changes, show what differs, and sign that one."""
     async with platform() as here:
         current = here.ledger.proposal(proposal_id)
-        sealed = await revise(here, current, drop=numbered(current, numbers))
+        change = tuple(changed(current, each) for each in changes)
+        sealed = await revise(here, current, drop=numbered(current, numbers), change=change)
         print_changes(out, current, here.ledger.proposal(sealed.digest))
     await decide(sealed.digest, "approve", yes=yes)
-
-
-def numbered(proposal: Proposal, numbers: list[int]) -> tuple[str, ...]:
-    """The keys of the effects with these numbers, from 1. BadInput for a number that there isn't."""
-    for number in numbers:
-        if not 1 <= number <= len(proposal.effects):
-            raise BadInput(
-                f"Proposal {proposal.id} has no effect {number}.",
-                subject="--drop",
-                way_out=f"`countersign show {proposal.id}` numbers them.",
-            )
-    return tuple(proposal.effects[number - 1].key for number in dict.fromkeys(numbers))
 
 
 async def decide(
@@ -257,9 +249,10 @@ async def ruled(here: Platform, signed: SignedDecision) -> None:
     out.print("The decision is in the run's history; no worker has taken it yet. It will, when one runs.")
 
 
-async def revise(here: Platform, current: Proposal, text: str = "", drop: tuple[str, ...] = ()) -> Sealed:
-    """Send an edit to the run. Gives the new revision; the run's own words when it refuses."""
-    revision = Revision(digest=current.digest, text=text, person=keys.person_name(here.settings), drop=drop)
+async def revise(here: Platform, current: Proposal, text: str = "", **of_effects: Any) -> Sealed:
+    """Send an edit to the run: a text, or `drop` and `change`. Gives the new revision; the run's own words when it
+    refuses."""
+    revision = Revision(digest=current.digest, text=text, person=keys.person_name(here.settings), **of_effects)
     try:
         handle = here.client.get_workflow_handle(current.run)
         sealed: Sealed = await handle.execute_update("revise", revision, result_type=Sealed)
@@ -287,33 +280,3 @@ def ask(question: str, subject: str) -> None:
 def require_terminal(subject: str) -> None:
     if not sys.stdin.isatty():
         raise BadInput("There is no terminal to ask in.", subject=subject, way_out="Read it first, then add --yes.")
-
-
-def edited_text(proposal: Proposal) -> str:
-    """What the person made of the text in their editor."""
-    if proposal.editable is None:
-        raise BadInput("This proposal has no text to edit.", subject=proposal.id)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "entry.md"
-        path.write_text(proposal.editable.text, encoding="utf-8")
-        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-        try:
-            subprocess.run([*shlex.split(editor), str(path)], check=True)
-        except (OSError, ValueError, subprocess.CalledProcessError) as error:
-            raise BadInput(
-                f"The editor {editor!r} did not work: {error}. Nothing was changed.",
-                subject=editor,
-                way_out="Set EDITOR to one that does, or give the new text with --text-file FILE.",
-            ) from error
-        return text_of(path)
-
-
-def text_of(path: Path) -> str:
-    """The text of a file that the person named. Raises BadInput."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise BadInput(
-            f"The text can't be read from {str(path)!r}: {why}.", subject=str(path), way_out="Give a file of text."
-        ) from error

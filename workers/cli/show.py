@@ -76,10 +76,14 @@ def header(proposal: Proposal) -> RenderableType:
 
 
 def on_approval(proposal: Proposal) -> list[str]:
-    """What would happen. Several effects have numbers, for `countersign approve ID --drop NUMBER`."""
-    if len(proposal.effects) < 2:
+    """What would happen. Effects have numbers where there is a use for one: `countersign approve ID --drop NUMBER`, or
+    `--set NUMBER.PARAM=VALUE` with one of the parameters that are named."""
+    if len(proposal.effects) < 2 and not any(each.editable for each in proposal.effects):
         return [f"On approval   {escape(proposal.button())}"]
-    said = [f"{number}. {escape(each.says)}" for number, each in enumerate(proposal.effects, 1)]
+    said = []
+    for number, each in enumerate(proposal.effects, 1):
+        may = f" [dim](may be set: {escape(', '.join(each.editable))})[/dim]" if each.editable else ""
+        said.append(f"{number}. {escape(each.says)}{may}")
     return [f"{'On approval' if number == 0 else '':<13} {line}" for number, line in enumerate(said)]
 
 
