@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from console import seeing
 from console.sessions import NotSignedIn, Session, find_bearer, find_session
 from contracts.errors import MissingRole
 from contracts.roles import Part, parts
@@ -27,11 +28,13 @@ class Access:
 
     `need`: "oneself" is anybody who is signed in, for what is their own. `scope`: what an API token has to be for;
     without it no token will do. `changes`: a session's request has to carry the page's own token in X-CSRF-Token.
+    `by_team`: it shows what somebody's teams do, where they have roles in teams only; the others are closed to them.
     """
 
     need: Need
     scope: Scope | None = None
     changes: bool = False
+    by_team: bool = False
 
     def __call__(self, request: Request) -> Session | None:
         if self.need == "nobody":
@@ -42,6 +45,7 @@ class Access:
             if session is None:
                 raise NotSignedIn("You are not signed in here.", way_out=way_in(request))
         self.require_part(session)
+        self.require_seen(request, session)
         if self.changes and not session.program:
             session.require_csrf(request.headers.get("x-csrf-token", ""))
         return session
@@ -57,17 +61,25 @@ class Access:
             way_out="Ask an administrator of this installation for the role.",
         )
 
+    def require_seen(self, request: Request, session: Session) -> None:
+        if self.need == "oneself":
+            return
+        if not self.by_team:
+            seeing.require_all(session)
+        seeing.require_seen(request, session)
+
 
 OPEN = Depends(Access("nobody"))
 Reading = Annotated[Session, Depends(Access("viewer"))]
-Deciding = Annotated[Session, Depends(Access("reviewer"))]
+TeamReading = Annotated[Session, Depends(Access("viewer", by_team=True))]
+Deciding = Annotated[Session, Depends(Access("reviewer", by_team=True))]
 Administering = Annotated[Session, Depends(Access("administrator"))]
 Own = Annotated[Session, Depends(Access("oneself"))]
 OwnChange = Annotated[Session, Depends(Access("oneself", changes=True))]
-ReadingProposals = Annotated[Session, Depends(Access("viewer", scope="read:proposals"))]
-ReadingRuns = Annotated[Session, Depends(Access("viewer", scope="read:runs"))]
-ReadingEntries = Annotated[Session, Depends(Access("viewer", scope="read:ledger"))]
-HandingIn = Annotated[Session, Depends(Access("reviewer", scope="submit:decisions", changes=True))]
+ReadingProposals = Annotated[Session, Depends(Access("viewer", scope="read:proposals", by_team=True))]
+ReadingRuns = Annotated[Session, Depends(Access("viewer", scope="read:runs", by_team=True))]
+ReadingEntries = Annotated[Session, Depends(Access("viewer", scope="read:ledger", by_team=True))]
+HandingIn = Annotated[Session, Depends(Access("reviewer", scope="submit:decisions", changes=True, by_team=True))]
 
 
 def way_in(request: Request) -> str:

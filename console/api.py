@@ -25,7 +25,7 @@ def proposals(
     here: Here, session: ReadingProposals, state: State = "open", run: Word = "", limit: Limit = 200
 ) -> list[ProposalRecord]:
     """Proposals as the inbox lists them. An empty state means every state."""
-    return here.ledger.proposals(state=state, run=run, limit=limit)
+    return here.ledger.proposals(state=state, run=run, limit=limit, teams=session.teams)
 
 
 @router.get("/proposals/{digest}")
@@ -70,7 +70,7 @@ def runs(
     here: Here, session: ReadingRuns, state: Word = "", workflow: Word = "", limit: Limit = 100
 ) -> list[RunRecord]:
     """Runs, newest first."""
-    return here.ledger.runs(state=state, workflow=workflow, limit=limit)
+    return here.ledger.runs(state=state, workflow=workflow, limit=limit, teams=session.teams)
 
 
 @router.get("/runs/{run:path}/log")

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from fastapi import APIRouter, Request
 from starlette.responses import StreamingResponse
 
-from console.access import Reading
+from console.access import TeamReading
 from console.deps import Console, Here, in_thread
 from console.inbox import find_run
 
@@ -20,7 +20,7 @@ QUIET_SECONDS = 15.0
 
 
 @router.get("/events")
-async def events(request: Request, here: Here, session: Reading, run: str = "") -> StreamingResponse:
+async def events(request: Request, here: Here, session: TeamReading, run: str = "") -> StreamingResponse:
     """Server-sent events `changed`, for one run or for everything."""
     headers = {"X-Accel-Buffering": "no"}
     return StreamingResponse(until_stopped(request, here, run), media_type="text/event-stream", headers=headers)

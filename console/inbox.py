@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from fastapi import APIRouter
 from starlette.responses import HTMLResponse
 
-from console.access import Reading
+from console.access import TeamReading
 from console.deps import Console, Here
+from console.seeing import seen
 from console.sessions import Session
 from contracts.errors import CountersignError
 from contracts.proposal import Proposal
@@ -48,19 +49,20 @@ class Failure:
 
 
 @router.get("/")
-def inbox(here: Here, session: Reading) -> HTMLResponse:
-    waiting = sorted(here.ledger.proposals(state="open"), key=lambda record: record.created_at)
-    failed = here.ledger.runs(state="failed", limit=RECENT)
+def inbox(here: Here, session: TeamReading) -> HTMLResponse:
+    ledger, teams = here.ledger, session.teams
+    waiting = sorted(seen(ledger, session, ledger.proposals(state="open")), key=lambda record: record.created_at)
+    failed = ledger.runs(state="failed", limit=RECENT, teams=teams)
     since = datetime.now(UTC) - FAILED_SHOWN
     return here.page(
         "inbox.html",
         session,
         waiting=[item(here, session, record) for record in waiting],
-        decided=recently_decided(here.ledger.proposals(state="", limit=100)),
+        decided=recently_decided(ledger.proposals(state="", limit=100, teams=teams)),
         failures=[failure(here, run) for run in failed if (run.finished_at or run.started_at) > since],
-        running=here.ledger.runs(state="running", limit=RECENT),
-        switch=here.ledger.effect_switch(),
-        doubted=here.ledger.effects(state="unknown"),
+        running=ledger.runs(state="running", limit=RECENT, teams=teams),
+        switch=ledger.effect_switch(),
+        doubted=seen(ledger, session, ledger.effects(state="unknown")),
     )
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from console import decide
-from console.access import Deciding, Reading
+from console.access import Deciding, TeamReading
 from console.deps import Console, Here, in_thread
 from console.inbox import find_run
 from console.keys import signers
@@ -54,7 +54,7 @@ class View:
 
 
 @router.get("/proposals/{digest}", response_class=HTMLResponse)
-def proposal_page(here: Here, session: Reading, digest: str) -> Response:
+def proposal_page(here: Here, session: TeamReading, digest: str) -> Response:
     return show(here, session, digest)
 
 

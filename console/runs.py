@@ -5,7 +5,7 @@ from typing import get_args
 from fastapi import APIRouter
 from starlette.responses import HTMLResponse
 
-from console.access import Reading
+from console.access import TeamReading
 from console.deps import Here
 from console.inbox import entry_way_out
 from console.timeline import timeline
@@ -17,13 +17,14 @@ STATES: tuple[str, ...] = get_args(RunState)
 
 
 @router.get("/runs")
-def runs(here: Here, session: Reading, state: str = "", workflow: str = "") -> HTMLResponse:
-    found = here.ledger.runs(state=state if state in STATES else "", workflow=workflow, limit=PAGE)
+def runs(here: Here, session: TeamReading, state: str = "", workflow: str = "") -> HTMLResponse:
+    state = state if state in STATES else ""
+    found = here.ledger.runs(state=state, workflow=workflow, limit=PAGE, teams=session.teams)
     return here.page("runs.html", session, runs=found, state=state, workflow=workflow, states=STATES)
 
 
 @router.get("/runs/{run:path}")
-def run_page(here: Here, session: Reading, run: str) -> HTMLResponse:
+def run_page(here: Here, session: TeamReading, run: str) -> HTMLResponse:
     record = here.ledger.run(run)
     entries = here.ledger.entries(run=run, limit=1000)
     failed = next((entry for entry in reversed(entries) if entry.outcome == "failed"), None)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from contracts.errors import CountersignError
 from contracts.records import Person
+from contracts.roles import teams
 
 SESSION_SECONDS = 7 * 86400
 
@@ -39,6 +40,11 @@ class Session:
     token: str
     person: Person
     program: bool = False
+
+    @property
+    def teams(self) -> frozenset[str] | None:
+        """The teams whose work they read; None: all."""
+        return teams(self.person.roles)
 
     @property
     def csrf(self) -> str:

@@ -30,3 +30,9 @@ def parts(roles: Iterable[str]) -> frozenset[Part]:
     if ADMINISTRATOR in known:
         found.add("administrator")
     return frozenset(found)
+
+
+def teams(roles: Iterable[str]) -> frozenset[str] | None:
+    """The teams whose work somebody with these roles reads; None: all of them, by a role that holds everywhere."""
+    known = [role.rpartition(":") for role in roles if role]
+    return None if any(not colon for _, colon, _ in known) else frozenset(team for team, _, _ in known if team)

@@ -1,6 +1,7 @@
 """Proposals: the row is in a table, the body in the artifact store, and the digest holds them together."""
 
 import re
+from collections.abc import Collection
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from contracts.errors import ArtifactDamaged, BadInput, Conflict, NotFound, Wron
 from contracts.proposal import Proposal
 from contracts.records import Entry, ProposalRecord
 from ledger.entries import Entries
-from ledger.schema import proposals
+from ledger.schema import proposals, runs
 
 SHORTEST = 6  # hex digits that a person has to type
 LEAVES = {  # which states a proposal may go to; every other step is a Conflict
@@ -51,14 +52,19 @@ class Proposals(Entries):
     def proposal_record(self, digest_or_prefix: str) -> ProposalRecord:
         return _record(self._row(digest_or_prefix))
 
-    def proposals(self, *, state: str = "open", run: str = "", limit: int = 200) -> list[ProposalRecord]:
-        """The oldest open ones first (they wait longest); any other state newest first. "" is every state."""
+    def proposals(
+        self, *, state: str = "open", run: str = "", limit: int = 200, teams: Collection[str] | None = None
+    ) -> list[ProposalRecord]:
+        """The oldest open ones first (they wait longest); any other state newest first. "" is every state. Of these
+        teams' runs only, where some are named."""
         newest = proposals.c.created_at.desc()
         query = sa.select(proposals).order_by(proposals.c.created_at if state == "open" else newest)
         if state:
             query = query.where(proposals.c.state == state)
         if run:
             query = query.where(proposals.c.run == run)
+        if teams is not None:
+            query = query.where(proposals.c.run.in_(sa.select(runs.c.run).where(runs.c.team.in_(teams))))
         with self.store.read() as connection:
             return [_record(row) for row in connection.execute(query.limit(limit)).mappings()]
 

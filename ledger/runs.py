@@ -1,5 +1,6 @@
 """Runs, as the console and the command line list them."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -41,13 +42,17 @@ class Runs(Part):
             raise _unknown(run)
         return _record(dict(found))
 
-    def runs(self, *, state: str = "", workflow: str = "", limit: int = 100) -> list[RunRecord]:
-        """The newest runs first."""
+    def runs(
+        self, *, state: str = "", workflow: str = "", limit: int = 100, teams: Collection[str] | None = None
+    ) -> list[RunRecord]:
+        """The newest runs first; of these teams only, where some are named."""
         query = sa.select(runs).order_by(runs.c.started_at.desc(), runs.c.run).limit(limit)
         if state:
             query = query.where(runs.c.state == state)
         if workflow:
             query = query.where(runs.c.workflow == workflow)
+        if teams is not None:
+            query = query.where(runs.c.team.in_(teams))
         with self.store.read() as connection:
             return [_record(dict(row)) for row in connection.execute(query).mappings()]
 

@@ -1,9 +1,11 @@
 """Who may do what: each route says what it needs, and nobody gets past that."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import httpx
 import pytest
+import pytest_asyncio
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
@@ -11,6 +13,7 @@ from console import access, app
 from console.access import Need, api_routes, named
 from console.app import create_app
 from contracts.records import Person
+from contracts.requirements import Requirement
 from contracts.roles import parts
 from ledger import Ledger
 from tests.console.conftest import BASE, Visitor, deps_for, visitor_of
@@ -143,7 +146,7 @@ async def test_who_has_no_say_rewrites_nothing(stranger: Visitor, ledger: Ledger
     ledger.start_run(run_record())
     sample = proposal(ledger, team="platform")
     ledger.store_proposal(sample)
-    ledger.enrol(Person(name="pat", display_name="Pat", roles=("payments:reviewer",)))
+    ledger.enrol(Person(name="pat", display_name="Pat", roles=("payments:reviewer", "viewer")))
     await stranger.sign_in("pat")
     page = (await stranger.http.get(f"/proposals/{sample.id}")).text
     assert "of another team than" in page
@@ -151,6 +154,103 @@ async def test_who_has_no_say_rewrites_nothing(stranger: Visitor, ledger: Ledger
         answer = await stranger.post(f"/api/proposals/{sample.id}/revise", change)
         assert (answer.status_code, answer.json()["title"]) == (403, "MissingRole")
     assert (await stranger.form(f"/proposals/{sample.id}/revise", text="Mine")).status_code == 403
+
+
+# Reading by team ----------------------------------------------------------------------------------------------------
+
+# What somebody with roles in teams only may ask for; all else is about all teams, and closed to them.
+BY_TEAM = {
+    *("/", "/proposals/{digest}", "/proposals/{digest}/revise", "/proposals/{digest}/drop", "/batch", "/runs"),
+    *("/runs/{run:path}", "/events", "/api/proposals", "/api/proposals/{digest}", "/api/proposals/{digest}/statement"),
+    *("/api/proposals/{digest}/decisions", "/api/proposals/{digest}/revise", "/api/batches/statement"),
+    *("/api/batches", "/api/runs", "/api/runs/{run:path}", "/api/runs/{run:path}/log"),
+}
+
+
+@dataclass
+class Teams:
+    """A run with a proposal of each of two teams, and pat, who reviews for payments."""
+
+    pat: Visitor
+    digests: dict[str, str]
+
+
+@pytest_asyncio.fixture
+async def two(stranger: Visitor, ledger: Ledger) -> Teams:
+    digests = {}
+    for team in ("payments", "platform"):
+        ledger.start_run(run_record(f"{team}-run").model_copy(update={"team": team, "subject": f"of {team}"}))
+        add_entries(ledger, f"{team}-run")
+        sample = proposal(ledger, run=f"{team}-run", team=team, title=f"Thing of {team}")
+        ledger.store_proposal(sample)
+        digests[team] = sample.digest
+    ledger.enrol(Person(name="pat", display_name="Pat", roles=("payments:reviewer", "payments:viewer")))
+    await stranger.sign_in("pat")
+    return Teams(stranger, digests)
+
+
+def test_the_table_of_what_is_by_team_is_whole(ledger: Ledger) -> None:
+    """A new route is closed to who has roles in teams only, until it is by team and stands here."""
+    found = {route.path for route in api_routes(create_app(deps_for(ledger))) if any(n.by_team for n in named(route))}
+    assert found == BY_TEAM
+
+
+async def test_lists_hold_what_ones_teams_do(two: Teams) -> None:
+    for url in ("/", "/runs"):
+        page = (await two.pat.http.get(url)).text
+        assert "of payments" in page, url
+        assert "of platform" not in page, url
+        assert 'href="/ledger"' not in page
+    listed = (await two.pat.http.get("/api/proposals?state=")).json()
+    assert [each["digest"] for each in listed] == [two.digests["payments"]]
+    assert [each["run"] for each in (await two.pat.http.get("/api/runs")).json()] == ["payments-run"]
+
+
+async def test_what_other_teams_do_is_not_there(two: Teams) -> None:
+    other, own = two.digests["platform"], two.digests["payments"]
+    gets = ("/proposals/{}", "/api/proposals/{}", "/batch?id={}", "/batch?id=" + own + "&id={}")
+    for url in (each.format(other[7:19]) for each in gets):
+        answer = await two.pat.http.get(url)
+        assert answer.status_code == 404, url
+        assert "Thing of platform" not in answer.text
+    for url in (
+        "/runs/platform-run",
+        "/api/runs/platform-run",
+        "/api/runs/platform-run/log",
+        "/events?run=platform-run",
+    ):
+        assert (await two.pat.http.get(url)).status_code == 404, url
+    for call, body in (("statement", {"verdict": "reject", "reason": "other"}), ("revise", {"text": "Mine"})):
+        assert (await two.pat.post(f"/api/proposals/{other}/{call}", body)).status_code == 404, call
+    absent = (await two.pat.http.get("/runs/nothing")).text
+    assert (await two.pat.http.get("/runs/platform-run")).text == absent  # nor does it say that there is one
+    for url in (f"/proposals/{own[7:19]}", "/runs/payments-run", "/api/runs/payments-run/log"):
+        assert (await two.pat.http.get(url)).status_code == 200, url
+    for url in ("/ledger", "/health", "/workflows"):
+        answer = await two.pat.http.get(url)
+        assert answer.status_code == 403, url
+        assert "about all teams" in answer.text
+
+
+async def test_whose_word_is_asked_for_reads_what_it_is_about(two: Teams, ledger: Ledger) -> None:
+    """By name, or by a role of their team that another team's gate asks for."""
+    for number, needed in enumerate(
+        (Requirement(people=("pat",)), Requirement(team="platform", roles=("payments:reviewer",)))
+    ):
+        run = f"asked-{number}"
+        ledger.start_run(run_record(run).model_copy(update={"team": "platform"}))
+        keys = tuple(effect.key for effect in proposal(ledger, run=run).effects)
+        sample = proposal(ledger, run=run, role="", needs=(needed.model_copy(update={"effects": keys}),), title=run)
+        ledger.store_proposal(sample)
+        for url in (f"/proposals/{sample.id}", f"/runs/{run}"):
+            assert (await two.pat.http.get(url)).status_code == 200, url
+        assert run in (await two.pat.http.get("/")).text
+
+
+async def test_a_role_everywhere_reads_all(two: Teams, ledger: Ledger) -> None:
+    ledger.enrol(Person(name="pat", display_name="Pat", roles=("payments:reviewer", "viewer")))
+    assert "of platform" in (await two.pat.http.get("/")).text
+    assert (await two.pat.http.get("/ledger")).status_code == 200
 
 
 # API tokens ---------------------------------------------------------------------------------------------------------

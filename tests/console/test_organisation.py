@@ -470,13 +470,13 @@ async def test_in_a_browser_the_page_that_was_asked_for_opens_with_the_new_sessi
     with served(deps_for(ledger, base_url=SITE, provider=made), PORT):
         context = await browser.new_context()
         page = await context.new_page()
-        await page.goto(f"{SITE}/workflows")
+        await page.goto(f"{SITE}/runs")
         await page.get_by_role("link", name="Sign in through").click()
         await page.fill("[name=login]", "s-ben")
         await page.fill("[name=password]", "whatever")
         await page.click("[type=submit]")
         await page.click("[type=submit]")  # consent
-        await page.wait_for_url(f"{SITE}/workflows")
+        await page.wait_for_url(f"{SITE}/runs")
         await expect(page.locator("header")).to_contain_text("Ben Bell")
         [session] = [each for each in await context.cookies() if each["name"] == COOKIE]
         assert (session["sameSite"], session["httpOnly"]) == ("Strict", True)
@@ -489,6 +489,6 @@ async def test_in_a_browser_the_page_that_was_asked_for_opens_with_the_new_sessi
         await page.get_by_role("link", name="Sign out at").click()
         await page.get_by_role("button", name="Yes, sign me out").click()
         await page.wait_for_url(f"{SITE}/enter**")
-        await page.goto(f"{SITE}/workflows")
+        await page.goto(f"{SITE}/runs")
         await expect(page.get_by_role("link", name="Sign in through")).to_be_visible()
         await context.close()
