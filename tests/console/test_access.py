@@ -161,7 +161,14 @@ async def test_who_has_no_say_rewrites_nothing(stranger: Visitor, ledger: Ledger
 # What somebody with roles in teams only may ask for; all else is about all teams, and closed to them.
 BY_TEAM = {
     *("/", "/proposals/{digest}", "/proposals/{digest}/revise", "/proposals/{digest}/drop", "/batch", "/runs"),
-    *("/runs/{run:path}", "/events", "/api/proposals", "/api/proposals/{digest}", "/api/proposals/{digest}/statement"),
+    *(
+        "/proposals/{digest}/change",
+        "/runs/{run:path}",
+        "/events",
+        "/api/proposals",
+        "/api/proposals/{digest}",
+        "/api/proposals/{digest}/statement",
+    ),
     *("/api/proposals/{digest}/decisions", "/api/proposals/{digest}/revise", "/api/batches/statement"),
     *("/api/batches", "/api/runs", "/api/runs/{run:path}", "/api/runs/{run:path}/log"),
 }
