@@ -12,14 +12,14 @@ from sqlalchemy.engine import Connection
 from contracts.effects import EffectSwitch
 from contracts.errors import MissingRole
 from contracts.records import ADMINISTRATOR, EffectRecord, Entry
-from ledger.people import People
+from ledger.register import Register
 from ledger.schema import effects, switches
 
 EFFECTS_LOCK = 3
 NAME = "effects"
 
 
-class Switch(People):
+class Switch(Register):
     """Throwing it, and asking how it stands."""
 
     def effect_switch(self) -> EffectSwitch:
@@ -30,8 +30,8 @@ class Switch(People):
     def stop_effects(self, person: str, words: str = "") -> tuple[EffectSwitch, list[EffectRecord]]:
         """Stop all effects of this installation. Gives the switch, and what had begun when it was thrown, oldest first.
 
-        Stopped already: it stays as it is, with the name and words of whoever did. NotFound for somebody who is not
-        enrolled, MissingRole for somebody who is no administrator.
+        Stopped already: it stays as it is, with the name and words of whoever did. MissingRole for somebody who is no
+        administrator.
         """
         switch = self._throw(person, words, stopped=True)
         acting = sa.select(effects).where(effects.c.state == "acting").order_by(effects.c.begun_at)
@@ -43,8 +43,8 @@ class Switch(People):
         return self._throw(person, words, stopped=False)
 
     def require_administrator(self, person: str, to: str) -> None:
-        """MissingRole for somebody who may not `to` do it; NotFound for somebody who isn't enrolled."""
-        if ADMINISTRATOR not in self.person(person).roles:
+        """MissingRole for somebody who may not `to` do it."""
+        if ADMINISTRATOR not in self.trusted_person(person).roles:
             raise MissingRole(
                 f"{person!r} does not have the role {ADMINISTRATOR!r}, which it takes to {to}.",
                 subject=person,

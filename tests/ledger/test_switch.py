@@ -7,7 +7,7 @@ from threading import Event
 import pytest
 
 from contracts.effects import effect_limits
-from contracts.errors import BadInput, Conflict, EffectsStopped, Held, MissingRole, NotFound, OverLimit, Unaskable
+from contracts.errors import BadInput, Conflict, EffectsStopped, Held, MissingRole, OverLimit, Unaskable
 from contracts.records import EffectRecord
 from ledger import Ledger
 from tests.ledger.support import Clock, Signer, effect_record, enrolled, proposal
@@ -58,7 +58,7 @@ def test_only_administrators_throw_it(ledger: Ledger, ana: Signer) -> None:
     for call in (ledger.stop_effects, ledger.start_effects):
         with pytest.raises(MissingRole, match="administrator"):
             call("ana")
-        with pytest.raises(NotFound):
+        with pytest.raises(MissingRole, match="nobody"):
             call("nobody")
     assert ledger.effect_switch().number == 0
 
