@@ -13,10 +13,11 @@ from typing import Literal
 import psutil
 
 from contracts.errors import CountersignError
+from contracts.wire import fingerprint
 from sandboxes import Finding as ProviderFinding
 from sandboxes import hosted
 from sandboxes.providers import probe
-from workers import devserver, keys, packages
+from workers import devserver, keys, packages, statements
 from workers.devserver.state import ServerFolder
 from workers.installation import existing_ledger
 from workers.processes import describe, holder, is_free, next_free
@@ -294,7 +295,30 @@ async def person(settings: Settings) -> list[Finding]:
         return [Finding("person", "optional", says, "countersign enrol")]
     if path.stat().st_mode & 0o077:
         return [Finding("person", "missing", f"the key {path} can be read by others", f"chmod 600 {path}")]
-    return [Finding("person", "ok", f"{keys.person_name(settings)} may sign with {path}")]
+    return [_believed(settings, path)]
+
+
+def _believed(settings: Settings, path: Path) -> Finding:
+    """Whether the effects' worker goes by that key, as far as this host can tell."""
+    name = keys.person_name(settings)
+    try:
+        with existing_ledger(settings) as ledger:
+            if ledger is None:
+                return Finding("person", "ok", f"{name} may sign with {path}")
+            mark = fingerprint(path.with_suffix(".pub").read_text())
+            key, asks = ledger.trusted_key(mark), len(statements.asking(ledger))
+            rows = ledger.believes_rows
+    except (CountersignError, OSError) as error:
+        return Finding("person", "unknown", f"whether {name} is believed can't be asked: {error}")
+    if rows:
+        says = f"{name} has a key, and nobody's is pinned in {settings.trusted}: the effects' worker has to have roots"
+        return Finding("person", "optional", says, "countersign enrol")
+    if key is None or key.revoked_at is not None:
+        return Finding("person", "missing", f"nobody who may has signed for the key {path}", "countersign trust list")
+    others = (
+        f"; {asks} other key{'' if asks == 1 else 's'} asked to be accepted: countersign trust list" if asks else ""
+    )
+    return Finding("person", "ok", f"{name} may sign with {path}{others}")
 
 
 async def organisation(settings: Settings) -> list[Finding]:

@@ -1,17 +1,25 @@
 """The commands about who is believed, as people at one database use them."""
 
+import asyncio
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from contracts.errors import BadInput, NotEnough, StateUnusable
+from contracts.wire import fingerprint
 from ledger import Ledger
-from workers import keys, statements
+from ledger.schema import register
+from tests.ledger.support import tamper
+from workers import doctor, keys, statements
 from workers.cli import people, trust
 from workers.cli.common import opened_ledger
 from workers.installation import open_ledger
+from workers.remembering import remember
 from workers.settings import Settings
+from workers.up import pin_known
 
 
 @pytest.fixture
@@ -34,7 +42,7 @@ class At:
         self(name)
         people.enrol()
         settings = Settings()
-        return keys.wire.fingerprint(keys.key_path(settings).with_suffix(".pub").read_text())
+        return fingerprint(keys.key_path(settings).with_suffix(".pub").read_text())
 
 
 def believed(ledger: Ledger, key: str) -> bool:
@@ -96,7 +104,7 @@ def test_a_lost_key_is_replaced_by_two_administrators(at: At, tmp_path: Path) ->
     trust.apply(Path("cyn.json"), yes=True)
     with opened_ledger() as (_, ledger):
         assert not believed(ledger, lost["cyn"])
-        fresh = keys.wire.fingerprint(Path("new.pub").read_text())
+        fresh = fingerprint(Path("new.pub").read_text())
         assert believed(ledger, fresh)
         assert ledger.trusted_person("cyn").roles == ("reviewer",)
         assert any("cyn was recovered" in entry.says for entry in ledger.entries(kind="person"))
@@ -132,6 +140,47 @@ def test_a_revocation_is_signed_where_it_may_be(at: At, capsys: pytest.CaptureFi
     capsys.readouterr()
     people.revoke(dan)
     assert "Without a signature for it" in capsys.readouterr().out
+
+
+async def test_the_doctor_tells_who_is_not_believed(at: At) -> None:
+    at.enrol("ana")
+    [mine] = await doctor.person(Settings())
+    assert (mine.state, mine.says.split(" with ")[0]) == ("ok", "ana may sign")
+    at.enrol("ben")
+    [theirs] = await doctor.person(Settings())
+    assert (theirs.state, theirs.fix) == ("missing", "countersign trust list")
+    at("ana")
+    [mine] = await doctor.person(Settings())
+    assert "1 other key asked to be accepted" in mine.says
+    Settings().trusted.joinpath("roots").unlink()
+    [mine] = await doctor.person(Settings())
+    assert (mine.state, "nobody's is pinned" in mine.says) == ("optional", True)
+
+
+async def test_the_effects_worker_sees_what_is_deleted_a_moment_later(at: At) -> None:
+    ana = at.enrol("ana")
+    ledger = open_ledger(Settings(), keeps=True)
+    remembering = asyncio.create_task(remember(ledger))
+    while not Settings().trusted.joinpath("register.jsonl").exists():
+        await asyncio.sleep(0.01)
+    remembering.cancel()
+    tamper(ledger, lambda connection: connection.execute(sa.delete(register)))
+    assert believed(ledger, ana)
+    assert ledger.has_statements(), "and it was put back"
+    ledger.close()
+
+
+def test_an_installation_of_an_earlier_release_gets_its_root_at_the_next_start(at: At) -> None:
+    ana = at.enrol("ana")
+    shutil.rmtree(Settings().trusted)
+    with opened_ledger() as (settings, ledger):
+        tamper(ledger, lambda connection: connection.execute(sa.delete(register)))
+        assert ledger.believes_rows
+    pin_known(settings)
+    with opened_ledger() as (_, ledger):
+        assert not ledger.believes_rows
+        assert believed(ledger, ana)
+        assert ledger.trusted_person("ana").roles == ("reviewer", "approver", "administrator")
 
 
 def test_where_nobody_is_pinned_nobody_is_accepted(at: At) -> None:
