@@ -13,6 +13,7 @@ from contracts.errors import (
     BadInput,
     BadSignature,
     Conflict,
+    CountersignError,
     Expired,
     MissingRole,
     NotEnough,
@@ -41,13 +42,29 @@ class Known:
         self.people = {key.person: _root(key.person) for key in self.keys.values()}
         self.applied: dict[str, Registered] = {}
         self._since: dict[str, datetime] = {}  # of whom which membership, or recovery, is the last
-        self._invitations: dict[str, Invitation] = {}
+        self._invitations: dict[str, Registered] = {}  # by the key that each lets sign
 
     def apply(self, change: Registered) -> None:
         """Take a statement in; the same again is nothing. Refused, Conflict or BadInput: nothing has changed."""
         if change.id not in self.applied:
             self.check(change)
             self.take(change)
+
+    def remember(self, change: Registered) -> None:
+        """Take in one that counted in an earlier life of this process: it counts where it still leads to a root.
+
+        How many administrators had to sign was asked then. What led to a root that is pinned no more is let go.
+        """
+        if change.id in self.applied:
+            return
+        asked, self.quorum = self.quorum, 1
+        try:
+            self.check(change)
+        except CountersignError:
+            return
+        finally:
+            self.quorum = asked
+        self.take(change)
 
     def check(self, change: Registered) -> None:
         """Whether the statement counts, by its signatures and by what is known."""
@@ -66,7 +83,7 @@ class Known:
             self._check_enrolment(change, statement)
 
     def take(self, change: Registered) -> None:
-        """Take in one that was checked: just now, or by this process in an earlier life."""
+        """Take in one that was checked."""
         statement = change.statement
         self.applied[change.id] = change
         if isinstance(statement, Membership):
@@ -82,7 +99,7 @@ class Known:
         elif isinstance(statement, Revocation):
             self.revoke(statement.key, statement.at)
         elif isinstance(statement, Invitation):
-            self._invitations[fingerprint(statement.key)] = statement
+            self._invitations[fingerprint(statement.key)] = change
         else:
             self._invitations.pop(change.signatures[0].key, None)  # of one that it used up
             self._add(statement.person, NewKey(public_key=change.public_key, label=statement.label), statement.asked_at)
@@ -161,13 +178,29 @@ class Known:
         [signature, *more] = change.signatures
         invitation = self._invitations.get(signature.key)
         if invitation is not None and not more:
-            _check_invited(statement, signature, invitation)
+            self._check_invited(statement, signature, invitation)
             return
         signers = self._signers(change, by_browsers=True)
         if any(key.person != statement.person for key in signers):
             raise UnknownKey("A key is added with another key of the same person.", subject=statement.key)
         if signature.scheme == "ed25519" and signature.key not in best_plain(self.keys_of(statement.person)):
             raise UnknownKey("Who has a passkey adds keys with it.", subject=signature.key)
+
+    def _check_invited(self, wish: Enrolment, signature: Signature, by: Registered) -> None:
+        """A link is worth no more than the keys that signed for it are now."""
+        invitation = by.statement
+        assert isinstance(invitation, Invitation)
+        signers = [self.keys[each.key] for each in by.signatures]
+        if wish.person != invitation.person:
+            raise UnknownKey("The invitation was for somebody else.", subject=wish.person)
+        if any(key.revoked_at is not None for key in signers):
+            raise UnknownKey("The key that signed for the link was revoked.", subject=wish.person)
+        if any(key.person != wish.person for key in signers) and self.keys_of(wish.person):
+            raise UnknownKey("Who has a key signs for their own links.", subject=wish.person)
+        if not invitation.at - CLOCK_SKEW <= wish.asked_at <= invitation.expires_at:
+            raise Expired("The invitation has run out.", subject=wish.person, way_out="`countersign link` again.")
+        if not verify(signature, invitation.key, wish.signing_bytes()):
+            raise BadSignature("The signature does not match the words under it.", subject=signature.key)
 
     def _signers(self, change: Registered, *, by_browsers: bool = False) -> list[PersonKey]:
         """The keys that signed, each of them good. A script in a page could use a browser's own key: that is enough to
@@ -230,15 +263,6 @@ def not_overtaken(keys: Iterable[PersonKey]) -> set[str]:
     last = max((key.enrolled_at for key in known if is_passkey(key.public_key)), default=None)
     good = (key for key in known if key.revoked_at is None)
     return {key.fingerprint for key in good if last is None or key.enrolled_at > last}
-
-
-def _check_invited(statement: Enrolment, signature: Signature, invitation: Invitation) -> None:
-    if statement.person != invitation.person:
-        raise UnknownKey("The invitation was for somebody else.", subject=statement.person)
-    if not invitation.at - CLOCK_SKEW <= statement.asked_at <= invitation.expires_at:
-        raise Expired("The invitation has run out.", subject=statement.person, way_out="`countersign link` again.")
-    if not verify(signature, invitation.key, statement.signing_bytes()):
-        raise BadSignature("The signature does not match the words under it.", subject=signature.key)
 
 
 def _root(person: str) -> Person:

@@ -91,9 +91,7 @@ class Trust:
     def _remember(self, known: Known) -> None:
         for line in self._lines("register.jsonl"):
             try:
-                change = Registered.model_validate_json(line)
-                if change.id not in known.applied and change.statement.realm == known.realm:
-                    known.take(change)
+                known.remember(Registered.model_validate_json(line))
             except ValidationError as error:
                 raise StateUnusable(
                     f"{self.folder / 'register.jsonl'} has a line that can't be read.",
