@@ -15,7 +15,6 @@ from contracts.changelog import ChangelogRequest
 from contracts.decision import SignedDecision, Verdict
 from contracts.errors import NotIndependent, Refused
 from contracts.proposal import Proposal
-from contracts.records import Person
 from contracts.requirements import StartedBy
 from contracts.runs import STARTED_BY, CarryOut, Outcome
 from tests.e2e.test_attacks import QUEUE as MALLORY
@@ -130,7 +129,7 @@ async def test_the_effects_process_wants_both_whoever_asks_it(team: Team, tmp_pa
     one = team.sign("ben", proposal)
     assert await team.told(run, one) == ""
     team.enrol("pia")
-    here.ledger.enrol(Person(name="pia", display_name="Pia", roles=("payments:reviewer",)))
+    here.accept("pia", "payments:reviewer")
     of_another_team = team.sign("pia", proposal)
     assert "of another team than 'platform'" in await team.told(run, of_another_team)
     key = proposal.effects[0].key
