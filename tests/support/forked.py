@@ -51,6 +51,14 @@ def worker(kind: str, workflows: tuple[str, ...]) -> None:
     main(Settings(), "effects" if kind == "effects" else "agents")
 
 
+def console() -> None:
+    """`countersign console`."""
+    from workers.settings import Settings
+    from workers.webserver import serve
+
+    serve(Settings())
+
+
 def _work(work: Callable[..., None], args: tuple[Any, ...], environ: dict[str, str], output: str) -> None:
     os.setsid()
     if os.uname().sysname == "Linux":

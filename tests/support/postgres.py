@@ -4,6 +4,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -40,7 +41,7 @@ def server() -> Iterator[str]:
 
 @contextlib.contextmanager
 def restartable() -> Iterator[tuple[str, Callable[[str], None]]]:
-    """A server of one's own, and what stops and starts it: `control("stop")`, `control("start")`."""
+    """A server of one's own, and what stops, kills and starts it: `control("stop")`, "kill", "start"."""
     folder = binaries()
     if folder is None:
         pytest.skip("PostgreSQL: initdb is not installed, and another's server is not ours to restart")
@@ -72,6 +73,7 @@ def _started(folder: Path, place: Path) -> Iterator[tuple[str, Callable[[str], N
             check=True,
             cwd=place,
             stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL if command[-1] == "start" else None,  # it is in its log
             user=None if user is None else user.pw_uid,
             group=None if user is None else user.pw_gid,
         )
@@ -81,6 +83,9 @@ def _started(folder: Path, place: Path) -> Iterator[tuple[str, Callable[[str], N
     control, options = str(folder / "pg_ctl"), f"-c listen_addresses='' -k {place} {fast}"
 
     def do(what: str) -> None:
+        if what == "kill":
+            os.kill(int((data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+            return
         how = ("-l", str(log), "-o", options) if what == "start" else ("-m", "immediate")
         run(control, "-D", str(data), "-w", *how, what)
 
