@@ -1,5 +1,8 @@
 """The effects' process believes no seal: the gate in its own code has to be satisfied, too."""
 
+import asyncio
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -156,6 +159,51 @@ async def test_kinds_that_the_policy_does_not_list_are_refused_all_together(worl
     assert refused.what == "The policy of 'changelog' allows no effect 'git.change'; it lists git.commit_file."
     assert isinstance(await refusal(under(world, Gate(), effects=()), request), KindNotAllowed)
     assert branches(repository) == []
+
+
+OWN = """
+from temporalio import workflow
+
+from workflows.changelog import Changelog
+
+with workflow.unsafe.imports_passed_through():
+    from contracts.changelog import ChangelogRequest
+    from contracts.policy import Gate, GateRule
+    from contracts.runs import Outcome
+
+
+@workflow.defn(name="mine")
+class Mine(Changelog):
+    policy = Changelog.policy.model_copy(
+        update={"gate": Gate(rules=(GateRule(name="mine", roles=("reviewer",), needs=NEEDS),))}
+    )
+
+    @workflow.init
+    def __init__(self, request: ChangelogRequest) -> None:
+        super().__init__(request)
+
+    @workflow.run
+    async def run(self, request: ChangelogRequest) -> Outcome:
+        return await super().run(request)
+"""
+
+
+@pytest.mark.parametrize(("needs", "says"), [(1, "Committed"), (2, "WeakerGate: 1 of 2 by reviewer (rule 'mine')")])
+async def test_a_folder_of_somebody_s_own_workflows_has_its_own_gates(world: World, needs: int, says: str) -> None:
+    """A process with COUNTERSIGN_WORKFLOWS, as `countersign worker effects` puts it together."""
+    repository, own = world.repository(), world.folder / "own"
+    (own / "workflows").mkdir(parents=True)
+    (own / "workflows" / "mine.py").write_text(OWN.replace("NEEDS", str(needs)))
+    _, request = signed(world, repository, workflow="mine")
+    (world.folder / "request.json").write_text(request.model_dump_json())
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.activities.own_process", str(world.folder)),
+        env={**os.environ, "COUNTERSIGN_WORKFLOWS": str(own), "COUNTERSIGN_STATE": str(world.folder)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await process.communicate()
+    assert says in said.decode()
+    assert len(branches(repository)) == (needs == 1)
 
 
 def test_the_policies_of_the_workflows_are_those_in_the_code() -> None:

@@ -4,6 +4,7 @@ The attacker runs a worker of their own, whose workflow calls the effects' activ
 have: decisions from histories, forged ones, other keys, other runs. Nothing they do makes a branch.
 """
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -21,10 +22,12 @@ from contracts.changelog import ChangelogRequest
 from contracts.decision import SignedDecision
 from contracts.proposal import Proposal
 from contracts.records import Person
+from contracts.requirements import Requirement
 from contracts.runs import CarryOut, Done
 from contracts.steps import CARRY_OUT
 from tests.support.platform import Platform
 from tests.support.repositories import Commit, build, git
+from tests.workflows.own.workflows.guarded import ByTwo
 from workers import keys
 
 QUEUE = "mallory"
@@ -172,3 +175,36 @@ async def test_a_run_of_the_attackers_own_under_the_same_name_pays_nothing_twice
     assert await attack(here, request_for(proposal, approval), run=proposal.run) == ""
     assert branches(repository) == made
     assert [effect.state for effect in here.ledger.effects(run=proposal.run)] == ["done"]
+
+
+@pytest.mark.usefixtures("mallory")
+async def test_a_worker_that_was_taken_over_seals_no_gate_of_its_own(here: Platform, repository: Path) -> None:
+    """It may write any proposal, and a person may sign it: the gate is that of the effects' own code."""
+    honest = await proposed(here, repository)
+    await here.client.get_workflow_handle(honest.run).cancel()
+    by_one = Requirement(rule="changelogs", roles=("reviewer",), effects=(honest.effects[0].key,))
+    forged = {"workflow": "by_two", "run": "by-two-forged", "role": "", "needs": (by_one,), "digest": ""}
+    sealed = honest.model_copy(update=forged).seal()
+    here.ledger.store_proposal(sealed)
+    assert await attack(here, request_for(sealed, here.sign(sealed, "approve"))) == "WeakerGate"
+    unknown = honest.model_copy(update={"workflow": "nobodys", "run": "nobodys-forged", "digest": ""}).seal()
+    here.ledger.store_proposal(unknown)
+    assert await attack(here, request_for(unknown, here.sign(unknown, "approve"))) == "UnknownWorkflow"
+    assert branches(repository) == ""
+
+
+async def test_a_gate_that_became_stricter_while_a_run_was_parked_counts(
+    here: Platform, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proposal = await proposed(here, repository)
+    stricter = ByTwo.policy.model_copy(update={"version": "2"})
+    monkeypatch.setitem(here.tools.policies, "changelog", stricter)
+    await here.decide(proposal, "approve")
+    with pytest.raises(WorkflowFailureError):
+        await here.outcome(proposal.run)
+    async with asyncio.timeout(30):
+        while (ended := here.ledger.run(proposal.run)).state != "failed":
+            await asyncio.sleep(0.1)
+    assert "(version 1) than this release's gate asks for (version 2), and the stricter one counts." in ended.says
+    assert "start the run again" in ended.says
+    assert branches(repository) == ""

@@ -18,7 +18,7 @@ from contracts.decision import SignedDecision
 from contracts.proposal import Proposal
 from contracts.runs import GateView
 from ledger import FolderArtifacts, Ledger
-from tests.support.platform import Platform, settings_for
+from tests.support.platform import OF_TESTS, Platform, settings_for
 from tests.support.time_skipping import SkippingServer
 from tests.workflows.own.workflows.guarded import Escalating
 from tests.workflows.test_changelog import branches, small_repository
@@ -56,7 +56,9 @@ class World:
         client = await connect(settings, artifacts)
         await self.server.prepare(client)
         self.ahead = await self.server.now(client) - datetime.now(UTC)
-        tools = replace(toolbox(settings, ledger, models=False), leases=machines.leases(settings.state, 0))
+        tools = toolbox(settings, ledger, models=False)
+        known = {**tools.policies, **OF_TESTS}
+        tools = replace(tools, leases=machines.leases(settings.state, 0), policies=known)
         self.here = Platform(settings, ledger, client, tools)
         for kind in ("agents", "effects"):
             await self.stack.enter_async_context(build(client, kind, self.here.tools, cached_workflows=0))  # type: ignore[arg-type]
