@@ -173,6 +173,8 @@ def refusal(ruling: Ruling, record: ProposalRecord) -> errors.Refused:
     kind = known if isinstance(known, type) and issubclass(known, errors.Refused) else errors.Refused
     if kind is errors.UnknownKey:
         way_out = "Run `countersign link`: opening the link it prints enrols a new key in this browser."
+    elif kind is errors.Unconfirmed:
+        way_out = "Sign out, sign in through your organisation, and sign this again."
     else:
         way_out = "Reload the page and decide on what it shows then."
     return kind(ruling.why, subject=short(record.digest), way_out=way_out)

@@ -1,6 +1,7 @@
 """Signing in through an organisation's provider: a real one, over HTTP, with its own pages."""
 
 import re
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from playwright.async_api import Browser, expect
 
-from console import app
+from console import app, oidc
 from console.oidc import Provider
 from contracts.errors import BadInput
 from contracts.identity import RoleMap
@@ -387,6 +388,19 @@ def test_without_the_provider_nobody_gets_in_and_nobody_is_thrown_out(
     assert left.status_code == 200
     assert "Signed out" in left.text
     assert ben.get("/").status_code == 401
+
+
+def test_a_provider_that_takes_the_call_and_says_nothing_is_away(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oidc, "SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        issuer = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        made = Provider(issuer=issuer, client_id=CLIENT, roles=ROLES, console=BASE)
+        with served(deps_for(ledger, base_url=BASE, provider=made), PORT):
+            answer = httpx.get(f"{BASE}/oidc/begin", timeout=60)
+    assert answer.status_code == 503
+    assert "did not answer" in answer.text
 
 
 def test_another_issuer_at_that_address_is_not_the_provider(org: Organisation, ledger: Ledger) -> None:

@@ -1,14 +1,21 @@
 """A role in a team counts for what that team's workflows propose, and for nothing else."""
 
-import pytest
+from pathlib import Path
 
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from contracts.decision import Signature
 from contracts.errors import MissingRole
 from contracts.gate import Escalation, Gate, GateRule
+from contracts.identity import Identity
 from contracts.records import Person
+from contracts.register import Membership, NewKey, Registered
 from contracts.requirements import Requirement, eligible, resolve
 from contracts.roles import parts
-from ledger import Ledger
-from tests.ledger.support import enrolled, proposal
+from contracts.signatures import sshsig_sign
+from ledger import FolderArtifacts, Ledger, Trust
+from tests.ledger.support import NOW, Clock, Signer, enrolled, proposal
 
 WHO = {
     "everywhere": ("approver",),
@@ -62,6 +69,39 @@ def test_whose_proposal_it_is_is_part_of_what_is_signed(ledger: Ledger) -> None:
     assert made.is_intact
     assert not made.model_copy(update={"team": "platform"}).is_intact
     assert proposal(ledger, role="approver", team="").digest == proposal(ledger, role="approver").digest
+
+
+def test_the_provider_gives_no_role_that_nobody_signed_for_and_takes_any_away(
+    url: str, tmp_path: Path, clock: Clock
+) -> None:
+    """For the process that carries effects out: ana is its root, and has signed for ben in payments alone."""
+    trust = Trust(tmp_path / "trust", keeps=True)
+    ana, ben = Signer("ana", Ed25519PrivateKey.generate()), Signer("ben", Ed25519PrivateKey.generate())
+    trust.pin("ana", ana.line)
+    with Ledger.open(url, FolderArtifacts(tmp_path / "artifacts"), clock=clock, trust=trust) as effects:
+        person = Person(name="ben", display_name="Ben", roles=("payments:approver",))
+        first = (NewKey(public_key=ben.line, label="laptop"),)
+        effects.register(signed(Membership(realm=effects.realm, person=person, keys=first, at=NOW), ana))
+        made = {team: proposal(effects, run=team, role="approver", team=team) for team in ("payments", "platform")}
+        for each in made.values():
+            effects.store_proposal(each)
+
+        def may(*roles: str) -> list[str]:
+            fields = {"issuer": "https://id.example", "subject": "s1", "name": "ben", "display_name": "Ben"}
+            effects.identify(Identity(**fields, roles=roles, pinned=True), seconds=3600)
+            judged = {
+                team: effects.judge(ben.decide(each), run=team, digest=each.digest) for team, each in made.items()
+            }
+            return [team for team, ruling in judged.items() if ruling.accepted]
+
+        assert may("payments:approver", "platform:approver", "approver") == ["payments"]
+        assert may("platform:approver") == []
+        assert may("payments:approver") == ["payments"]
+
+
+def signed(statement: Membership, by: Signer) -> Registered:
+    value = sshsig_sign(by.private, statement.signing_bytes())
+    return Registered(statement=statement, signatures=(Signature(scheme="sshsig", key=by.fingerprint, value=value),))
 
 
 def test_an_agent_in_a_team_opens_nothing() -> None:
