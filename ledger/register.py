@@ -18,12 +18,12 @@ from contracts.register import Membership, NewKey, Recovery, Registered, Revocat
 from contracts.requirements import AGENT
 from contracts.trust import Known, not_overtaken
 from contracts.wire import fingerprint
-from ledger.people import People
+from ledger.identities import Identities
 from ledger.schema import person_keys, register
 from ledger.trust import Trust
 
 
-class Register(People):
+class Register(Identities):
     """Taking statements in, and what they add up to."""
 
     trust: Trust | None
@@ -197,11 +197,16 @@ class Register(People):
         """The rows that the statement is about, for lists and pages. Conflict for a key of somebody else."""
         statement = change.statement
         if isinstance(statement, Membership):
-            self.enrol(statement.person)
+            self.enrol(self._as_given(statement.person))
             for key in statement.keys:
                 self._request_key(statement.person.name, key, statement.at)
         elif isinstance(statement, Recovery):
             self._request_key(statement.person, statement.key, statement.at)
+
+    def _as_given(self, person: Person) -> Person:
+        """The roles of a row that a provider fills stay what it gave: what it leaves out is taken away by that."""
+        given = self.person(person.name).roles if self.has_identity(person.name) else person.roles
+        return person.model_copy(update={"roles": given})
 
     def _request_key(self, person: str, key: NewKey, at: datetime) -> None:
         mark = fingerprint(key.public_key)

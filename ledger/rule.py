@@ -31,7 +31,6 @@ from contracts.records import Person
 from contracts.requirements import Escalated, Progress, Standing, counts, deciding, eligible, refusal
 from contracts.signatures import verify
 from ledger.batches import batch_bytes, require_batchable, require_whole
-from ledger.identities import Identities
 from ledger.proposals import Proposals
 from ledger.refusals import closed, require_coherent, require_covered, require_digest, require_then_in_time
 from ledger.register import Register
@@ -40,7 +39,7 @@ from ledger.schema import decisions
 CLOCK_SKEW = timedelta(minutes=5)  # between a signer's clock and ours
 
 
-class Rule(Proposals, Register, Identities):
+class Rule(Proposals, Register):
     """`judge` answers, `require` raises; they are the same rule."""
 
     def judge(self, decision: SignedDecision, *, run: str, digest: str) -> Ruling:

@@ -1,5 +1,6 @@
 """A role in a team counts for what that team's workflows propose, and for nothing else."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,10 @@ def test_the_provider_gives_no_role_that_nobody_signed_for_and_takes_any_away(
         assert may("payments:approver", "platform:approver", "approver") == ["payments"]
         assert may("platform:approver") == []
         assert may("payments:approver") == ["payments"]
+        more = Person(name="ben", display_name="Ben", roles=("approver",))
+        effects.register(signed(Membership(realm=effects.realm, person=more, at=NOW + timedelta(hours=1)), ana))
+        assert effects.person("ben").roles == ("payments:approver",)  # a signature adds none
+        assert may("approver", "payments:approver") == ["payments", "platform"]
 
 
 def signed(statement: Membership, by: Signer) -> Registered:
