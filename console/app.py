@@ -34,6 +34,7 @@ from console import (
     words,
     workflows,
 )
+from console.badge import Badge
 from console.deps import Console, ConsoleDeps
 from console.guard import PROBLEM, Guard
 from console.limits import RateLimit
@@ -77,6 +78,7 @@ def create_app(deps: ConsoleDeps) -> FastAPI:
         visits=RateLimit(VISITS, 60),
         calls=RateLimit(CALLS, 60, what="calls"),
         prover=Prover(deps.ledger),
+        badge=Badge(deps.ledger),
     )
     for module in (*PAGES, api):
         app.include_router(module.router)

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse
 from temporalio.client import Client
 
+from console.badge import Badge
 from console.limits import RateLimit
 from console.oidc import Provider
 from console.sessions import Session
@@ -57,6 +58,7 @@ class Console:
     visits: RateLimit
     calls: RateLimit
     prover: Prover
+    badge: Badge
 
     @property
     def ledger(self) -> Ledger:
@@ -66,6 +68,7 @@ class Console:
         """Render a template as a page that no cache keeps."""
         everywhere: dict[str, object] = {"session": session, "demo": self.deps.demo, "here": name.removesuffix(".html")}
         everywhere |= {"may": parts(session.person.roles) if session else (), "provider": self.deps.provider}
+        everywhere["waits"] = self.badge.count(session.person) if session else 0
         html = self.templates.get_template(name).render(**everywhere, **context)
         return HTMLResponse(html, status_code=status)
 

@@ -17,6 +17,7 @@ from console.finding import Finding as Finding
 from console.fires import fires
 from console.noops import silent
 from console.stuck import causes, grouped
+from console.told import notified
 from console.versions import stranded
 from console.words import count, money, relative, span
 from contracts.errors import CountersignError
@@ -34,7 +35,7 @@ NEARLY = Decimal("0.9")  # of a budget
 
 async def findings(ledger: Ledger, temporal: Callable[[], Awaitable[Client]]) -> list[Finding]:
     """All but the ledger's proof, which takes its time. `temporal` may raise a CountersignError."""
-    looks = (stopped_effects, expiring, budgets, credentials, silent, reconciled, anchored)
+    looks = (stopped_effects, expiring, budgets, credentials, silent, reconciled, anchored, notified)
     local = asyncio.gather(*(asyncio.to_thread(look, ledger) for look in looks))
     return [*await server(ledger, temporal), *await local]
 

@@ -29,7 +29,7 @@ async def health(here: Here, session: Reading) -> HTMLResponse:
         in_thread(here.ledger.effect_switch),
         in_thread(open_effects, here),
     )
-    return here.page("health.html", session, findings=[*found, proved], switch=switch, effects=effects)
+    return await in_thread(here.page, "health.html", session, findings=[*found, proved], switch=switch, effects=effects)
 
 
 def open_effects(here: Console) -> list[EffectRecord]:

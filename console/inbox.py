@@ -66,6 +66,12 @@ def inbox(here: Here, session: TeamReading) -> HTMLResponse:
     )
 
 
+@router.get("/waits")
+def waits(here: Here, session: TeamReading) -> dict[str, int]:
+    """How many things need you: for tabs that nobody looks at, which hold no stream."""
+    return {"count": here.badge.count(session.person)}
+
+
 def item(here: Console, session: Session, record: ProposalRecord) -> Item:
     """The record with its body; one damaged body must not hide the other proposals."""
     run = find_run(here, record.run)

@@ -7,7 +7,7 @@ from contracts.decision import Ruling, SignedDecision
 from contracts.digests import short
 from contracts.records import Entry
 from ledger.rule import Rule
-from ledger.schema import decisions
+from ledger.schema import decisions, proposals
 
 
 class Decisions(Rule):
@@ -32,6 +32,17 @@ class Decisions(Rule):
         with self.store.write() as connection:
             connection.execute(self.store.insert_once(decisions), [row])
             self.note(connection, self._decision_entry(decision, ruling))
+
+    def undecided(self) -> tuple[tuple[str, ...], int]:
+        """The digests of the open proposals, the oldest first, and how many decisions were taken on them so far."""
+        open_ones = sa.select(proposals.c.digest).where(proposals.c.state == "open").order_by(proposals.c.created_at)
+        with self.store.read() as connection:
+            digests = tuple(connection.scalars(open_ones))
+            mine = sa.select(sa.func.count()).select_from(
+                decisions.join(proposals, decisions.c.digest == proposals.c.digest)
+            )
+            taken = connection.scalar(mine.where(proposals.c.state == "open", decisions.c.accepted.is_(True)))
+        return digests, int(taken or 0)
 
     def decisions(self, run: str) -> list[tuple[SignedDecision, Ruling]]:
         """Every decision on a run with its ruling, in the order in which they came."""

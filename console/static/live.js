@@ -51,23 +51,48 @@ export async function refresh() {
   }
   document.dispatchEvent(new Event("refreshed"));
   document.title = page.title;
+  icon(page.querySelector("link[rel=icon]")?.getAttribute("href"));
+}
+
+function icon(href) {
+  const link = document.querySelector("link[rel=icon]");
+  if (href && link.getAttribute("href") !== href) link.setAttribute("href", href);
+}
+
+// How many things need whoever looks, in the title, beside the inbox and in the icon: where the page itself stays.
+async function badge() {
+  const response = await fetch("/waits", { headers: { accept: "application/json" } }).catch(() => null);
+  if (!response?.ok) return;
+  const { count } = await response.json();
+  const mark = document.getElementById("waits");
+  if (!mark || mark.textContent === String(count)) return;
+  mark.textContent = count;
+  mark.hidden = count === 0;
+  mark.setAttribute("aria-label", `${count} for you`);
+  document.title = (count ? `(${count}) ` : "") + document.title.replace(/^\(\d+\) /, "");
+  icon(count ? "/static/mark-waits.svg" : "/static/mark.svg");
+}
+
+// A page that follows nothing, such as one with a form, is left as it is.
+function changed() {
+  return document.querySelector("[data-events]") ? refresh() : badge();
 }
 
 let source = null;
 
 // A hidden tab holds no connection: browsers allow only six to one server.
 function listen() {
-  const url = document.querySelector("[data-events]")?.dataset.events;
-  if (!url || source) return;
+  if (source) return;
+  const region = document.querySelector("[data-events]");
   let mark = null;
-  source = new EventSource(url);
+  source = new EventSource(region?.dataset.events ?? "/events");
   source.addEventListener("mark", (event) => {
-    if (mark !== null && mark !== event.data) refresh();
+    if (mark !== null && mark !== event.data) changed();
     mark = event.data;
   });
   source.addEventListener("changed", (event) => {
     mark = event.data;
-    refresh();
+    changed();
   });
 }
 
@@ -76,11 +101,11 @@ document.addEventListener("visibilitychange", () => {
     source?.close();
     source = null;
   } else {
-    refresh();
+    changed();
     listen();
   }
 });
 
-// Ages on the page go stale by themselves.
-setInterval(() => document.hidden || refresh(), 60_000);
+// Ages on the page go stale by themselves. A tab that nobody looks at still says how much waits.
+setInterval(() => (document.hidden ? badge() : changed()), 60_000);
 listen();

@@ -21,6 +21,7 @@ from tests.console.samples import add_entries, proposal, run_record
 
 NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/"): "viewer",
+    ("GET", "/waits"): "viewer",
     ("GET", "/proposals/{digest}"): "viewer",
     ("POST", "/proposals/{digest}/revise"): "reviewer",
     ("POST", "/proposals/{digest}/drop"): "reviewer",
@@ -160,7 +161,8 @@ async def test_who_has_no_say_rewrites_nothing(stranger: Visitor, ledger: Ledger
 
 # What somebody with roles in teams only may ask for; all else is about all teams, and closed to them.
 BY_TEAM = {
-    *("/", "/proposals/{digest}", "/proposals/{digest}/revise", "/proposals/{digest}/drop", "/batch", "/runs"),
+    *("/", "/waits", "/proposals/{digest}", "/proposals/{digest}/revise", "/proposals/{digest}/drop"),
+    *("/batch", "/runs"),
     *(
         "/proposals/{digest}/change",
         "/runs/{run:path}",

@@ -62,6 +62,7 @@ async def test_without_a_server_the_rest_is_looked_at_all_the_same(ledger: Ledge
         "Work",
         "Reconciliation",
         "Heads",
+        "Notification",
     }
     assert all(each.fix for each in found.values() if not each.ok)
 
@@ -76,7 +77,7 @@ def test_the_command_says_the_same_and_ends_with_1(tmp_path: Path, monkeypatch: 
     assert answer["well"] is False
     assert {each["name"]: each["ok"] for each in answer["findings"]} == {
         **{"Temporal server": False, "Effects": True, "Runs": True, "Approvals": True, "Budgets": True},
-        **{"Credentials": True, "Work": True, "Reconciliation": True, "Heads": True},
+        **{"Credentials": True, "Work": True, "Reconciliation": True, "Heads": True, "Notification": True},
         "Ledger": True,
     }
     words = CliRunner().invoke(app, ["health", "--no-verify"], env={"COLUMNS": "200"})
