@@ -4,8 +4,9 @@ import asyncio
 import dataclasses
 import re
 import time
+from collections.abc import Sequence
 
-from temporalio.client import Client
+from temporalio.client import Client, Plugin
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter, ExternalStorage
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
@@ -30,9 +31,17 @@ def converter(artifacts: ArtifactStore) -> DataConverter:
 
 
 async def connect(
-    settings: Settings, artifacts: ArtifactStore, *, patience: float = 10, runtime: Runtime | None = None
+    settings: Settings,
+    artifacts: ArtifactStore,
+    *,
+    patience: float = 10,
+    runtime: Runtime | None = None,
+    plugins: Sequence[Plugin] = (),
 ) -> Client:
-    """A client, once the server answers. TemporalUnavailable when it doesn't within `patience` seconds."""
+    """A client, once the server answers. TemporalUnavailable when it doesn't within `patience` seconds.
+
+    `plugins` are its workers', too.
+    """
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -44,6 +53,7 @@ async def connect(
                 grpc_compression=GrpcCompression.NONE,
                 api_key=settings.temporal_api_key or None,
                 runtime=runtime,
+                plugins=plugins,
                 tls=settings.temporal_tls or bool(settings.temporal_api_key),
             )
         except ValueError as error:

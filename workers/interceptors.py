@@ -23,6 +23,7 @@ from contracts.records import Entry, RunRecord
 from contracts.runs import run_of
 from ledger import Ledger
 from workers.attempts import attempt_key, lost, lost_key
+from workers.tracing.trace_id import trace_id
 
 # A bug repeats itself: retrying it costs time and hides it.
 BUGS = (TypeError, ValueError, LookupError, AttributeError, AssertionError, NotImplementedError, ValidationError)
@@ -132,9 +133,15 @@ class LedgerActivityInbound(ActivityInboundInterceptor):
             started_at=started,
             finished_at=datetime.now(UTC),
             attempt=info.attempt,
-            facts={"activity_id": info.activity_id, **known},
+            facts={"activity_id": info.activity_id, **traced(), **known},
         )
         await patiently(lambda: self._ledger.write(entry))
+
+
+def traced() -> dict[str, JsonValue]:
+    """The trace that tells of the same attempt, where one is made."""
+    found = trace_id()
+    return {"trace": found} if found else {}
 
 
 async def patiently(write: Callable[[], Awaitable[T]]) -> T:

@@ -100,6 +100,12 @@ class Settings(BaseSettings):
         pattern=r"^([^/\s:]+:\d+)?$",
         description="host:port at which a worker serves the Temporal SDK's own metrics; empty: nowhere",
     )
+    traces: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s]+)?$",
+        validation_alias=AliasChoices("COUNTERSIGN_TRACES", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="the OTLP collector (HTTP) that workers send traces to, http://host:4318; empty: none",
+    )
     trust: Path = Field(
         default=Path(), description="folder of what this process believes of who may sign; empty: in the state folder"
     )

@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -25,7 +26,7 @@ from contracts.budgets import team_budgets
 from contracts.steps import AGENTS, EFFECTS
 from ledger import FolderArtifacts, Ledger
 from sandboxes import Providers, choose
-from workers import anchors, changes, credentials, discovery, egress, machines, registries, services, sweeping
+from workers import anchors, changes, credentials, discovery, egress, machines, registries, services, sweeping, tracing
 from workers.client import connect, measured
 from workers.common import interceptors, options
 from workers.effects import limits_of
@@ -112,8 +113,12 @@ async def serve(settings: Settings, kind: Kind) -> None:
     ledger = open_ledger(settings, seals=kind == "agents", keeps=kind == "effects")
     try:
         ledger.known()  # a folder of trust that can't be used is told of before anything is promised
-        client = await connect(settings, FolderArtifacts(settings.artifacts), patience=30, runtime=measured(settings))
+        artifacts = FolderArtifacts(settings.artifacts)
+        traces = tracing.start(settings, kind, artifacts)
+        runtime = measured(settings)
+        client = await connect(settings, artifacts, patience=30, runtime=runtime, plugins=traces.plugins)
         tools = toolbox(settings, ledger, models=kind == "agents")
+        tools = replace(tools, models=traces.models(tools.models))
         version = version_of(settings) if kind == "agents" else None
         worker = build(client, kind, tools, version=version)
         credentials.tell(ledger, kind, held(settings, kind))
@@ -127,6 +132,7 @@ async def serve(settings: Settings, kind: Kind) -> None:
             await stop.wait()
             # All at once: each has seconds for what it is at, and a supervisor's patience is ten.
             await asyncio.gather(*(each.shutdown() for each in (worker, *others)))
+        await asyncio.to_thread(traces.stop)
         if isinstance(tools.sandboxes, Providers):
             await tools.sandboxes.close()
     finally:

@@ -31,6 +31,7 @@ AWS_NAMES = (
     *("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
     "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
 )
+TRACE_NAMES = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_RESOURCE_ATTRIBUTES")
 HOSTED_NAMES = ("DAYTONA_API_KEY", "DAYTONA_API_URL", "DAYTONA_TARGET")
 GIT_NAMES = (
     *("SSH_AUTH_SOCK", "SSH_ASKPASS", "GIT_ASKPASS", "GIT_SSH_COMMAND", "GIT_CONFIG_GLOBAL"),
@@ -114,6 +115,7 @@ def platform(settings: Settings) -> list[Plan]:
 
 
 def _worker(settings: Settings, kind: str, names: tuple[str, ...]) -> Plan:
+    names += TRACE_NAMES if settings.traces else ()
     return Plan(
         name=kind,
         argv=[sys.executable, "-m", "workers", "worker", kind],
