@@ -4,10 +4,11 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 
-from console import batching, decide
+from console import batching, decide, delegating
 from console.access import HandingIn, ReadingEntries, ReadingProposals, ReadingRuns
 from console.deps import Here
 from console.description import ID, PROBLEMS
+from contracts.delegation import DelegationRecord, SignedDelegation
 from contracts.proposal import Proposal
 from contracts.records import ProposalRecord, RunRecord, StoredEntry
 from contracts.runs import Sealed
@@ -63,6 +64,26 @@ def batch_statement(here: Here, session: HandingIn, chosen: batching.Chosen) -> 
 async def batches(here: Here, session: HandingIn, signing: batching.BatchSigning) -> batching.TakenBatch:
     """Hand in a signed batch. 403 or 409, and nothing is approved, where one of them can't be."""
     return await batching.take(here, session, signing)
+
+
+@router.get("/delegations")
+def delegations(here: Here, session: ReadingProposals) -> list[DelegationRecord]:
+    """What was handed on by you or to you, and holds today."""
+    return here.ledger.delegations(session.person.name)
+
+
+@router.post("/delegations/statement")
+def delegation_statement(
+    here: Here, session: HandingIn, wish: delegating.HandOn | delegating.TakeBack
+) -> decide.Prepared:
+    """The exact bytes to sign for handing one proposal on, or all of one's own until then; or for ending that."""
+    return delegating.prepare(here, session, wish)
+
+
+@router.post("/delegations/signed")
+def delegate(here: Here, session: HandingIn, signed: SignedDelegation) -> DelegationRecord:
+    """Hand in a signed delegation, or the end of one. 403 with the reason where the rule refuses it."""
+    return delegating.take(here, session, signed)
 
 
 @router.get("/runs")

@@ -17,6 +17,7 @@ from console import (
     access,
     api,
     batch,
+    delegating,
     description,
     enter,
     events,
@@ -49,6 +50,7 @@ HERE = Path(str(files("console")))
 PAGES = (
     inbox,
     batch,
+    delegating,
     proposals,
     runs,
     ledger,

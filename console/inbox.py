@@ -11,6 +11,7 @@ from console.access import TeamReading
 from console.deps import Console, Here
 from console.seeing import seen
 from console.sessions import Session
+from contracts.delegation import Delegation, DelegationRecord
 from contracts.errors import CountersignError
 from contracts.proposal import Proposal
 from contracts.records import ProposalRecord, RunRecord, StoredEntry
@@ -33,6 +34,10 @@ class Item:
     progress: str = ""
     why_not: str = ""
     apart: str = ""
+    handed: tuple[Delegation, ...] = ()
+
+    def is_handed_to(self, person: str) -> bool:
+        return any(each.to == person for each in self.handed)
 
     @property
     def batchable(self) -> bool:
@@ -50,14 +55,17 @@ class Failure:
 
 @router.get("/")
 def inbox(here: Here, session: TeamReading) -> HTMLResponse:
-    ledger, teams = here.ledger, session.teams
+    ledger, teams, me = here.ledger, session.teams, session.person.name
+    known = ledger.delegations()
     waiting = sorted(seen(ledger, session, ledger.proposals(state="open")), key=lambda record: record.created_at)
     failed = ledger.runs(state="failed", limit=RECENT, teams=teams)
     since = datetime.now(UTC) - FAILED_SHOWN
     return here.page(
         "inbox.html",
         session,
-        waiting=[item(here, session, record) for record in waiting],
+        waiting=sorted(
+            (item(here, session, record, known) for record in waiting), key=lambda each: not each.is_handed_to(me)
+        ),
         decided=recently_decided(ledger.proposals(state="", limit=100, teams=teams)),
         failures=[failure(here, run) for run in failed if (run.finished_at or run.started_at) > since],
         running=ledger.runs(state="running", limit=RECENT, teams=teams),
@@ -72,7 +80,7 @@ def waits(here: Here, session: TeamReading) -> dict[str, int]:
     return {"count": here.badge.count(session.person)}
 
 
-def item(here: Console, session: Session, record: ProposalRecord) -> Item:
+def item(here: Console, session: Session, record: ProposalRecord, known: Sequence[DelegationRecord] = ()) -> Item:
     """The record with its body; one damaged body must not hide the other proposals."""
     run = find_run(here, record.run)
     try:
@@ -80,7 +88,8 @@ def item(here: Console, session: Session, record: ProposalRecord) -> Item:
         why, apart = here.ledger.why_not(proposal, session.person), here.ledger.why_not_batched(proposal)
         progress = here.ledger.progress(proposal).says
         said = {"why_not": why.what if why else "", "apart": apart.what if apart else ""}
-        return Item(record, proposal, run, progress=progress, **said)
+        handed = tuple(each.statement for each in here.ledger.handed(proposal, known))
+        return Item(record, proposal, run, progress=progress, handed=handed, **said)
     except CountersignError as error:
         return Item(record, None, run, str(error))
 

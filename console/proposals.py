@@ -138,6 +138,8 @@ def show(
         reasons=REJECT_REASONS,
         typed=typed,
         error=error,
+        handed=here.ledger.handed(view.proposal) if view.is_open else [],
+        others=here.ledger.may_have(view.proposal, session.person.name) if view.is_open else [],
         given=given or {},
         wrong=wrong,
         shown=editing.shown,

@@ -194,6 +194,11 @@ class NotInBatch(Refused):
     can't be approved, and then none is."""
 
 
+class NotDelegable(Refused):
+    """It can't be handed on to that person: they have no such say in it, or the rule lets nobody hand it on. Hand it to
+    somebody else, or decide it."""
+
+
 class Expired(Refused):
     """The proposal's time to be decided has passed. A timeout never approves."""
 

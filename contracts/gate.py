@@ -65,6 +65,7 @@ class GateRule(Contract):
     needs: int = Field(default=1, ge=1, le=20)
     separate_from: tuple[Apart, ...] = ()
     critical: bool = Field(default=False, description="signed by itself only, never in a batch")
+    delegable: bool = Field(default=True, description="who has a say may hand it on to another who has")
 
     @model_validator(mode="after")
     def somebody_can(self) -> Self:

@@ -50,6 +50,7 @@ class Requirement(Contract):
     barred: tuple[Barred, ...] = ()
     effects: tuple[str, ...] = ()
     critical: bool = False
+    delegable: bool = True
 
     @property
     def whom(self) -> str:
@@ -216,6 +217,7 @@ def _resolved(rule: GateRule, effects: list[str], barred: Mapping[Apart, Sequenc
         barred=tuple(apart),
         effects=tuple(effects),
         critical=rule.critical,
+        delegable=rule.delegable,
     )
 
 

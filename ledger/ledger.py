@@ -14,6 +14,7 @@ from ledger.artifacts import ArtifactStore
 from ledger.budgets import Budgets
 from ledger.claims import Claims
 from ledger.decisions import Decisions
+from ledger.delegations import Delegations
 from ledger.effects import Effects
 from ledger.enrolments import Enrolments
 from ledger.entries import INSERT, Row
@@ -39,6 +40,7 @@ class Ledger(
     Claims,
     Decisions,
     Enrolments,
+    Delegations,
     Effects,
     Erasing,
     Budgets,

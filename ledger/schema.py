@@ -336,3 +336,17 @@ preferences = sa.Table(
     sa.Column("tries", sa.Integer, nullable=False),
     sa.Column("changed_at", Moment, nullable=False),
 )
+
+# Who has handed what to whom (ledger/delegations.py).
+delegations = sa.Table(
+    "delegations",
+    metadata,
+    sa.Column("id", sa.String(71), primary_key=True),
+    sa.Column("person", Words, nullable=False),
+    sa.Column("to", Words, nullable=False),
+    sa.Column("run", Words, nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
+    sa.Column("made_at", Moment, nullable=False),
+    sa.Column("ended_at", Moment),
+    sa.Column("ended_by", Words, nullable=False),
+)

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
@@ -18,8 +19,9 @@ from cryptography.hazmat.primitives.serialization import (
 from contracts import signatures, wire
 from contracts.batch import Batch, BatchItem
 from contracts.decision import RejectReason, Signature, SignedDecision, Statement, Verdict
+from contracts.delegation import Delegation, SignedDelegation
 from contracts.erasure import Erasure, SignedErasure
-from contracts.errors import NotFound, Refused, StateUnusable
+from contracts.errors import BadInput, NotFound, Refused, StateUnusable
 from contracts.proposal import Proposal
 from contracts.records import Person, PersonKey
 from contracts.register import Invitation, Membership, NewKey, Recovery, Registered, Revocation
@@ -184,6 +186,23 @@ def sign_erasure(settings: Settings, erasure: Erasure) -> SignedErasure:
     value = signatures.sshsig_sign(private, erasure.signing_bytes())
     signature = Signature(scheme="sshsig", key=wire.fingerprint(line), value=value)
     return SignedErasure(erasure=erasure, signature=signature, public_key=line)
+
+
+def sign_delegation(settings: Settings, realm: str, **said: Any) -> SignedDelegation:
+    """The local person's delegation, or the end of one, made now. BadInput for one that says nothing sensible."""
+    private, now = load_private(key_path(settings)), datetime.now(UTC)
+    fixed = {"realm": realm, "person": person_name(settings), "decided_at": now, "nonce": secrets.token_hex(16)}
+    statement = Delegation.model_validate({**said, **fixed})
+    if statement.problem:
+        raise BadInput(
+            f"It can't be handed on like that: {statement.problem}.", way_out="`countersign delegate --help`"
+        )
+    signature = Signature(
+        scheme="sshsig",
+        key=wire.fingerprint(signatures.public_line(private, "")),
+        value=signatures.sshsig_sign(private, statement.signing_bytes()),
+    )
+    return SignedDelegation(statement=statement, signature=signature)
 
 
 def sign(

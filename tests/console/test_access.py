@@ -27,6 +27,7 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("POST", "/proposals/{digest}/drop"): "reviewer",
     ("POST", "/proposals/{digest}/change"): "reviewer",
     ("GET", "/batch"): "reviewer",
+    ("GET", "/delegations"): "reviewer",
     ("GET", "/runs"): "viewer",
     ("GET", "/runs/{run:path}"): "viewer",
     ("GET", "/ledger"): "viewer",
@@ -59,6 +60,9 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("POST", "/api/proposals/{digest}/revise"): "reviewer",
     ("POST", "/api/batches/statement"): "reviewer",
     ("POST", "/api/batches"): "reviewer",
+    ("GET", "/api/delegations"): "viewer",
+    ("POST", "/api/delegations/statement"): "reviewer",
+    ("POST", "/api/delegations/signed"): "reviewer",
     ("GET", "/api/runs"): "viewer",
     ("GET", "/api/runs/{run:path}"): "viewer",
     ("GET", "/api/runs/{run:path}/log"): "viewer",
@@ -162,7 +166,7 @@ async def test_who_has_no_say_rewrites_nothing(stranger: Visitor, ledger: Ledger
 # What somebody with roles in teams only may ask for; all else is about all teams, and closed to them.
 BY_TEAM = {
     *("/", "/waits", "/proposals/{digest}", "/proposals/{digest}/revise", "/proposals/{digest}/drop"),
-    *("/batch", "/runs"),
+    *("/batch", "/delegations", "/runs", "/api/delegations", "/api/delegations/statement", "/api/delegations/signed"),
     *(
         "/proposals/{digest}/change",
         "/runs/{run:path}",

@@ -16,7 +16,7 @@ from tests.console.fuzzing import Fuzzed, bearer, fuzz, served, session
 from workers.devserver import DevServer
 
 READ = {
-    "read:proposals": {"GET /api/proposals", "GET /api/proposals/{digest}"},
+    "read:proposals": {"GET /api/proposals", "GET /api/proposals/{digest}", "GET /api/delegations"},
     "read:runs": {"GET /api/runs", "GET /api/runs/{run}"},
     "read:ledger": {"GET /api/runs/{run}/log"},
     # Decisions are never let through here: they take a signature, and no fuzzer has a key.
@@ -24,6 +24,7 @@ READ = {
         "POST /api/proposals/{digest}/statement",
         "POST /api/proposals/{digest}/revise",
         "POST /api/batches/statement",
+        "POST /api/delegations/statement",
     },
 }
 EVERY: set[str] = set().union(*READ.values())

@@ -9,6 +9,7 @@ from rich.markup import escape
 from contracts.errors import CountersignError
 from workers.cli import (
     decisions,
+    delegating,
     demo,
     doctor,
     effects,
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Background agent workflows with a person's signature on every effect.",
 )
-for part in (up, demo, doctor, health, runs, fix, decisions, logs, people, trust, new, processes, restore):
+for part in (up, demo, doctor, health, runs, fix, decisions, delegating, logs, people, trust, new, processes, restore):
     part.register(app)
 app.add_typer(schedules.app, name="schedules", help="When workflows start by themselves.")
 app.add_typer(sandboxes.app, name="sandboxes", help="The sandboxes that are alive on this host.")
