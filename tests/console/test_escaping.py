@@ -37,7 +37,7 @@ from workers.devserver import DevServer
 RUN = f"run {WORDS[:400]}"  # as it stands in addresses
 STREAMS = {"/events"}
 # What is not made of anybody's words, or not for this visitor.
-WORDLESS = {"/enter", "/metrics", "/healthz", "/oidc/begin", "/oidc/return"}
+WORDLESS = {"/enter", "/metrics", "/healthz", "/waits", "/oidc/begin", "/oidc/return"}
 WATCH = """
 window.ran = [];
 window.pwned = (how) => window.ran.push(String(how));
