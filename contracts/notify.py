@@ -17,12 +17,13 @@ Channel = Literal["email", "slack", "webhook"]
 CHANNELS: Final[tuple[Channel, ...]] = get_args(Channel)
 BY: Final[dict[Channel, str]] = {"email": "by e-mail", "slack": "in Slack", "webhook": "by webhook"}
 # Why somebody is told, the most urgent first.
-Reason = Literal["expiring", "doubt", "escalation", "stuck", "reminder", "waiting", "test", "verify"]
+Reason = Literal["expiring", "doubt", "escalation", "stuck", "handed", "reminder", "waiting", "test", "verify"]
 REASONS: Final[dict[Reason, str]] = {
     "expiring": "About to expire undecided",
     "doubt": "Did it happen?",
     "escalation": "Nobody has decided",
     "stuck": "Does not go on",
+    "handed": "Handed to you",
     "reminder": "Still waiting for you",
     "waiting": "Waiting for you",
     "test": "A test",

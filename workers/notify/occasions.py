@@ -9,7 +9,10 @@ import logging
 from collections.abc import Collection, Iterable, Iterator
 from datetime import timedelta
 
+from pydantic import ValidationError
+
 from console.findings import without_sign_of_life
+from contracts.delegation import Delegation
 from contracts.errors import CountersignError
 from contracts.notify import SAYS, TITLE, Channel, Defaults, Notice, Reason, line
 from contracts.proposal import Proposal
@@ -23,7 +26,7 @@ log = logging.getLogger(__name__)
 KINDS: tuple[str, ...] = ("proposal", "run", "effect")
 CHUNK = 500
 EXPIRES_WITHIN = timedelta(days=1)
-PROPOSALS: frozenset[Reason] = frozenset({"waiting", "reminder", "escalation", "expiring"})
+PROPOSALS: frozenset[Reason] = frozenset({"waiting", "handed", "reminder", "escalation", "expiring"})
 
 
 class Occasions:
@@ -41,7 +44,7 @@ class Occasions:
             return
         while place < size:
             end = min(place + CHUNK, size)
-            found = self.ledger.sealed_entries(("proposal", "run", "effect"), place, end)
+            found = self.ledger.sealed_entries(("proposal", "run", "effect", "person"), place, end)
             if not self.ledger.add_notices([each for entry in found for each in self.of(entry)], (place, end)):
                 return  # another notifier was quicker
             place = end
@@ -63,6 +66,8 @@ class Occasions:
             return self._proposal(record, "waiting") if record else []
         if entry.kind == "effect" and entry.facts.get("state") == "unknown":
             return self._doubt(entry)
+        if entry.name == "delegation.made":
+            return self._handed_on(entry)
         reasons: dict[str, Reason] = {"gate.reminder": "reminder", "gate.escalation": "escalation"}
         reason = reasons.get(entry.name)
         if reason is None or entry.kind != "run":
@@ -88,10 +93,31 @@ class Occasions:
             proposal = self.ledger.proposal(record.digest)
         except CountersignError as error:
             return str(error)
-        told = self._escalated(proposal) if notice.reason == "escalation" else self._deciders(proposal)
+        told = self._told(proposal, notice.reason)
         return "" if notice.person in told else "it does not wait for them any more"
 
-    def _proposal(self, record: ProposalRecord, reason: Reason) -> list[Notice]:
+    def _handed_on(self, entry: StoredEntry) -> list[Notice]:
+        """Who has it now is told of it; of all that waits, where all of somebody's was handed on."""
+        try:
+            statement = Delegation.model_validate(entry.facts.get("delegation"))
+        except ValidationError:
+            return []
+        waiting = self.ledger.proposals(run=statement.run)
+        handed = [each for each in waiting if statement.to in self._handed_to(each)]
+        return [notice for each in handed for notice in self._proposal(each, "handed", statement.to)]
+
+    def _handed_to(self, record: ProposalRecord) -> list[str]:
+        try:
+            return [each.statement.to for each in self.ledger.handed(self.ledger.proposal(record.digest))]
+        except CountersignError:
+            return []
+
+    def _told(self, proposal: Proposal, reason: Reason) -> list[str]:
+        if reason == "handed":
+            return [each.statement.to for each in self.ledger.handed(proposal)]
+        return self._escalated(proposal) if reason == "escalation" else self._deciders(proposal)
+
+    def _proposal(self, record: ProposalRecord, reason: Reason, only: str | None = None) -> list[Notice]:
         if record.state != "open":
             return []
         try:
@@ -99,7 +125,7 @@ class Occasions:
         except CountersignError as error:
             log.warning("Nobody is told of a proposal that can't be read: %s", error)
             return []
-        people = self._escalated(proposal) if reason == "escalation" else self._deciders(proposal)
+        people = self._told(proposal, reason) if only is None else [only]
         revision = proposal.digest
         if reason == "escalation":  # each step of the chain tells its own once more
             revision += f"/{sum(step.at <= self.ledger.clock() for step in proposal.escalations)}"

@@ -14,6 +14,7 @@ from contracts.records import NOTIFIED, Person, RunRecord
 from contracts.requirements import Barred, Escalated, Requirement
 from ledger import Ledger
 from tests.ledger.support import NOW, Clock, Signer, enrolled, entry, proposal
+from tests.ledger.test_delegations import hand, said
 from tests.workers.notify.conftest import URL, Kept
 from workers.notify.notifier import Notifier
 
@@ -68,6 +69,25 @@ async def test_a_proposal_is_told_once_to_each_who_may_approve_it(
         "Commit 3 lines",
     )
     assert item.link == f"{URL}/proposals/{made.id}"
+
+
+async def test_who_has_something_handed_to_them_is_told_of_it_once(
+    ledger: Ledger, notifier: Notifier, mail: Kept, clock: Clock
+) -> None:
+    ana, _ = person(ledger, "ana"), person(ledger, "ben")
+    made, other = proposed(ledger), proposed(ledger, run="run-2")
+    for _ in range(2):
+        await later(notifier, clock, minutes=15)
+    mail.sent.clear()
+    hand(ledger, ana, "ben", made)
+    taken_back = hand(ledger, ana, "ben", other)
+    ledger.delegate(said(ledger, ana, revokes=taken_back.id))
+    ledger.seal()
+    for _ in range(3):
+        await later(notifier, clock, minutes=15)
+    [(to, message)] = mail.sent
+    assert to == "ben@example.com"
+    assert [(item.why, item.link) for item in message.items] == [("Handed to you", f"{URL}/proposals/{made.id}")]
 
 
 async def test_another_team_and_whoever_has_left_are_told_nothing(
