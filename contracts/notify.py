@@ -176,7 +176,8 @@ class Message(Contract):
         if self.code:
             return "Countersign: your code"
         if len(self.items) == 1 and not self.more:
-            return f"{self.items[0].why}: {self.items[0].title}"
+            why = self.items[0].why
+            return f"{why}{' ' if why.endswith('?') else ': '}{self.items[0].title}"
         return f"Countersign: {len(self.items) + self.more} things for you"
 
 

@@ -10,7 +10,7 @@ from contracts.errors import BadInput, Conflict
 from contracts.notify import Defaults, Notice, Preference
 from contracts.records import Person
 from ledger import Ledger
-from tests.ledger.support import NOW, Clock, entry
+from tests.ledger.support import NOW, Clock, enrolled, entry, proposal
 
 LEASE = timedelta(minutes=5)
 
@@ -113,3 +113,16 @@ def test_an_address_counts_once_its_code_came_back(ledger: Ledger, clock: Clock)
     told = "".join(str(each) for each in ledger.entries())
     assert "new@example.com" not in told
     assert code not in told
+
+
+def test_what_is_undecided_says_when_it_changes(ledger: Ledger) -> None:
+    ana = enrolled(ledger)
+    first, second = (proposal(ledger, run=name) for name in ("a", "b"))
+    for each in (first, second):
+        ledger.store_proposal(each)
+    assert (set(ledger.undecided()[0]), ledger.undecided()[1]) == ({first.digest, second.digest}, 0)
+    decision = ana.decide(first)
+    ledger.record_decision(decision, ledger.judge(decision, run="a", digest=first.digest))
+    assert ledger.undecided()[1] == 1
+    ledger.set_proposal_state(first.digest, "approved")
+    assert ledger.undecided() == ((second.digest,), 0)

@@ -72,7 +72,7 @@ class Notifier:
         return [
             (person, channel, found)
             for (person, channel, _), found in groups.items()
-            if channel in self.channels and self._is_due(person, found, now)
+            if channel not in self.channels or self._is_due(person, found, now)
         ]
 
     def _is_due(self, person: str, notices: Sequence[Notice], now: datetime) -> bool:
@@ -115,6 +115,8 @@ class Notifier:
         wish, wanted, dropped = self._preference(person), list[Notice](), list[tuple[Notice, str]]()
         for each in notices:
             why = "they are not enrolled any more" if wish is None else self.occasions.unwanted(each)
+            if channel not in self.channels:
+                why = "this channel is not set up any more"
             if wish is not None and channel not in wish.channels and each.reason not in ("test", "verify"):
                 why = "they do not want to be told this way any more"
             if why:

@@ -13,7 +13,7 @@ from contracts.proposal import Effect, Proposal
 from contracts.records import NOTIFIED, Person, RunRecord
 from contracts.requirements import Barred, Escalated, Requirement
 from ledger import Ledger
-from tests.ledger.support import NOW, Clock, Signer, enrolled, entry, proposal
+from tests.ledger.support import NOW, Clock, Signer, effect_record, enrolled, entry, proposal
 from tests.ledger.test_delegations import hand, said
 from tests.workers.notify.conftest import URL, Kept
 from workers.notify.notifier import Notifier
@@ -294,6 +294,38 @@ async def test_effects_in_doubt_and_stuck_runs_go_to_administrators(
     await later(notifier, clock, minutes=15)
     assert [(message.person, item.reason) for _, message in mail.sent for item in message.items] == [("root", "stuck")]
     assert mail.sent[0][1].items[0].link == f"{URL}/runs/run-9"
+
+
+async def test_an_effect_in_doubt_is_told_at_once_until_somebody_has_said(
+    ledger: Ledger, notifier: Notifier, mail: Kept, clock: Clock
+) -> None:
+    person(ledger, "ana")
+    person(ledger, "root", "administrator")
+    person(ledger, "ria", "administrator")
+    ledger.set_preference("ria", Preference(urgent_at_once=False), Defaults())
+    decision = enrolled(ledger, "dan").decide(proposed(ledger, role="nobody"))
+    ledger.intend(effect_record(decision))
+    ledger.begin_effect("run-1/commit", again=False)
+    ledger.doubt_effect("run-1/commit", "The connection broke.")
+    ledger.seal()
+    await notifier.once()
+    [(_, message)] = mail.sent
+    assert (message.person, message.subject) == ("root", "Did it happen? git.commit_file")
+    ledger.settle_effect("run-1/commit", happened=True, person="root")
+    await later(notifier, clock, minutes=15)
+    assert mail.told == ["root"]
+    assert "somebody has said whether it happened" in {each.why for each in ledger.notices(state="dropped")}
+
+
+async def test_a_channel_that_was_taken_away_leaves_nothing_behind(
+    ledger: Ledger, notifier: Notifier, mail: Kept, clock: Clock
+) -> None:
+    person(ledger, "ana")
+    proposed(ledger)
+    await notifier.once()
+    await Notifier(ledger, {"slack": mail}, Defaults(), URL).once()
+    assert [each.why for each in ledger.notices(state="dropped")] == ["this channel is not set up any more"]
+    assert mail.sent == []
 
 
 async def test_the_first_start_tells_of_what_waits_and_of_nothing_before(
