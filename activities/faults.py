@@ -16,6 +16,7 @@ RUN_STEPS = (
     "changelog.gather",
     "changelog.compose",
     "changelog.propose",
+    "gate.standing",
     "gate.judge",
     "run.close",
     "effect.carry_out",

@@ -7,12 +7,13 @@ from temporalio import activity
 
 from activities.dropping import without
 from activities.learning import verdict
+from activities.standing import covering, measured_run
 from activities.toolbox import Toolbox
 from contracts.decision import CLOSES, Ruling
 from contracts.proposal import Proposal
 from contracts.records import Entry
-from contracts.runs import Close, DropEffects, Judge, Note, Sealed
-from contracts.steps import CLOSE, DROP, JUDGE, NOTE
+from contracts.runs import AskStanding, Close, DropEffects, Judge, Note, Sealed, StandingAnswer
+from contracts.steps import CLOSE, DROP, JUDGE, NOTE, STANDING
 
 
 class GateActivities:
@@ -29,7 +30,8 @@ class GateActivities:
 
     def _judge(self, request: Judge) -> Ruling:
         decision = request.decision
-        ruling = self.ledger.judge(decision, run=request.run, digest=request.digest)
+        rule = self.ledger.judge if decision.standing is None else self.ledger.settle_standing
+        ruling = rule(decision, run=request.run, digest=request.digest)
         self.ledger.record_decision(decision, ruling)
         if ruling.accepted and not ruling.enough:
             self.ledger.update_run(
@@ -45,6 +47,11 @@ class GateActivities:
             )
             self.ledger.update_run(request.run, state="running", says=f"{statement.verdict} by {statement.person}")
         return ruling
+
+    @activity.defn(name=STANDING.name)
+    async def standing(self, request: AskStanding) -> StandingAnswer:
+        """Whether a standing approval covers a proposal that waits."""
+        return await asyncio.to_thread(covering, self.ledger, request)
 
     @activity.defn(name=DROP.name)
     async def drop(self, request: DropEffects) -> Sealed:
@@ -95,6 +102,8 @@ class GateActivities:
         )
         if learnt := verdict(self.ledger, request, info.workflow_type or ""):
             self.ledger.learn(learnt)
+        if made := measured_run(self.ledger, request, now):
+            self.ledger.measure_run(made)
         if request.state == "expired" and request.digest:
             self.ledger.set_proposal_state(request.digest, "expired", at=now)
         self.ledger.update_run(request.run, state=request.state, says=request.says, finished_at=now)

@@ -38,7 +38,7 @@ def reviewed(
 
 def asked(gate: Gate, proposal: Proposal, tools: Toolbox, credentials: Iterable[str]) -> Proposal:
     """The proposal with what the gate asks for, by people of its team, not sealed. Raises as `reviewed` does."""
-    effects = [touched(each) for each in proposal.effects] if gate.rules else []
+    effects = [touched(each) for each in proposal.effects] if gate.rules or gate.standing else []
     needs = resolve(gate, effects, _barred(gate, proposal, tools, credentials), proposal.team)
     return proposal.model_copy(update={"needs": needs, "escalations": chain(gate, proposal)})
 

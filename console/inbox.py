@@ -71,6 +71,8 @@ def inbox(here: Here, session: TeamReading) -> HTMLResponse:
         running=ledger.runs(state="running", limit=RECENT, teams=teams),
         switch=ledger.effect_switch(),
         doubted=seen(ledger, session, ledger.effects(state="unknown")),
+        stood=ledger.standing_uses(person=session.person.name, unseen=True, limit=RECENT),
+        ahead=[each for each in ledger.standing_suggestions() if teams is None or each.team in teams],
     )
 
 

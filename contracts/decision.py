@@ -9,6 +9,8 @@ from pydantic.config import JsonDict
 from contracts.base import Contract
 from contracts.batch import Batch, BatchItem
 from contracts.digests import canonical_json, sealed_json, tagged_digest
+from contracts.proposal import Proposal
+from contracts.standing import StandingApproval
 
 DECISION_TAG: Literal["countersign/decision/v1"] = "countersign/decision/v1"
 
@@ -103,13 +105,15 @@ class Signature(Contract):
 class SignedDecision(Contract):
     """The Temporal signal `decide`: the platform's public contract for approval.
 
-    With a `batch`, the signature is over that, and the statement is what the batch says of this proposal.
+    With a `batch`, the signature is over that, and the statement is what the batch says of this proposal. With a
+    `standing` approval it is over that one, and the statement is made of it and the proposal.
     """
 
     statement: Statement
     signature: Signature
-    via: Literal["console", "command line", "demo"] = "command line"
+    via: Literal["console", "command line", "demo", "standing approval"] = "command line"
     batch: Batch | None = None
+    standing: StandingApproval | None = None
 
     @classmethod
     def each_of(cls, batch: Batch, signature: Signature, **more: Any) -> "tuple[SignedDecision, ...]":
@@ -134,6 +138,20 @@ def batch_statement(batch: Batch, item: BatchItem) -> Statement:
         person=batch.person,
         decided_at=batch.decided_at,
         nonce=batch.nonce,
+    )
+
+
+def standing_statement(standing: StandingApproval, proposal: Proposal) -> Statement:
+    """What a standing approval says of a proposal that it covers. The same for each attempt."""
+    return Statement(
+        realm=standing.realm,
+        run=proposal.run,
+        digest=proposal.digest,
+        verdict="approve",
+        words=f"On the standing approval {standing.id}",
+        person=standing.person,
+        decided_at=proposal.created_at,
+        nonce=standing.nonce,
     )
 
 

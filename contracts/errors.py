@@ -189,6 +189,10 @@ class WeakerGate(Refused):
     the approvals don't make up for it. The message says what is missing."""
 
 
+class NotStanding(Refused):
+    """A standing approval does not cover this, or not any more: the proposal waits for a person."""
+
+
 class NotInBatch(Refused):
     """It can't be approved by the signature of a batch: it is critical or needs several people, or one of the batch
     can't be approved, and then none is."""

@@ -66,6 +66,7 @@ class GateRule(Contract):
     separate_from: tuple[Apart, ...] = ()
     critical: bool = Field(default=False, description="signed by itself only, never in a batch")
     delegable: bool = Field(default=True, description="who has a say may hand it on to another who has")
+    standing: bool = Field(default=False, description="may be met by a standing approval")
 
     @model_validator(mode="after")
     def somebody_can(self) -> Self:
@@ -73,6 +74,8 @@ class GateRule(Contract):
             raise ValueError(f"rule {self.name!r} names no role and nobody")
         if not self.roles and len(set(self.people)) < self.needs:
             raise ValueError(f"rule {self.name!r} needs {self.needs} and names {len(set(self.people))}")
+        if self.standing and (self.critical or self.needs > 1):
+            raise ValueError(f"rule {self.name!r} is critical or needs several people: nothing stands in for them")
         return self
 
     def fits(self, kind: str, part: Touches) -> bool:
@@ -80,8 +83,8 @@ class GateRule(Contract):
         path = part.paths[0] if part.paths else None
         return (
             any(fnmatchcase(kind, pattern) for pattern in self.kinds)
-            and (not self.paths or (path is not None and _is_in(path, self.paths)))
-            and not (path is not None and _is_in(path, self.except_paths))
+            and (not self.paths or (path is not None and is_in(path, self.paths)))
+            and not (path is not None and is_in(path, self.except_paths))
             and (self.above_usd is None or (part.usd is not None and part.usd > self.above_usd))
             and (self.up_to_usd is None or (part.usd is not None and part.usd <= self.up_to_usd))
             and (not self.audience or part.audience in self.audience)
@@ -159,6 +162,7 @@ class Gate(Contract):
 
     role: str = "reviewer"
     rules: tuple[GateRule, ...] = Field(default=(), description="instead of `role`")
+    standing: bool = Field(default=False, description="of `role`: may be met by a standing approval; rules say it each")
     remind_after: timedelta = timedelta(days=2)
     escalate: tuple[Escalation, ...] = ()
     quiet: QuietHours | None = None
@@ -173,6 +177,8 @@ class Gate(Contract):
             return given
         if given.get("role"):
             raise ValueError("a gate has a role or rules, not both")
+        if given.get("standing"):
+            raise ValueError("with rules, each rule says whether it may stand")
         return {**given, "role": ""}
 
     @model_validator(mode="after")
@@ -184,8 +190,14 @@ class Gate(Contract):
             raise ValueError("escalations come one after the other, and before the expiry")
         return self
 
+    @property
+    def may_stand(self) -> bool:
+        """Whether a standing approval may meet any of it."""
+        return self.standing or any(rule.standing for rule in self.rules)
 
-def _is_in(path: str, patterns: Iterable[str]) -> bool:
+
+def is_in(path: str, patterns: Iterable[str]) -> bool:
+    """Whether one of the patterns fits the whole path."""
     return any(re.fullmatch(_regex(pattern), path, re.DOTALL) for pattern in patterns)
 
 

@@ -51,6 +51,7 @@ class Requirement(Contract):
     effects: tuple[str, ...] = ()
     critical: bool = False
     delegable: bool = True
+    standing: bool = False
 
     @property
     def whom(self) -> str:
@@ -134,8 +135,11 @@ def resolve(
     """What the gate asks for these effects, each as (key, kind, what it touches): all rules that fit, each once.
 
     `barred`: who is meant by each of the rules' `separate_from`. `team`: whose workflow it is. Raises NoRule where none
-    fits. Empty for a gate of one role: the proposal's `role` says it all.
+    fits. Empty for a gate of one role: the proposal's `role` says it all, but for whether it may stand.
     """
+    if gate.standing and not gate.rules:
+        every = tuple(key for key, _, _ in effects)
+        return (Requirement(team=team, roles=(gate.role,), effects=every, standing=True),)
     if not gate.rules:
         return ()
     wanted: dict[str, list[str]] = {}
@@ -218,6 +222,7 @@ def _resolved(rule: GateRule, effects: list[str], barred: Mapping[Apart, Sequenc
         effects=tuple(effects),
         critical=rule.critical,
         delegable=rule.delegable,
+        standing=rule.standing,
     )
 
 

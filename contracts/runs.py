@@ -89,6 +89,20 @@ class Judge(Contract):
     digest: str
 
 
+class AskStanding(Contract):
+    """Ask whether a standing approval covers proposal `digest`."""
+
+    run: str
+    digest: str
+
+
+class StandingAnswer(Contract):
+    """The decision that a standing approval makes of it; None, and why, where a person has to decide."""
+
+    decision: SignedDecision | None = None
+    why: str = ""
+
+
 class CarryOut(Contract):
     """Carry out one effect of a signed proposal. The activity verifies everything itself.
 
@@ -114,6 +128,7 @@ class Done(Contract):
     says: str
     facts: dict[str, JsonValue] = Field(default_factory=dict)
     repeated: bool = False
+    waits: bool = Field(default=False, description="not done: its standing approval does not cover it, or not any more")
 
 
 class Close(Contract):

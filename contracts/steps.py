@@ -48,6 +48,7 @@ class Step(Generic[In, Out]):
 JUDGE = Step("gate.judge", runs.Judge, Ruling, attempts=0)
 NOTE = Step("run.note", runs.Note, type(None), attempts=0)
 CLOSE = Step("run.close", runs.Close, type(None), attempts=0)
+STANDING = Step("gate.standing", runs.AskStanding, runs.StandingAnswer)
 DROP = Step("gate.drop", runs.DropEffects, runs.Sealed)
 CARRY_OUT = Step(
     "effect.carry_out",

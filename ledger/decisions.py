@@ -1,7 +1,7 @@
 """Decisions and what the rule said of each."""
 
 import sqlalchemy as sa
-from sqlalchemy.engine import RowMapping
+from sqlalchemy.engine import Connection, RowMapping
 
 from contracts.decision import Ruling, SignedDecision
 from contracts.digests import short
@@ -30,6 +30,7 @@ class Decisions(Rule):
             "recorded_at": self.clock(),
         }
         with self.store.write() as connection:
+            self._recorded(connection, decision, ruling)
             connection.execute(self.store.insert_once(decisions), [row])
             self.note(connection, self._decision_entry(decision, ruling))
 
@@ -43,6 +44,9 @@ class Decisions(Rule):
             )
             taken = connection.scalar(mine.where(proposals.c.state == "open", decisions.c.accepted.is_(True)))
         return digests, int(taken or 0)
+
+    def _recorded(self, connection: Connection, decision: SignedDecision, ruling: Ruling) -> None:
+        """What else happens in that transaction."""
 
     def decisions(self, run: str) -> list[tuple[SignedDecision, Ruling]]:
         """Every decision on a run with its ruling, in the order in which they came."""
@@ -75,6 +79,7 @@ class Decisions(Rule):
                 "words": statement.words,
                 "error": ruling.error,
                 **({"batch": decision.batch.model_dump(mode="json")} if decision.batch else {}),
+                **({"standing": decision.standing.digest} if decision.standing else {}),
             },
         )
 

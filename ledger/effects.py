@@ -16,22 +16,27 @@ from contracts.digests import short, tagged_digest
 from contracts.effects import EffectLimit, EffectUsage
 from contracts.errors import AlreadyUsed, Conflict, EffectsStopped, Held, NotFound, Unaskable
 from contracts.records import DOUBT, SETTLED_BY, EffectRecord, Entry
+from contracts.standing import StandingApproval
 from ledger.limits import busiest, over_limit, usage
-from ledger.schema import effects, runs
+from ledger.schema import effects, runs, standing_uses
+from ledger.standings import Standings
 from ledger.switch import EFFECTS_LOCK, Switch, read_switch
 
 HELD_TAG = "countersign/held/v1"
 SETTLED = ("done", "unknown")  # a person or the outcome has the last word: there is nothing to hold
 
 
-class Effects(Switch):
+class Effects(Switch, Standings):
     """A decision pays for the effects of one proposal of one run, each key once."""
 
-    def intend(self, record: EffectRecord, limits: Sequence[EffectLimit] = ()) -> EffectRecord:
+    def intend(
+        self, record: EffectRecord, limits: Sequence[EffectLimit] = (), standing: StandingApproval | None = None
+    ) -> EffectRecord:
         """Write the intent down, or give the row that is there (its state tells what became of it).
 
         AlreadyUsed when the key exists for another run, digest or decision, or when the decision was spent
         on another run or digest. EffectsStopped, OverLimit when it may not begin now; that is written down, too.
+        With `standing`, its use is counted in the same transaction, or NotStanding; then nothing is held.
         """
         with self.store.write() as connection:
             self.store.lock(connection, EFFECTS_LOCK)
@@ -39,7 +44,12 @@ class Effects(Switch):
             existing = _find(connection, record.key)
             if existing is not None and existing.state in SETTLED:
                 return existing
+            existing = _handed_over(connection, existing, record)
             held = self._held(connection, existing or record, limits)
+            if standing is not None:
+                if held:
+                    raise held
+                self.take_use(connection, standing, record)
             known = self._hold_back(connection, existing or record, held) if held else None
             known = known or self._placed(connection, record, existing)
         if held:
@@ -302,12 +312,29 @@ def _refuse_second_use(connection: Connection, record: EffectRecord) -> None:
     for row in connection.execute(query).mappings():
         if (row["run"], row["digest"], row["decision"]) == (record.run, record.digest, record.decision):
             continue
+        if (row["run"], row["digest"]) == (record.run, record.digest) and _stood(connection, record.digest):
+            continue
         what = f"The effect {record.key!r}" if row["key"] == record.key else "The decision"
         raise AlreadyUsed(
             f"{what} was used before, by run {row['run']!r} for {row['key']!r}.",
             subject=record.key,
             way_out="A signature pays once. Start a new run and sign its proposal.",
         )
+
+
+def _stood(connection: Connection, digest: str) -> bool:
+    """Whether the proposal was begun on a standing approval, which may have ended: a person may go on with it."""
+    used = sa.select(standing_uses.c.number).where(standing_uses.c.digest == digest).limit(1)
+    return connection.scalar(used) is not None
+
+
+def _handed_over(connection: Connection, existing: EffectRecord | None, record: EffectRecord) -> EffectRecord | None:
+    """The effect under the decision that it is carried out on now."""
+    if existing is None or existing.decision == record.decision:
+        return existing
+    where = effects.c.key == existing.key
+    connection.execute(sa.update(effects).where(where).values(decision=record.decision))
+    return existing.model_copy(update={"decision": record.decision})
 
 
 def _find(connection: Connection, key: str) -> EffectRecord | None:

@@ -25,12 +25,14 @@ from ledger.schema import (
     decisions,
     effects,
     entries,
+    measured,
     meta,
     notices,
     people,
     preferences,
     proposals,
     runs,
+    standings,
     switches,
     tokens,
 )
@@ -50,6 +52,8 @@ PLACES: tuple[tuple[sa.Table, tuple[str, ...]], ...] = (
     (switches, ("words",)),
     (notices, ("title", "says", "why")),
     (preferences, ("body", "unproved")),
+    (standings, ("ended", "body")),
+    (measured, ("body",)),
 )
 
 Progress = Callable[[int], None]

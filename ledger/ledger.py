@@ -13,7 +13,6 @@ from ledger.api_tokens import ApiTokens
 from ledger.artifacts import ArtifactStore
 from ledger.budgets import Budgets
 from ledger.claims import Claims
-from ledger.decisions import Decisions
 from ledger.delegations import Delegations
 from ledger.effects import Effects
 from ledger.enrolments import Enrolments
@@ -28,6 +27,7 @@ from ledger.proofs import Proofs
 from ledger.runs import Runs
 from ledger.schema import meta
 from ledger.seals import Seals
+from ledger.signing import Signing
 from ledger.store import Store
 from ledger.trust import Trust
 from ledger.writer import Writer
@@ -38,7 +38,7 @@ SEAL_SECONDS = 5.0
 class Ledger(
     Runs,
     Claims,
-    Decisions,
+    Signing,
     Enrolments,
     Delegations,
     Effects,

@@ -35,11 +35,13 @@ from ledger.proposals import Proposals
 from ledger.refusals import closed, require_coherent, require_covered, require_digest, require_then_in_time
 from ledger.register import Register
 from ledger.schema import decisions
+from ledger.standing_rule import Measure, require_inside, standing_bytes
+from ledger.standings import Standings
 
 CLOCK_SKEW = timedelta(minutes=5)  # between a signer's clock and ours
 
 
-class Rule(Proposals, Register):
+class Rule(Proposals, Register, Standings):
     """`judge` answers, `require` raises; they are the same rule."""
 
     def judge(self, decision: SignedDecision, *, run: str, digest: str) -> Ruling:
@@ -56,11 +58,19 @@ class Rule(Proposals, Register):
             return self._without(ruling, decision)
         return self._counted(ruling, decision) if decision.statement.verdict == "approve" else ruling
 
-    def require(self, decision: SignedDecision, *, run: str, digest: str, verdict: Verdict | None = None) -> None:
+    def require(
+        self,
+        decision: SignedDecision,
+        *,
+        run: str,
+        digest: str,
+        verdict: Verdict | None = None,
+        measure: Measure | None = None,
+    ) -> None:
         """Raise the Refused that applies, or return. Nothing is written.
 
         Who is about to carry out an effect asks for `verdict="approve"`: a rejection, too, is a decision
-        that stands.
+        that stands. `measure`: of effects, without which no standing approval covers anything.
         """
         statement = decision.statement
         require_coherent(statement)
@@ -70,6 +80,9 @@ class Rule(Proposals, Register):
         require_digest(statement, digest)
         self._require_signature(decision)
         proposal = self._require_intact(statement)
+        if decision.standing is not None:
+            require_inside(decision.standing, proposal, measure)
+            self.require_in_force(decision.standing, proposal.digest)
         if decision.batch is not None and not self._was_accepted(decision.id):
             others = SignedDecision.each_of(decision.batch, decision.signature)
             require_whole((each for each in others if not self._was_accepted(each.id)), decision, self._require_member)
@@ -77,10 +90,12 @@ class Rule(Proposals, Register):
             self._require_say(statement, proposal)
         self._require_undecided(decision, proposal)
 
-    def require_all(self, decisions: Sequence[SignedDecision], *, run: str, digest: str) -> None:
+    def require_all(
+        self, decisions: Sequence[SignedDecision], *, run: str, digest: str, measure: Measure | None = None
+    ) -> None:
         """Raise the Refused that applies unless each of these approvals stands and they are all that is needed."""
         for decision in decisions:
-            self.require(decision, run=run, digest=digest, verdict="approve")
+            self.require(decision, run=run, digest=digest, verdict="approve", measure=measure)
         proposal = self.proposal(digest)
         progress = self._progress(proposal, decisions)
         if not progress.enough:
@@ -148,7 +163,10 @@ class Rule(Proposals, Register):
 
     def _require_signature(self, decision: SignedDecision) -> None:
         statement, batch = decision.statement, decision.batch
-        data = statement.signing_bytes() if batch is None else batch_bytes(statement, batch)
+        if decision.standing is not None:
+            data = standing_bytes(decision, decision.standing, self._require_intact(statement))
+        else:
+            data = statement.signing_bytes() if batch is None else batch_bytes(statement, batch)
         self.require_key(decision.signature, statement.person, data, subject=decision.id)
         if batch is not None:
             require_batchable(self._require_intact(statement))

@@ -350,3 +350,46 @@ delegations = sa.Table(
     sa.Column("ended_at", Moment),
     sa.Column("ended_by", Words, nullable=False),
 )
+
+# What a person signed ahead. `body` holds it with its signature; `ended` is here for lists, entries say it for good.
+standings = sa.Table(
+    "standings",
+    metadata,
+    sa.Column("digest", sa.String(71), primary_key=True),
+    sa.Column("workflow", Words, nullable=False),
+    sa.Column("person", Words, nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
+    sa.Column("signed_at", Moment, nullable=False),
+    sa.Column("valid_until", Moment, nullable=False),
+    sa.Column("ended", Words, nullable=False, server_default=""),
+    sa.Column("ended_at", Moment),
+    sa.Index("standings_workflow", "workflow", "valid_until"),
+)
+
+# Each use, for the inbox of who signed. They are counted by their entries.
+standing_uses = sa.Table(
+    "standing_uses",
+    metadata,
+    sa.Column("standing", sa.String(71), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("run", Words, nullable=False),
+    sa.Column("digest", sa.String(71), nullable=False),
+    sa.Column("person", Words, nullable=False),
+    sa.Column("used_at", Moment, nullable=False),
+    sa.Column("seen_at", Moment),
+    sa.Index("standing_uses_person", "person", "seen_at"),
+    sa.Index("standing_uses_digest", "digest"),
+)
+
+# What people made of each run, and what its effects came to: what standing approvals are proposed from.
+measured = sa.Table(
+    "measured",
+    metadata,
+    sa.Column("run", Words, primary_key=True),
+    sa.Column("workflow", Words, nullable=False),
+    sa.Column("version", Words, nullable=False),
+    sa.Column("outcome", sa.String(10), nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
+    sa.Column("decided_at", Moment, nullable=False),
+    sa.Index("measured_workflow", "workflow", "decided_at"),
+)

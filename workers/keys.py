@@ -25,6 +25,7 @@ from contracts.errors import BadInput, NotFound, Refused, StateUnusable
 from contracts.proposal import Proposal
 from contracts.records import Person, PersonKey
 from contracts.register import Invitation, Membership, NewKey, Recovery, Registered, Revocation
+from contracts.standing import StandingApproval
 from ledger import Ledger
 from ledger.enrolments import invitation_key
 from workers.settings import Settings
@@ -177,6 +178,14 @@ def sign_batch(settings: Settings, proposals: Sequence[Proposal]) -> tuple[Signe
         value=signatures.sshsig_sign(private, batch.signing_bytes()),
     )
     return SignedDecision.each_of(batch, signature)
+
+
+def sign_standing(settings: Settings, standing: StandingApproval) -> Signature:
+    """The local person's signature under a standing approval."""
+    private = load_private(key_path(settings))
+    line = signatures.public_line(private, "")
+    value = signatures.sshsig_sign(private, standing.signing_bytes())
+    return Signature(scheme="sshsig", key=wire.fingerprint(line), value=value)
 
 
 def sign_erasure(settings: Settings, erasure: Erasure) -> SignedErasure:

@@ -44,7 +44,7 @@ class Changelog:
         summary="Writes the changelog entry of what was merged since the last one",
         schedule=Schedule(cron="0 9 * * MON"),
         budget=Budget(usd=Decimal("0.50")),
-        gate=Gate(role="reviewer", remind_after=timedelta(days=2), expire_after=timedelta(days=30)),
+        gate=Gate(role="reviewer", standing=True, remind_after=timedelta(days=2), expire_after=timedelta(days=30)),
         effects=("git.commit_file",),
         sandbox=SandboxPolicy(),
     )

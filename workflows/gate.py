@@ -14,6 +14,7 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
+from workflows.carrying import carried_out
 from workflows.steps import step
 
 with workflow.unsafe.imports_passed_through():
@@ -22,8 +23,20 @@ with workflow.unsafe.imports_passed_through():
     from contracts.digests import short
     from contracts.policy import Gate, Policy
     from contracts.requirements import StartedBy
-    from contracts.runs import STARTED_BY, Alarm, DropEffects, GateView, Judge, Note, Review, Sealed
-    from contracts.steps import DROP, JUDGE, NOTE
+    from contracts.runs import (
+        STARTED_BY,
+        Alarm,
+        AskStanding,
+        CarryOut,
+        Done,
+        DropEffects,
+        GateView,
+        Judge,
+        Note,
+        Review,
+        Sealed,
+    )
+    from contracts.steps import DROP, JUDGE, NOTE, STANDING
 
 Reseal = Callable[[Revision], Awaitable[Sealed]]
 
@@ -66,6 +79,7 @@ class ReviewGate:
         self._reseal: Reseal | None = None
         self._busy = asyncio.Lock()
         self._over = False
+        self.carried: tuple[Done, ...] = ()  # what was done on a standing approval
         self._dropped = 0  # revisions that were sealed here and that the workflow did not count
         workflow.set_signal_handler("decide", self._on_decide)
         workflow.set_update_handler("revise", self._on_revise, validator=self._may_revise)
@@ -93,6 +107,10 @@ class ReviewGate:
         self._current, self._reseal, self._approved = sealed, reseal, ()
         began = workflow.now()
         try:
+            if self._policy.may_stand and workflow.patched("standing-approvals"):
+                stood = await self._on_standing(sealed)
+                if stood:
+                    return sealed, stood
             while True:
                 alarms, expires = self._times(self._current, began)
                 wake = min(alarms[0].at, expires) if alarms else expires
@@ -106,6 +124,32 @@ class ReviewGate:
                     await self._ring(began)
         finally:
             self.latest, self._current = self._current, None
+
+    async def _on_standing(self, sealed: Sealed) -> SignedDecision | None:
+        """Have it carried out on a standing approval that covers it. None: a person decides, as if there were none.
+
+        The process that carries effects out says whether it does. Meanwhile the proposal stays open, and decisions of
+        people wait to be read.
+        """
+        async with self._busy:
+            run = workflow.info().workflow_id
+            request = AskStanding(run=run, digest=sealed.digest)
+            answer = await step(STANDING, request, summary="Ask whether a standing approval covers it")
+            decision, done = answer.decision, list[Done]()
+            for key in sealed.effects if decision else ():
+                assert decision is not None
+                effect = CarryOut(run=run, digest=sealed.digest, effect=key, decision=decision)
+                summary = f"{sealed.says}, on a standing approval of {decision.statement.person}"
+                made = await carried_out(effect, workflow.set_current_details, summary=summary)
+                if made.waits:
+                    await self._note("gate.standing", f"It waits for a person. {made.says}")
+                    return None
+                done.append(made)
+            if decision is None or not done:
+                return None
+            await self._judge(decision, digest=sealed.digest)
+            self.carried, self._approved, self._over = tuple(done), (decision,), True
+            return decision
 
     def _times(self, sealed: Sealed, began: datetime) -> tuple[list[Alarm], datetime]:
         """What is still to be said, in order, and when the revision expires."""
@@ -184,6 +228,8 @@ class ReviewGate:
             signed = SignedDecision.model_validate(given)
         except ValueError:
             return
+        if signed.standing is not None:
+            return  # only the gate itself asks whether one covers this
         if signed.id not in self._seen and len(self._unread) < MOST_UNREAD:
             self._seen.add(signed.id)
             self._unread.append(signed)

@@ -9,6 +9,7 @@ from temporalio import activity
 
 from activities.effects import KINDS
 from activities.effects.kinds import EffectContext, EffectKind, Facts
+from activities.effects.measuring import measured
 from activities.effects.own_gate import require_own_gate
 from activities.effects.stopping import cut_off_when_stopped, until_started
 from activities.faults import fault
@@ -79,14 +80,31 @@ class EffectActivities:
             effect, kind = await asyncio.to_thread(self._verify, request)
             fault("effect.before_intent")
             record = await asyncio.to_thread(self._intend, request, effect, kind)
-        except Refused as refusal:
-            await self.ledger.write(_refusal(request, refusal))
+        except (Refused, Held) as refusal:
+            if request.decision.standing is not None:
+                return await self._waits(request, refusal)
+            if isinstance(refusal, Refused):
+                await self.ledger.write(_refusal(request, refusal))
             raise
         return await self._carry_out(request, effect, kind, record)
 
+    async def _waits(self, request: CarryOut, why: Refused | Held) -> Done:
+        """Its standing approval does not cover it: a person decides. What had begun, and happened, is done."""
+        known = await asyncio.to_thread(self.ledger.effect, request.effect)
+        if known is not None and known.state in ("acting", "done") and known.decision == request.decision.id:
+            [effect] = [each for each in self._proposal(request).effects if each.key == request.effect]
+            kind = KINDS[effect.kind]
+            facts = await kind.ask(effect.params, self._context(request, effect)) if kind.askable else None
+            if facts is not None:
+                await self._finish(effect.key, "done", facts)
+                return _done(effect, facts, repeated=True)
+        if isinstance(why, Refused):
+            await self.ledger.write(_refusal(request, why))
+        return Done(effect=request.effect, says=why.what, waits=True)
+
     def _verify(self, request: CarryOut) -> tuple[Effect, EffectKind]:
         proposal = self._proposal(request)
-        self.ledger.require_all(request.decisions, run=request.run, digest=proposal.digest)
+        self.ledger.require_all(request.decisions, run=request.run, digest=proposal.digest, measure=measured)
         require_own_gate(proposal, request.decisions, self.toolbox)
         signed = [effect for effect in proposal.effects if effect.key == request.effect]
         if len(signed) != 1:
@@ -126,6 +144,7 @@ class EffectActivities:
                 intended_at=datetime.now(UTC),
             ),
             self.toolbox.effect_limits,
+            request.decision.standing,
         )
 
     async def _carry_out(self, request: CarryOut, effect: Effect, kind: EffectKind, record: EffectRecord) -> Done:

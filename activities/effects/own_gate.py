@@ -15,6 +15,7 @@ from contracts.gate import Gate
 from contracts.policy import Policy
 from contracts.proposal import Proposal
 from contracts.requirements import Standing, listed
+from contracts.standing import may_stand
 
 
 def require_own_gate(proposal: Proposal, decisions: Sequence[SignedDecision], tools: Toolbox) -> None:
@@ -42,7 +43,12 @@ def _missing(policy: Policy, proposal: Proposal, decisions: Sequence[SignedDecis
         return [error.what.removesuffix(".")]
     signers = {each.statement.person for each in decisions}
     short = [_says(each, signers) for each in tools.ledger.progress_of(own, decisions).of if not each.met]
-    return [*short, *_batched(own, decisions), *_late(policy.gate, proposal, decisions)]
+    return [
+        *short,
+        *_batched(own, decisions),
+        *_standing(policy, own, decisions),
+        *_late(policy.gate, proposal, decisions),
+    ]
 
 
 def _by_own_gate(policy: Policy, proposal: Proposal, tools: Toolbox) -> Proposal:
@@ -59,6 +65,16 @@ def _says(standing: Standing, signers: set[str]) -> str:
 def _batched(own: Proposal, decisions: Sequence[SignedDecision]) -> list[str]:
     alone = any(each.critical or each.needs > 1 for each in own.requirements)
     return ["a signature of its own, and it came in a batch"] if alone and any(each.batch for each in decisions) else []
+
+
+def _standing(policy: Policy, own: Proposal, decisions: Sequence[SignedDecision]) -> list[str]:
+    """A standing approval is for one version of a workflow, whose gate allows it."""
+    if all(each.standing is None for each in decisions):
+        return []
+    why = may_stand(own.requirements)
+    if not why and own.version != policy.version:
+        why = f"this is version {policy.version}"
+    return [f"a decision on this very proposal, and it came by a standing approval: {why}"] if why else []
 
 
 def _late(gate: Gate, proposal: Proposal, decisions: Sequence[SignedDecision]) -> list[str]:

@@ -34,6 +34,11 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/workflows"): "viewer",
     ("GET", "/health"): "viewer",
     ("GET", "/events"): "viewer",
+    ("GET", "/standing"): "viewer",
+    ("POST", "/standing/statement"): "reviewer",
+    ("POST", "/standing/sign"): "reviewer",
+    ("POST", "/standing/revoke"): "reviewer",
+    ("POST", "/standing/seen"): "oneself",
     ("POST", "/effects/stop"): "administrator",
     ("POST", "/effects/start"): "administrator",
     ("POST", "/effects/settle"): "administrator",
@@ -177,6 +182,7 @@ BY_TEAM = {
     ),
     *("/api/proposals/{digest}/decisions", "/api/proposals/{digest}/revise", "/api/batches/statement"),
     *("/api/batches", "/api/runs", "/api/runs/{run:path}", "/api/runs/{run:path}/log"),
+    *("/standing", "/standing/statement", "/standing/sign", "/standing/revoke"),
 }
 
 

@@ -24,6 +24,7 @@ from workers.cli import (
     runs,
     sandboxes,
     schedules,
+    standing,
     tokens,
     trust,
     up,
@@ -44,6 +45,7 @@ app.add_typer(sandboxes.app, name="sandboxes", help="The sandboxes that are aliv
 app.add_typer(tokens.app, name="tokens", help="What programs may do through the API, in a person's name.")
 app.add_typer(notify.app, name="notify", help="How people are told what waits for them.")
 app.add_typer(trust.app, name="trust", help="Whose keys and roles are believed, and signing for more of them.")
+app.add_typer(standing.app, name="standing", help="What people approved ahead, within bounds; and ending it.")
 app.add_typer(effects.app, name="effects", help="What was changed in the world, and the kill switch.")
 app.add_typer(versions.app, name="versions", help="Releases of the workers, and the runs that stay on each.")
 app.add_typer(logs.app, name="ledger", help="The log of everything, and the proof that it is whole.")
