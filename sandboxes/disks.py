@@ -37,6 +37,7 @@ MKFS = (
 # The kernel would write zeros over all inode tables in the background otherwise.
 OPTIONS = "noinit_itable"
 SMALLEST = 4 << 20
+TRIAL = "trial-"
 TRIES = 20
 
 
@@ -133,17 +134,51 @@ def find(folder: Path) -> Disks | None:
     """Disks in `folder`, tried out, or None where this process can't make one."""
     if os.geteuid() != 0 or not _mkfs() or not os.access("/dev/loop-control", os.W_OK):
         return None
-    disks, trial = Disks(folder), folder / f"trial-{secrets.token_hex(6)}"
+    disks = Disks(folder)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        disks.mount(SMALLEST, trial)
+        with trial(folder) as place:
+            disks.mount(SMALLEST, place)
     except OSError:
         return None
-    finally:
-        detach(trial)
-        with contextlib.suppress(OSError):
-            trial.rmdir()
     return disks
+
+
+@contextlib.contextmanager
+def trial(folder: Path) -> Iterator[Path]:
+    """A place in the folder to try a mount at; what is mounted there goes with it. Raises OSError.
+
+    A process that dies meanwhile leaves its mount, and the host one loop device less for ever: the next trial takes
+    it away. Whose process lives holds a lock beside it.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for left in folder.glob(f"{TRIAL}*.lock"):
+        _clear(left)
+    place = folder / f"{TRIAL}{secrets.token_hex(6)}"
+    descriptor = os.open(place.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield place
+    finally:
+        _remove(place)
+        os.close(descriptor)
+
+
+def _clear(lock: Path) -> None:
+    """Remove a trial whose process is dead."""
+    with contextlib.suppress(OSError):  # somebody else is at it, or it is alive
+        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _remove(lock.with_suffix(""))
+        finally:
+            os.close(descriptor)
+
+
+def _remove(place: Path) -> None:
+    with contextlib.suppress(OSError):
+        detach(place)
+        place.rmdir()
+    place.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def _mkfs() -> str:

@@ -7,7 +7,6 @@ out of the sandbox's sight. So a checkpoint need only look at the upper: it cost
 import ctypes
 import os
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -183,16 +182,11 @@ def _is_opaque(folder: int) -> bool:
 
 def works(folder: Path) -> bool:
     """Whether this host can, tried out in a folder where disks are made."""
-    trial = folder / f"overlay-{time.monotonic_ns()}"
     try:
-        disks.Disks(folder).mount(disks.SMALLEST, trial)
-        (trial / "lower").mkdir()
-        mount(trial / "lower", trial)
+        with disks.trial(folder) as place:
+            disks.Disks(folder).mount(disks.SMALLEST, place)
+            (place / "lower").mkdir()
+            mount(place / "lower", place)
     except OSError:
         return False
-    else:
-        return True
-    finally:
-        disks.detach(trial)
-        with suppress(OSError):
-            trial.rmdir()
+    return True

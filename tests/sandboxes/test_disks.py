@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import gc
 import os
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -119,4 +121,31 @@ async def test_a_policy_that_needs_a_limit_is_refused_without_it(
 def test_a_mount_that_fails_is_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disks, "OPTIONS", "no-such-option")
     assert disks.find(tmp_path / "disks") is None
-    assert b"trial" not in subprocess.run(["cat", "/proc/self/mounts"], capture_output=True).stdout
+    assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
+
+
+DIES = """
+import os, signal, sys
+from pathlib import Path
+from sandboxes import disks
+with disks.trial(Path(sys.argv[1])) as place:
+    disks.Disks(place.parent).mount(disks.SMALLEST, place)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_worker_that_dies_as_it_tries_disks_out_leaves_its_mount_to_the_next_trial_only(tmp_path: Path) -> None:
+    folder = tmp_path / "disks"
+
+    def mounted() -> int:
+        return Path("/proc/self/mounts").read_text().count(f"{folder}/")
+
+    died = subprocess.run([sys.executable, "-c", DIES, str(folder)], check=False)
+    assert (died.returncode, mounted()) == (-signal.SIGKILL, 1)
+    with disks.trial(folder) as place:
+        disks.Disks(folder).mount(disks.SMALLEST, place)
+        assert mounted() == 1, "the dead one's is gone, and this one's is there"
+        assert disks.find(folder) is not None
+        assert mounted() == 1, "that of a living process stays"
+    assert mounted() == 0
+    assert [path.suffix for path in folder.iterdir()] == [".ext4"]
