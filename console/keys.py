@@ -56,8 +56,10 @@ class Enrolled(Contract):
 def keys_page(here: Here, session: Own) -> Response:
     """Your keys."""
     mine = [(key, kind(key)) for key in here.ledger.keys(session.person.name)]
+    believed = {key.fingerprint for key in here.ledger.trusted_keys(session.person.name)}
+    asking = {key.fingerprint for key, _ in mine if key.revoked_at is None} - believed
     site = passkeys.site_of(here.deps.base_url)
-    return here.page("keys.html", session, mine=mine, site=site, signers=signers(here, session))
+    return here.page("keys.html", session, mine=mine, asking=asking, site=site, signers=signers(here, session))
 
 
 @router.post("/keys/revoke", include_in_schema=False)

@@ -177,3 +177,14 @@ async def test_nobody_takes_another_persons_key_away(ada: Visitor) -> None:
     assert ada.ledger.keys("ada")[0].revoked_at is None
     assert (await ada.form("/keys/revoke", key=mine)).status_code == 303
     assert ada.ledger.keys("ada")[0].revoked_at is not None
+
+
+async def test_a_key_that_nobody_signed_for_says_so(ledger: Ledger, tmp_path: Path) -> None:
+    ada = visitor_of(deps_for(ledger))
+    await ada.sign_in()
+    assert "signs nothing yet" not in (await ada.http.get("/keys")).text
+    found(ledger, tmp_path / "trust", ledger.person("ada"))
+    page = (await ada.http.get("/keys")).text
+    assert "It signs nothing yet" in page
+    assert "countersign trust accept ada" in page
+    await ada.http.aclose()
