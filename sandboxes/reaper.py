@@ -5,6 +5,7 @@ so a folder that can be locked has no owner. `owner.json` says whose it was.
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -130,15 +131,25 @@ def _disk_used(box: Path) -> int:
 
 
 def reap(folder: Path, hierarchies: cgroups.Hierarchies | None) -> list[str]:
-    """Remove each box that has no owner, with its processes and cgroup. Returns their ids."""
+    """Remove each box that has no owner, with its processes and cgroup. Returns the ids of those that are gone.
+
+    A process that the kernel takes its time to end keeps its cgroup busy: that box is left for the next time.
+    """
     if not (folder / BOXES).is_dir():
         return []
     with _creating(folder, alone=True):
         orphans = [box for box in _boxes(folder) if _is_orphan(box)]
+    gone = []
     for box in orphans:
         kill_inside(box / "work")
-        remove(box, hierarchies)
-    return [box.name for box in orphans]
+        try:
+            remove(box, hierarchies)
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            continue
+        gone.append(box.name)
+    return gone
 
 
 def _boxes(folder: Path) -> list[Path]:
