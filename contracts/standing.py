@@ -92,15 +92,19 @@ class Bounds(Contract):
         said = [f"{listed(self.kinds, 'or')} at {listed(self.destinations, 'or')}"]
         if self.paths:
             said.append(f"only {listed(self.paths, 'or')}")
-        most = [f"{self.most_effects} effect{'s' * (self.most_effects != 1)}", f"{self.most_files} files"]
+        most = [_counted(self.most_effects, "effect"), _counted(self.most_files, "file")]
         if self.most_lines is not None:
-            most.append(f"{self.most_lines} changed lines")
+            most.append(_counted(self.most_lines, "changed line"))
         if self.most_usd is not None:
             most.append(f"${self.most_usd}")
         said.append(f"at most {listed(most, 'and')} at a time")
         if self.audience:
             said.append(f"for the {listed(self.audience, 'or')}")
         return (*said, *self.details)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 class StandingApproval(Contract):

@@ -5,6 +5,8 @@ import { find } from "./signers.js";
 
 const list = document.getElementById("suggested");
 const buttons = () => list.querySelectorAll("button[data-sign]");
+const DAY = 24 * 60 * 60 * 1000;
+const SKEW = 5 * 60 * 1000; // between the server's clock and this one
 const say = (text) => (document.getElementById("progress").textContent = text);
 
 // Canonical JSON leaves out what is as it always is.
@@ -16,10 +18,14 @@ const shape = (value) =>
   );
 
 function check(standing, button) {
+  const { uses, aDay, days } = button.dataset;
   const differs =
     (standing.type !== "countersign/standing/v1" && "type") ||
     (standing.person !== list.dataset.person && "person") ||
     (standing.workflow !== button.dataset.workflow && "workflow") ||
+    (standing.version !== button.dataset.version && "version") ||
+    ((standing.most_uses > uses || standing.most_a_day > aDay) && "uses") ||
+    (!(Date.parse(standing.valid_until) <= Date.now() + days * DAY + SKEW) && "end") ||
     (shape(standing.bounds) !== shape(JSON.parse(button.dataset.bounds)) && "bounds");
   if (differs) throw new Problem(`What the server asked to sign differs from this page (${differs}). Nothing was signed.`);
 }

@@ -1,9 +1,12 @@
 """Standing approvals in the console: proposed with their evidence, signed, used, seen, revoked; by team."""
 
+import json
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from playwright.async_api import Route, expect
 
 from contracts.decision import Signature
 from contracts.records import EffectRecord, Person
@@ -15,12 +18,22 @@ from contracts.wire import fingerprint
 from ledger import Ledger
 from tests.console.conftest import Visitor
 from tests.console.samples import proposal
+from tests.console.test_batches import in_all_sizes
+from tests.console.test_browser import Desk, desk
 
 ODD = "/srv/<b>repo</b>"
 
 
+__all__ = ["desk"]
+
+
 @pytest.fixture
 def measured(ledger: Ledger) -> None:
+    measure(ledger)
+
+
+def measure(ledger: Ledger) -> None:
+    """As many runs in a row as speak for one."""
     one = Measured(kind="git.commit_file", destination=ODD, paths=("CHANGELOG.md",), lines=3)
     for number in range(ENOUGH):
         row: dict[str, Any] = {"workflow": "changelog", "version": "1", "team": "platform", "drafted_by": "model"}
@@ -82,3 +95,41 @@ async def test_nothing_of_it_is_another_teams(ada: Visitor, ledger: Ledger) -> N
 async def test_without_anything_measured_there_is_none(ada: Visitor) -> None:
     assert "no measured decisions speak for one yet" in (await ada.http.get("/standing")).text
     assert (await ada.post("/standing/statement", {"suggestion": "0123456789ab"})).status_code == 404
+
+
+def widened(change: dict[str, Any]) -> Callable[[Route], Awaitable[None]]:
+    """A server that asks to sign something else than it shows."""
+
+    async def answer(route: Route) -> None:
+        given = await route.fetch()
+        statement = json.loads((await given.json())["statement"]) | change
+        await route.fulfill(json={"statement": json.dumps(statement)})
+
+    return answer
+
+
+@pytest.mark.browser
+async def test_a_person_signs_what_the_page_says_and_no_more(desk: Desk) -> None:
+    measure(desk.ledger)
+    await desk.enter()
+    await desk.page.goto(f"{desk.url}/standing")
+    button = desk.page.get_by_role("button", name="Approve these ahead for 14 days, 20 at most")
+    for name, change in {
+        "bounds": {
+            "bounds": {"kinds": ["git.commit_file"], "destinations": ["/etc"], "most_effects": 9, "most_files": 9}
+        },
+        "uses": {"most_uses": 100, "most_a_day": 100},
+        "end": {"valid_until": "2099-01-01T00:00:00Z"},
+        "person": {"person": "bo"},
+    }.items():
+        await desk.page.route("**/standing/statement", widened(change))
+        await button.click()
+        await expect(desk.page.locator("#progress")).to_contain_text(f"differs from this page ({name})")
+        await desk.page.unroute("**/standing/statement")
+    assert desk.ledger.standing_approvals() == []
+    await in_all_sizes(desk.page, "standing-proposed")
+    await button.click()
+    await expect(desk.page.locator(".card").first).to_contain_text("in force")
+    await in_all_sizes(desk.page, "standing")
+    [kept] = desk.ledger.standing_approvals()
+    assert (kept.standing.person, kept.standing.bounds.destinations) == ("ada", (ODD,))
