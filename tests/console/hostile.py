@@ -2,7 +2,7 @@
 
 import types
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -42,6 +42,8 @@ MARKS = ("<script>pwned('script')</script>", "<img src=x onerror=pwned('img')>",
 def hostile(model: type[M], words: str = WORDS, **given: Any) -> M:
     """A contract with the words wherever it takes text; `given` are fields that have to be what they are."""
     fields = {name: _field(info, words) for name, info in model.model_fields.items() if name not in given}
+    if "valid_until" in fields:
+        fields["valid_until"] = NOW + timedelta(days=1)
     return model.model_validate(fields | given)
 
 
