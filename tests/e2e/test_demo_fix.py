@@ -20,7 +20,7 @@ SENTENCES = (
     "add() subtracts",
     "1 fail",
     "edits tried",
-    "On approval   Commit 1 file",
+    "On approval   1. Commit 1 file",
     "Nobody is at the keyboard",
     "and merged into main",
     "Its tests, run once more in a new sandbox: 2 pass, 0 fail",
