@@ -53,6 +53,11 @@ def signed_by(armored: str) -> str:
         raise BadInput("That is no SSH signature.", way_out="Sign with `ssh-keygen -Y sign -n countersign`.") from error
 
 
+def sshsig(private: Ed25519PrivateKey, data: bytes) -> Signature:
+    """The same, with the key that made it."""
+    return Signature(scheme="sshsig", key=fingerprint(public_line(private)), value=sshsig_sign(private, data))
+
+
 def raw_sign(private: Ed25519PrivateKey, data: bytes) -> str:
     """A raw Ed25519 signature in base64, as a browser's WebCrypto makes it."""
     return base64.b64encode(private.sign(data)).decode()

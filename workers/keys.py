@@ -25,7 +25,6 @@ from contracts.errors import BadInput, NotFound, Refused, StateUnusable
 from contracts.proposal import Proposal
 from contracts.records import Person, PersonKey
 from contracts.register import Invitation, Membership, NewKey, Recovery, Registered, Revocation
-from contracts.standing import StandingApproval
 from ledger import Ledger
 from ledger.enrolments import invitation_key
 from workers.settings import Settings
@@ -84,13 +83,7 @@ def found(settings: Settings, ledger: Ledger, person: Person, key: PersonKey) ->
 
 def registered(settings: Settings, statement: Membership | Invitation | Revocation | Recovery) -> Registered:
     """The statement, signed with the local person's key."""
-    private = load_private(key_path(settings))
-    signature = Signature(
-        scheme="sshsig",
-        key=wire.fingerprint(signatures.public_line(private, "")),
-        value=signatures.sshsig_sign(private, statement.signing_bytes()),
-    )
-    return Registered(statement=statement, signatures=(signature,))
+    return Registered(statement=statement, signatures=(signature(settings, statement.signing_bytes()),))
 
 
 def invite(settings: Settings, ledger: Ledger, person: str, *, seconds: float) -> tuple[str, bool]:
@@ -161,9 +154,13 @@ def load_private(path: Path) -> Ed25519PrivateKey:
     return private
 
 
+def signature(settings: Settings, data: bytes) -> Signature:
+    """By the local person's key."""
+    return signatures.sshsig(load_private(key_path(settings)), data)
+
+
 def sign_batch(settings: Settings, proposals: Sequence[Proposal]) -> tuple[SignedDecision, ...]:
     """The local person's approval of all of these by one signature: a decision for each."""
-    private = load_private(key_path(settings))
     items = sorted({each.digest: BatchItem(run=each.run, digest=each.digest) for each in proposals}.items())
     batch = Batch(
         realm=proposals[0].realm,
@@ -172,46 +169,26 @@ def sign_batch(settings: Settings, proposals: Sequence[Proposal]) -> tuple[Signe
         decided_at=datetime.now(UTC),
         nonce=secrets.token_hex(16),
     )
-    signature = Signature(
-        scheme="sshsig",
-        key=wire.fingerprint(signatures.public_line(private, "")),
-        value=signatures.sshsig_sign(private, batch.signing_bytes()),
-    )
-    return SignedDecision.each_of(batch, signature)
-
-
-def sign_standing(settings: Settings, standing: StandingApproval) -> Signature:
-    """The local person's signature under a standing approval."""
-    private = load_private(key_path(settings))
-    line = signatures.public_line(private, "")
-    value = signatures.sshsig_sign(private, standing.signing_bytes())
-    return Signature(scheme="sshsig", key=wire.fingerprint(line), value=value)
+    return SignedDecision.each_of(batch, signature(settings, batch.signing_bytes()))
 
 
 def sign_erasure(settings: Settings, erasure: Erasure) -> SignedErasure:
     """The local person's signature under an erasure."""
     private = load_private(key_path(settings))
-    line = signatures.public_line(private, "")
-    value = signatures.sshsig_sign(private, erasure.signing_bytes())
-    signature = Signature(scheme="sshsig", key=wire.fingerprint(line), value=value)
-    return SignedErasure(erasure=erasure, signature=signature, public_key=line)
+    made = signatures.sshsig(private, erasure.signing_bytes())
+    return SignedErasure(erasure=erasure, signature=made, public_key=signatures.public_line(private))
 
 
 def sign_delegation(settings: Settings, realm: str, **said: Any) -> SignedDelegation:
     """The local person's delegation, or the end of one, made now. BadInput for one that says nothing sensible."""
-    private, now = load_private(key_path(settings)), datetime.now(UTC)
-    fixed = {"realm": realm, "person": person_name(settings), "decided_at": now, "nonce": secrets.token_hex(16)}
+    now, nonce = datetime.now(UTC), secrets.token_hex(16)
+    fixed = {"realm": realm, "person": person_name(settings), "decided_at": now, "nonce": nonce}
     statement = Delegation.model_validate({**said, **fixed})
     if statement.problem:
         raise BadInput(
             f"It can't be handed on like that: {statement.problem}.", way_out="`countersign delegate --help`"
         )
-    signature = Signature(
-        scheme="sshsig",
-        key=wire.fingerprint(signatures.public_line(private, "")),
-        value=signatures.sshsig_sign(private, statement.signing_bytes()),
-    )
-    return SignedDelegation(statement=statement, signature=signature)
+    return SignedDelegation(statement=statement, signature=signature(settings, statement.signing_bytes()))
 
 
 def sign(
@@ -225,8 +202,6 @@ def sign(
     at: datetime | None = None,
 ) -> SignedDecision:
     """The local person's signed decision on exactly this proposal, made now unless told otherwise."""
-    path = key_path(settings)
-    private = load_private(path)
     statement = Statement(
         realm=proposal.realm,
         run=proposal.run,
@@ -241,10 +216,6 @@ def sign(
     )
     return SignedDecision(
         statement=statement,
-        signature=Signature(
-            scheme="sshsig",
-            key=wire.fingerprint(signatures.public_line(private, "")),
-            value=signatures.sshsig_sign(private, statement.signing_bytes()),
-        ),
+        signature=signature(settings, statement.signing_bytes()),
         via="demo" if settings.demo else "command line",
     )

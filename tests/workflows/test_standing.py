@@ -55,7 +55,7 @@ async def test_what_people_signed_each_time_is_proposed_signed_used_and_revoked(
     now = datetime.now(UTC)
     standing = suggested.approval(realm=here.ledger.realm, person="ana", now=now, nonce=secrets.token_hex(16), uses=2)
     standing = standing.model_copy(update={"most_a_day": 1})
-    here.ledger.sign_standing(standing, keys.sign_standing(here.settings, standing))
+    here.ledger.sign_standing(standing, keys.signature(here.settings, standing.signing_bytes()))
     assert suggested.id not in {each.id for each in here.ledger.standing_suggestions()}
 
     more(repository, "feat: Import reports from CSV (#14)")

@@ -53,7 +53,7 @@ def sign(
         person = keys.person_name(settings)
         now, nonce = datetime.now(UTC), secrets.token_hex(16)
         made = found.approval(realm=ledger.realm, person=person, now=now, nonce=nonce, days=days, uses=uses)
-        describe(ledger, ledger.sign_standing(made, keys.sign_standing(settings, made)))
+        describe(ledger, ledger.sign_standing(made, keys.signature(settings, made.signing_bytes())))
 
 
 @app.command()
