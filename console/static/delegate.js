@@ -1,6 +1,6 @@
 // Handing on, and ending that: fetch the exact bytes, make sure they say what the page says, sign them, hand them in.
 
-import { post, Problem } from "./sign.js";
+import { mustAgree, post, Problem } from "./sign.js";
 import { find } from "./signers.js";
 
 const TYPE = "countersign/delegation/v1";
@@ -17,9 +17,7 @@ function check(statement, wish) {
   const wanted = { type: TYPE, person: place.dataset.person, to: "", digest: "", words: "", revokes: "", ...wish };
   for (const [name, value] of Object.entries(wanted)) {
     const said = name === "until" ? Date.parse(statement.until) : statement[name] || "";
-    if (said !== (name === "until" ? Date.parse(value) : value)) {
-      throw new Problem(`What the server asked to sign differs from this page (${name}). Nothing was signed.`);
-    }
+    mustAgree(said !== (name === "until" ? Date.parse(value) : value) && name);
   }
   if (statement.until && !wish.until) throw new Problem("What the server asked to sign has an end. Nothing was signed.");
 }

@@ -23,6 +23,11 @@ export async function post(url, body) {
   return answer;
 }
 
+// `what` names the part that isn't as the page has it; nothing: all is.
+export function mustAgree(what) {
+  if (what) throw new Problem(`What the server asked to sign differs from this page (${what}). Nothing was signed.`);
+}
+
 // The person saw `shown`; the server prepared `statement`. They must say the same, or nothing is signed.
 export function check(statement, shown) {
   const wanted = {
@@ -36,20 +41,18 @@ export function check(statement, shown) {
   };
   for (const [name, value] of Object.entries(wanted)) {
     // Canonical JSON leaves out what is empty.
-    if ((statement[name] || null) !== (value || null)) {
-      throw new Problem(`What the server asked to sign differs from this page (${name}). Nothing was signed.`);
-    }
+    mustAgree((statement[name] || null) !== (value || null) && name);
   }
 }
 
 // The same for a batch: by this person, exactly these `{run, digest}`, and not one more.
 export function checkBatch(batch, items, person) {
   const named = (list) => JSON.stringify(list.map(({ run, digest }) => [digest, run]).sort());
-  const differs =
+  mustAgree(
     (batch.type !== BATCH_TYPE && "type") ||
-    (batch.person !== person && "person") ||
-    (named(batch.items) !== named(items) && "list");
-  if (differs) throw new Problem(`What the server asked to sign differs from this page (${differs}). Nothing was signed.`);
+      (batch.person !== person && "person") ||
+      (named(batch.items) !== named(items) && "list"),
+  );
 }
 
 // `sign` is what signers.js finds.

@@ -1,6 +1,6 @@
 // Signing a standing approval: fetch the exact bytes, make sure they say what the page says, sign them, hand them in.
 
-import { post, Problem } from "./sign.js";
+import { mustAgree, post, Problem } from "./sign.js";
 import { find } from "./signers.js";
 
 const list = document.getElementById("suggested");
@@ -19,15 +19,15 @@ const shape = (value) =>
 
 function check(standing, button) {
   const { uses, aDay, days } = button.dataset;
-  const differs =
+  mustAgree(
     (standing.type !== "countersign/standing/v1" && "type") ||
-    (standing.person !== list.dataset.person && "person") ||
-    (standing.workflow !== button.dataset.workflow && "workflow") ||
-    (standing.version !== button.dataset.version && "version") ||
-    ((standing.most_uses > uses || standing.most_a_day > aDay) && "uses") ||
-    (!(Date.parse(standing.valid_until) <= Date.now() + days * DAY + SKEW) && "end") ||
-    (shape(standing.bounds) !== shape(JSON.parse(button.dataset.bounds)) && "bounds");
-  if (differs) throw new Problem(`What the server asked to sign differs from this page (${differs}). Nothing was signed.`);
+      (standing.person !== list.dataset.person && "person") ||
+      (standing.workflow !== button.dataset.workflow && "workflow") ||
+      (standing.version !== button.dataset.version && "version") ||
+      ((standing.most_uses > uses || standing.most_a_day > aDay) && "uses") ||
+      (!(Date.parse(standing.valid_until) <= Date.now() + days * DAY + SKEW) && "end") ||
+      (shape(standing.bounds) !== shape(JSON.parse(button.dataset.bounds)) && "bounds"),
+  );
 }
 
 async function approve(button, sign) {
