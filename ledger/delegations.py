@@ -1,23 +1,20 @@
 """Delegations: who has handed what to whom. The rule that judges decisions says who may, and to whom."""
 
 from collections.abc import Iterable
-from datetime import timedelta
 
 import sqlalchemy as sa
 from pydantic import JsonValue, ValidationError
 from sqlalchemy.engine import RowMapping
 
 from contracts.delegation import Delegation, DelegationRecord, SignedDelegation
-from contracts.errors import Expired, NotDelegable, NotFound, Refused, WrongRun
+from contracts.errors import NotDelegable, NotFound, Refused, WrongRun
 from contracts.proposal import Proposal
 from contracts.records import Entry, Person
 from contracts.requirements import counts, deciding
 from contracts.roles import parts
 from ledger.refusals import closed
-from ledger.rule import CLOCK_SKEW, Rule
+from ledger.rule import Rule
 from ledger.schema import delegations
-
-GOOD_FOR = timedelta(minutes=10)  # one that was signed earlier and never handed in
 
 
 class Delegations(Rule):
@@ -83,17 +80,15 @@ class Delegations(Rule):
         return record.statement.run in ("", proposal.run)
 
     def _require_sound(self, signed: SignedDelegation) -> None:
-        statement, now = signed.statement, self.clock()
+        statement = signed.statement
         try:
             sound = Delegation.model_validate(statement.model_dump(warnings=False))
         except ValidationError as error:
             raise Refused(f"The delegation is not coherent: {error.errors()[0]['msg']}.") from error
         if sound.problem:
             raise NotDelegable(f"It can't be handed on like that: {sound.problem}.", subject=statement.person)
-        if statement.realm != self.realm:
-            raise WrongRun("The delegation was signed for another installation.", subject=statement.realm)
-        if not now - GOOD_FOR <= statement.decided_at <= now + CLOCK_SKEW:
-            raise Expired("The delegation was not signed just now.", subject=statement.person, way_out="Sign it again.")
+        when, whose = statement.decided_at, statement.person
+        self.require_just_signed("delegation", statement.realm, when, subject=whose, way_out="Sign it again.")
         self.require_key(signed.signature, statement.person, statement.signing_bytes(), subject=statement.id)
         self.require_best_key(signed.signature, statement.person)
         self.require_confirmed(statement.person)

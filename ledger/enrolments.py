@@ -2,20 +2,17 @@
 
 import base64
 from contextlib import suppress
-from datetime import timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.decision import Signature
 from contracts.enrolment import Enrolment, SignedEnrolment
-from contracts.errors import BadInput, Expired, Refused, WrongRun
+from contracts.errors import BadInput, Refused
 from contracts.records import PersonKey
 from contracts.register import Registered
 from contracts.signatures import public_line, raw_sign
 from contracts.wire import fingerprint
-from ledger.rule import CLOCK_SKEW, Rule
-
-GOOD_FOR = timedelta(minutes=10)  # a wish that was signed earlier and never handed in
+from ledger.rule import Rule
 
 
 class Enrolments(Rule):
@@ -27,15 +24,16 @@ class Enrolments(Rule):
         The signature has to be by a key of theirs that is good, and that could sign a decision today.
         """
         wish, signature = signed.enrolment, signed.signature
-        now = self.clock()
-        if wish.realm != self.realm:
-            raise WrongRun("The enrolment was signed for another installation.", subject=wish.realm)
-        if not now - GOOD_FOR <= wish.asked_at <= now + CLOCK_SKEW:
-            raise Expired("The enrolment was not signed just now.", subject=wish.key, way_out="Ask for it again.")
+        again = "Ask for it again."
+        self.require_just_signed("enrolment", wish.realm, wish.asked_at, subject=wish.key, way_out=again)
         self.require_key(signature, wish.person, wish.signing_bytes(), subject=wish.key)
         self.require_best_key(signature, wish.person)
         key = PersonKey(
-            fingerprint=wish.key, person=wish.person, public_key=public_key, label=wish.label, enrolled_at=now
+            fingerprint=wish.key,
+            person=wish.person,
+            public_key=public_key,
+            label=wish.label,
+            enrolled_at=self.clock(),
         )
         self.add_key(key, signed_by=signature.key, signature=signature.value)
         if self.trust is not None:

@@ -15,12 +15,11 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from contracts.digests import short
 from contracts.erasure import ERASED, ERASURE, ErasurePlan, SignedErasure, Tombstone
-from contracts.errors import BadInput, Conflict, Expired, NotFound, WrongRun
+from contracts.errors import BadInput, Conflict, NotFound
 from contracts.records import Entry
 from contracts.wire import fingerprint
-from ledger.enrolments import GOOD_FOR
 from ledger.redaction import Cut, Words, everything, redacted, tombstone, tombstone_digest
-from ledger.rule import CLOCK_SKEW, Rule
+from ledger.rule import Rule
 from ledger.schema import (
     decisions,
     effects,
@@ -38,6 +37,7 @@ from ledger.schema import (
 )
 from ledger.search import ERASED_META
 from ledger.switch import Switch
+from ledger.tombstones import RECORDS
 
 PAGE = 5_000  # rows fetched at a time
 OPEN = ("running", "waiting")
@@ -78,7 +78,8 @@ class Erasing(Switch, Rule):
                     kept.add(row["run"])
                     continue
                 ids += taken.are_in(row["run"]) or taken.are_in(row["key"])
-                tombstones.extend(_tombstone(row, taken.cut))
+                if found := _tombstone(row, taken.cut):
+                    tombstones.append(found[0])
             rows = {table.name: len(list(_rows(connection, table, columns, taken.cut))) for table, columns in PLACES}
             bodies, kept_bodies = self._bodies(connection, taken)
         return ErasurePlan(
@@ -92,7 +93,7 @@ class Erasing(Switch, Rule):
 
     def plan_erasure_of(self, numbers: Sequence[int]) -> ErasurePlan:
         """All that these entries say. NotFound for one that isn't there, BadInput for one of a run that isn't over."""
-        found = list[Tombstone]()
+        tombstones = list[Tombstone]()
         with self.store.read() as connection:
             still = _open_runs(connection)
             for number in sorted(set(numbers)):
@@ -105,8 +106,9 @@ class Erasing(Switch, Rule):
                         subject=str(number),
                         way_out="Decide or cancel the run first: what waits for a signature can't be changed.",
                     )
-                found.extend(_tombstone(row, everything))
-        return ErasurePlan(tombstones=tuple(found))
+                if found := _tombstone(row, everything):
+                    tombstones.append(found[0])
+        return ErasurePlan(tombstones=tuple(tombstones))
 
     def erase(self, signed: SignedErasure, plan: ErasurePlan, words: str = "") -> None:
         """Erase what the plan says: the entries in one transaction with the entries that tell of it, then the bodies.
@@ -120,8 +122,8 @@ class Erasing(Switch, Rule):
             if self.store.is_sqlite:
                 connection.exec_driver_sql("PRAGMA secure_delete=ON")
             self._tell(connection, signed)
-            for number, row in self._current(connection, plan, cut):
-                self._replace(connection, number, row, cut, signed.erasure.id)
+            for each in plan.tombstones:
+                self._replace(connection, each, self._left(connection, each, cut), signed.erasure.id)
             if words:
                 for table, columns in PLACES:
                     _cut_rows(connection, table, columns, cut)
@@ -131,11 +133,8 @@ class Erasing(Switch, Rule):
         self.store.tidy(("entries", *(table.name for table, _ in PLACES)))
 
     def _require_signed(self, signed: SignedErasure, plan: ErasurePlan) -> None:
-        wish, now = signed.erasure, self.clock()
-        if wish.realm != self.realm:
-            raise WrongRun("The erasure was signed for another installation.", subject=wish.realm)
-        if not now - GOOD_FOR <= wish.asked_at <= now + CLOCK_SKEW:
-            raise Expired("The erasure was not signed just now.", subject=short(wish.id), way_out="Ask for it again.")
+        wish, again = signed.erasure, "Ask for it again."
+        self.require_just_signed("erasure", wish.realm, wish.asked_at, subject=short(wish.id), way_out=again)
         if (wish.tombstones, wish.count) != (plan.digest, len(plan.tombstones)):
             raise Conflict("The erasure was signed for other entries.", subject=short(wish.id))
         if fingerprint(signed.public_key) != signed.signature.key:
@@ -157,27 +156,26 @@ class Erasing(Switch, Rule):
         )
         self.note(connection, told)
 
-    def _current(self, connection: Connection, plan: ErasurePlan, cut: Cut) -> Iterator[tuple[int, RowMapping]]:
-        for each in plan.tombstones:
-            row = connection.execute(sa.select(entries).where(entries.c.id == each.entry)).mappings().one()
-            if [each] != list(_tombstone(row, cut)):
-                raise Conflict(
-                    f"Entry {each.entry} was erased by somebody else meanwhile.",
-                    subject=str(each.entry),
-                    way_out="Ask again: what is left to erase is counted anew.",
-                )
-            yield each.entry, row
+    def _left(self, connection: Connection, stands: Tombstone, cut: Cut) -> str:
+        """The body that is left of the entry. Conflict where that isn't what was signed for."""
+        row = connection.execute(sa.select(entries).where(entries.c.id == stands.entry)).mappings().one()
+        found = _tombstone(row, cut)
+        if found is None or found[0] != stands:
+            raise Conflict(
+                f"Entry {stands.entry} was erased by somebody else meanwhile.",
+                subject=str(stands.entry),
+                way_out="Ask again: what is left to erase is counted anew.",
+            )
+        return found[1]
 
-    def _replace(self, connection: Connection, number: int, row: RowMapping, cut: Cut, erasure: str) -> None:
+    def _replace(self, connection: Connection, stands: Tombstone, left: str, erasure: str) -> None:
         """First the entry that tells of it: without that, the database refuses the change."""
-        (stands,), now = _tombstone(row, cut), self.clock()
-        left = tombstone(from_json(row["body"]), cut)
+        now, number = self.clock(), stands.entry
         facts: dict[str, JsonValue] = {**stands.model_dump(mode="json"), "erasure": erasure}
-        time = _next(connection, number)
         self.note(
             connection,
             Entry(
-                key=f"erased/{number}/{time}",
+                key=f"erased/{number}/{_next(connection, number)}",
                 kind="system",
                 name=ERASED,
                 says=f"Personal data in entry {number} was erased",
@@ -186,9 +184,9 @@ class Erasing(Switch, Rule):
                 facts=facts,
             ),
         )
-        says, actor = (redacted(row[column], cut) for column in ("says", "actor"))
-        where = sa.update(entries).where(entries.c.id == number)
-        connection.execute(where.values(body=left, says=says, actor=actor))
+        said = from_json(left)
+        change = sa.update(entries).where(entries.c.id == number)
+        connection.execute(change.values(body=left, says=said["says"], actor=said["actor"]))
 
     def _spoil_index(self, connection: Connection, signed: SignedErasure) -> None:
         """The index of terms is made anew: its mark isn't this ledger's any more."""
@@ -220,14 +218,16 @@ def _all_entries(connection: Connection, progress: Progress) -> Iterator[RowMapp
             progress(done)
 
 
-def _tombstone(row: RowMapping, cut: Cut) -> Iterator[Tombstone]:
-    """What would stand for the entry; nothing where it has nothing to cut, or is itself the record of an erasure."""
-    if row["name"] in (ERASED, ERASURE):
-        return
+def _tombstone(row: RowMapping, cut: Cut) -> tuple[Tombstone, str] | None:
+    """What would stand for the entry, and the body that is left of it. None where there is nothing to cut, and for the
+    record of an erasure."""
+    if row["name"] in RECORDS:
+        return None
     body = from_json(row["body"])
     left = tombstone(body, cut)
-    if from_json(left) != {name: value for name, value in body.items() if name != "salt"}:
-        yield Tombstone(entry=row["id"], digest=row["digest"], tombstone=tombstone_digest(left))
+    if from_json(left) == {name: value for name, value in body.items() if name != "salt"}:
+        return None
+    return Tombstone(entry=row["id"], digest=row["digest"], tombstone=tombstone_digest(left)), left
 
 
 def _rows(

@@ -39,6 +39,7 @@ from ledger.standing_rule import Measure, require_inside, standing_bytes
 from ledger.standings import Standings
 
 CLOCK_SKEW = timedelta(minutes=5)  # between a signer's clock and ours
+GOOD_FOR = timedelta(minutes=10)  # a wish that was signed, and is handed in
 
 
 class Rule(Proposals, Register, Standings):
@@ -177,6 +178,15 @@ class Rule(Proposals, Register, Standings):
         require_batchable(proposal)
         self._require_say(decision.statement, proposal)
         self._require_undecided(decision, proposal)
+
+    def require_just_signed(self, what: str, realm: str, at: datetime, *, subject: str, way_out: str) -> None:
+        """Of a wish that is acted upon at once: WrongRun for another installation's, Expired for one that was signed
+        earlier and never handed in."""
+        now = self.clock()
+        if realm != self.realm:
+            raise WrongRun(f"The {what} was signed for another installation.", subject=realm)
+        if not now - GOOD_FOR <= at <= now + CLOCK_SKEW:
+            raise Expired(f"The {what} was not signed just now.", subject=subject, way_out=way_out)
 
     def require_key(self, signature: Signature, person: str, data: bytes, *, subject: str) -> None:
         """Raises UnknownKey or BadSignature, unless `data` is signed by a key of `person` that is good today."""
