@@ -66,6 +66,11 @@ def seen(ledger: Ledger, session: Session, records: Iterable[T]) -> list[T]:
     ]
 
 
+def of_their_teams(session: Session, team: str) -> bool:
+    """Whether they have roles in it, or in all."""
+    return session.teams is None or team in session.teams
+
+
 def listed(teams: Iterable[str]) -> str:
     return ", ".join(sorted(teams))
 

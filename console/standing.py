@@ -12,6 +12,7 @@ from console.access import Deciding, HandingIn, Own, TeamReading
 from console.decide import Prepared
 from console.deps import Console, Here
 from console.keys import signers
+from console.seeing import of_their_teams
 from console.sessions import Session
 from contracts import errors
 from contracts.base import Contract
@@ -42,7 +43,7 @@ class Ahead(Contract):
 @router.get("/standing")
 def page(here: Here, session: TeamReading) -> HTMLResponse:
     now = here.ledger.clock()
-    kept = [each for each in here.ledger.standing_approvals() if sees(session, each.standing.team)]
+    kept = [each for each in here.ledger.standing_approvals() if of_their_teams(session, each.standing.team)]
     return here.page(
         "standing.html",
         session,
@@ -50,7 +51,7 @@ def page(here: Here, session: TeamReading) -> HTMLResponse:
             (each, each.state(now), here.ledger.standing_uses(standing=each.standing.digest, limit=SHOWN))
             for each in kept[:SHOWN]
         ],
-        suggested=[each for each in here.ledger.standing_suggestions() if sees(session, each.team)],
+        suggested=[each for each in here.ledger.standing_suggestions() if of_their_teams(session, each.team)],
         days=LASTS.days,
         signers=signers(here, session),
     )
@@ -86,7 +87,7 @@ def revoke(
 ) -> RedirectResponse:
     """End one at once."""
     session.require_csrf(csrf)
-    if not sees(session, here.ledger.standing_approval(standing).standing.team):
+    if not of_their_teams(session, here.ledger.standing_approval(standing).standing.team):
         raise errors.NotFound("No such standing approval is of your team.", subject=short(standing))
     ended: SignedStanding = here.ledger.end_standing(standing, session.person.name, words)
     return RedirectResponse(f"/standing#s-{ended.standing.id}", 303)
@@ -102,15 +103,10 @@ def seen(
     return RedirectResponse("/", 303)
 
 
-def sees(session: Session, team: str) -> bool:
-    """Who has roles in some teams only sees what is theirs."""
-    return session.teams is None or team in session.teams
-
-
 def suggestion(here: Console, session: Session, given: str) -> Suggestion:
     """Raises NotFound."""
     found = next((each for each in here.ledger.standing_suggestions() if each.id == given), None)
-    if found is None or not sees(session, found.team):
+    if found is None or not of_their_teams(session, found.team):
         raise errors.NotFound(
             f"No standing approval {short(given)!r} is proposed any more.",
             subject=given,
