@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from ledger.store import BUSY_SECONDS, Store
 
-INDEX_LOCK = 3
+INDEX_LOCK = 6
 WINDOWS = (20_000, 200_000)  # PostgreSQL: the newest ids are looked through first, in which common terms are found soon
 Terms = tuple[int, frozenset[str]]  # an entry's id and its terms
 Mark = tuple[int, str]  # how many places of the tree are in the index, and what tells that it is of this ledger
