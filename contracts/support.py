@@ -1,0 +1,242 @@
+"""Support triage: what goes from step to step. Bodies lie in the artifact store under references.
+
+A ticket's own words are untrusted wherever they stand: bounded as they are read, masked before they are kept.
+"""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from contracts.base import Contract
+from contracts.budgets import Spender
+from contracts.policy import Route
+from contracts.proposal import Check, Cost
+from contracts.runs import Review
+
+Status = Literal["new", "open", "pending", "solved", "closed"]
+Priority = Literal["low", "normal", "high", "urgent"]
+PRIORITIES: tuple[Priority, ...] = ("low", "normal", "high", "urgent")
+CaseKind = Literal["batch", "doubtful", "incident"]
+
+MOST_WORDS = 20_000  # characters of a ticket that are read; what is beyond is counted and left out
+MOST_AT_ONCE = 500  # tickets of one look, and effects of one proposal
+
+
+class SupportRequest(Contract):
+    """Triage the new tickets of `source`, or the one named `ticket`, or learn from all of them.
+
+    `source`: a file of JSON Lines or CSV, a folder of such files, `zendesk://host`, `intercom://host` or
+    `imap://host/folder`. `history`: where solved tickets are, by the same forms; empty: in the source itself.
+    `backfill`: read the whole history, triage it and learn from it; nothing is proposed.
+    """
+
+    source: str = Field(json_schema_extra={"is_path": True})
+    history: str = Field(default="", json_schema_extra={"is_path": True})
+    ticket: str = Field(default="", description="the id of one; empty: all that are new")
+    backfill: bool = False
+    most: int = Field(default=200, ge=1, le=MOST_AT_ONCE, description="tickets of one look; the rest is for the next")
+    case: str = Field(default="", description="artifact of the case that this run is for; set by the run that found it")
+
+
+class SupportTicket(Contract):
+    """A ticket as its source tells it. `stamp`: changes whenever the ticket does. `solution`: what the last answer of
+    a person said, where it is solved. `left_out`: characters that were not read."""
+
+    source: str
+    id: str
+    subject: str = ""
+    text: str = ""
+    status: Status = "new"
+    created_at: AwareDatetime | None = None
+    stamp: str = ""
+    intent: str = ""
+    queue: str = ""
+    priority: Priority | None = None
+    tags: tuple[str, ...] = ()
+    solution: str = ""
+    url: str = ""
+    left_out: int = 0
+
+    @property
+    def key(self) -> str:
+        """The same for the same ticket."""
+        return f"{self.source}#{self.id}"
+
+    @property
+    def words(self) -> str:
+        """All that the customer said."""
+        return "\n\n".join(filter(None, (self.subject, self.text)))
+
+
+class Guess(Contract):
+    """A label and how probable it is, 0 to 1, calibrated."""
+
+    label: str
+    probability: float = Field(ge=0, le=1)
+
+
+class SimilarTicket(Contract):
+    """A solved ticket that is like this one, masked. `score`: 0 to 1."""
+
+    key: str
+    id: str
+    subject: str = ""
+    solution: str = ""
+    url: str = ""
+    score: float
+
+
+class Triaged(Contract):
+    """What was found out about one ticket. `intents` and `queues`: likeliest first; empty: nothing was learnt yet."""
+
+    intents: tuple[Guess, ...] = ()
+    queues: tuple[Guess, ...] = ()
+    confident: bool = False
+    why: str = Field(default="", description="why it is handed over, or what speaks for the guess")
+    priority: Priority = "normal"
+    priority_why: str = ""
+    language: str = ""
+    sentiment: Literal["", "negative", "neutral", "positive"] = ""
+    similar: tuple[SimilarTicket, ...] = ()
+    duplicate_of: str = Field(default="", description="id of an open ticket that says the same")
+    personal: tuple[str, ...] = Field(default=(), description="kinds of personal data that were masked")
+
+
+class Example(Contract):
+    """One thing to learn from, masked: a ticket and what it was. `corrected`: a reviewer said so."""
+
+    key: str
+    id: str = ""
+    text: str
+    subject: str = ""
+    intent: str = ""
+    queue: str = ""
+    priority: str = ""
+    solution: str = ""
+    url: str = ""
+    corrected: bool = False
+
+
+class Item(Contract):
+    """A ticket of a case: masked, with what was found out about it and the answer that was drafted.
+
+    `cites`: the ids of the solved tickets that the answer stands on.
+    """
+
+    ticket: SupportTicket
+    triaged: Triaged
+    answer: str = ""
+    cites: tuple[str, ...] = ()
+    drafted_by: Literal["baseline", "model"] = "baseline"
+
+
+class Case(Contract):
+    """What one proposal is about: confident tickets, a doubtful one, or a burst. `title`: what a burst is about."""
+
+    kind: CaseKind
+    items: tuple[Item, ...]
+    title: str = ""
+    known: str = Field(default="", description="id of the incident that the tickets belong to, where there is one")
+    notes: tuple[str, ...] = ()
+
+
+class LearnRequest(Contract):
+    """Bring the model up to date with its history and with what reviewers corrected. `backfill`: read all of it."""
+
+    run: str
+    source: str
+    history: str = ""
+    backfill: bool = False
+
+
+class Learnt(Contract):
+    """`model` is the artifact of what was learnt; empty: nothing could be, and `says` tells why."""
+
+    model: str = ""
+    examples: int = 0
+    says: str = ""
+
+
+class LookRequest(Contract):
+    """Read what is new, triage it with `model`, and sort it into cases."""
+
+    run: str
+    source: str
+    ticket: str = ""
+    model: str = ""
+    most: int = 200
+
+
+class Found(Contract):
+    """A case as the workflow knows it. `run`: who is to propose it."""
+
+    case: str
+    kind: CaseKind
+    tickets: int
+    run: str
+    says: str
+
+
+class Looked(Contract):
+    """What a look has found. `more`: there is more than was read."""
+
+    tickets: int
+    cases: tuple[Found, ...] = ()
+    more: bool = False
+    says: str = ""
+    notes: tuple[str, ...] = ()
+
+
+class DraftRequest(Contract):
+    """Let a model word the answers of a case. `problems`: what its last draft failed by."""
+
+    case: str
+    problems: tuple[str, ...] = ()
+    attempt: int = 1
+    spent: Cost = Cost()
+    spender: Spender
+    route: Route = Route()
+
+
+class AnswersDrafted(Contract):
+    """`case` is the artifact with the answers in it."""
+
+    case: str
+    drafted_by: Literal["baseline", "model"]
+    checks: tuple[Check, ...] = ()
+    cost: Cost = Cost()
+    fallback: str = ""
+
+
+class ProposeTriage(Contract):
+    """Seal a revision of a case."""
+
+    run: str
+    workflow: str
+    version: str
+    revision: int
+    case: str
+    checks: tuple[Check, ...] = ()
+    cost: Cost = Cost()
+    drafted_by: Literal["baseline", "model"] = "baseline"
+    fallback: str = ""
+    words: tuple[str, ...] = Field(default=(), description="what reviewers asked for, oldest first")
+    role: str
+    expire_seconds: float
+    review: Review
+
+
+class CorrectRequest(Contract):
+    """Keep what people made of a case: `digest` is the revision that was decided on."""
+
+    run: str
+    digest: str
+    case: str
+
+
+class Corrected(Contract):
+    """How many examples that gave, and how many of them differ from what was proposed."""
+
+    examples: int = 0
+    corrections: int = 0
+    says: str = ""
