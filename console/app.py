@@ -28,6 +28,7 @@ from console import (
     metrics,
     notify,
     organisation,
+    plots,
     proposals,
     render,
     runs,
@@ -108,7 +109,7 @@ def template_environment() -> Environment:
         lstrip_blocks=True,
     )
     said = (words.ago, words.clock, words.commands, words.cost, words.count, words.drafted, words.exact, words.lasted)
-    for call in (*said, words.money, words.span, render.markdown, render.diff_lines, short):
+    for call in (*said, words.money, words.span, render.markdown, render.diff_lines, plots.plot, short):
         env.filters[call.__name__] = call
     return env
 

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, Field, JsonValue, field_validator
 
 from contracts.base import Contract
 from contracts.digests import canonical_json, sealed_json, short, tagged_digest
+from contracts.plots import PlotPanel as PlotPanel
 from contracts.requirements import Escalated, Requirement, StartedBy
 
 PROPOSAL_TAG = "countersign/proposal/v1"
@@ -152,7 +153,9 @@ class ComparePanel(Contract):
     right: str
 
 
-Panel = Annotated[MarkdownPanel | DiffPanel | TablePanel | ClaimsPanel | ComparePanel, Field(discriminator="kind")]
+Panel = Annotated[
+    MarkdownPanel | DiffPanel | TablePanel | ClaimsPanel | ComparePanel | PlotPanel, Field(discriminator="kind")
+]
 
 
 class Editable(Contract):

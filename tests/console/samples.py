@@ -1,8 +1,9 @@
 """Proposals, runs and entries for the console's tests: one that a customer would see, one that attacks."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from contracts.plots import PlotLine, PlotSeries
 from contracts.proposal import (
     Cell,
     Check,
@@ -15,6 +16,7 @@ from contracts.proposal import (
     Effect,
     MarkdownPanel,
     Panel,
+    PlotPanel,
     Proposal,
     TablePanel,
 )
@@ -91,10 +93,15 @@ def panels(text: str = ENTRY) -> tuple[Panel, ...]:
         (commit("c0ffee1", "Bump actions/checkout from 4 to 5"), Cell(text="only build files changed")),
         (commit("be11a17", "Tidy imports"), Cell(text="nothing a user would notice")),
     )
+    days = tuple(date(2026, 11, day) for day in range(1, 15))
+    merged = tuple(float(5 + day % 4) for day in range(14))
+    band = {"low": tuple(each - 2 for each in merged), "high": tuple(each + 2 for each in merged)}
+    series = (PlotSeries(name="Merged", y=merged, **band), PlotSeries(name="Released", y=merged[::-1], as_="bars"))
     return (
         MarkdownPanel(title="The entry", text=text),
         DiffPanel(title="The exact change to the file", path="CHANGELOG.md", diff=DIFF),
         ClaimsPanel(title="What stands behind each line", claims=claims),
+        PlotPanel(title="Changes a day", days=days, series=series, lines=(PlotLine(name="Usual", y=6.5),)),
         TablePanel(title="Left out, and why", columns=("Commit", "Why"), rows=rows, folded=True),
         ComparePanel(
             title="Beside the baseline",

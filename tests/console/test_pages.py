@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from contracts.plots import PlotLine, PlotSeries
 from contracts.proposal import (
     Cell,
     Check,
@@ -20,6 +21,7 @@ from contracts.proposal import (
     Editable,
     Effect,
     MarkdownPanel,
+    PlotPanel,
     Proposal,
     TablePanel,
 )
@@ -268,6 +270,15 @@ def hostile(ledger: Ledger, words: str) -> Proposal:
             DiffPanel(title=words, path=words, diff=f"@@ -1 +1 @@ {words}\n-{words}\n+{words}\n"),
             ClaimsPanel(title=words, claims=(Claim(text=words, group=words, sources=(cell,)),)),
             TablePanel(title=words, columns=(words,), rows=((cell,),), note=words, folded=True),
+            PlotPanel(
+                title=words,
+                x=(1.0, 2.0),
+                series=(PlotSeries(name=words[:80], y=(1.0, 2.0)),),
+                lines=(PlotLine(name=words[:80], y=1.5),),
+                x_label=words,
+                unit=words,
+                note=words,
+            ),
             ComparePanel(title=words, left_title=words, left=words, right_title=words, right=words),
         ),
         checks=(Check(name=words, passed=False, says=words),),

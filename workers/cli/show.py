@@ -1,6 +1,7 @@
 """A proposal in the terminal: what would happen first, then the proof, then the bulk."""
 
 import difflib
+from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.markdown import Markdown
@@ -15,6 +16,7 @@ from contracts.proposal import (
     DiffPanel,
     MarkdownPanel,
     Panel,
+    PlotPanel,
     Proposal,
     TablePanel,
 )
@@ -22,6 +24,8 @@ from contracts.requirements import Progress
 from workers.cli.screen import Diff
 
 MOST_ROWS = 15
+MOST_BLOCKS = 40
+BLOCKS = "▁▂▃▄▅▆▇█"
 TONES = {"": "", "good": "green", "bad": "bold red"}
 
 
@@ -112,7 +116,29 @@ def rendered(panel: Panel) -> RenderableType:
         return Group(*(claim_line(panel, index) for index in range(len(panel.claims))))
     if isinstance(panel, ComparePanel):
         return Group(*(Box(Text(text), title=Text(title)) for title, text in sides(panel)))
-    return table(panel)
+    return plot(panel) if isinstance(panel, PlotPanel) else table(panel)
+
+
+def plot(panel: PlotPanel) -> RenderableType:
+    """Each series as a row of blocks, between its smallest and its largest value."""
+    below = (str(panel.days[0]), str(panel.days[-1])) if panel.days else (f"{panel.x[0]:g}", f"{panel.x[-1]:g}")
+    grid = Table("", "from", "", "to", "", box=None, header_style="dim")
+    for each in panel.series:
+        low, high = each.ends
+        cells = (each.name, f"{each.y[0]:,.6g}", blocks(each.y), f"{each.y[-1]:,.6g}", f"{low:,.6g} to {high:,.6g}")
+        grid.add_row(*map(Text, cells))
+    for line in panel.lines:
+        grid.add_row(Text(line.name), Text(f"{line.y:,.6g}"))
+    under = f"{below[0]} to {below[1]}{f', in {panel.unit}' if panel.unit else ''}. {panel.note}"
+    return Group(grid, Text(under, style="dim"))
+
+
+def blocks(values: Sequence[float]) -> str:
+    """Values as a row of blocks, at most `MOST_BLOCKS` of them: `▁▃█`."""
+    every = max(1, -(-len(values) // MOST_BLOCKS))
+    kept = values[::every]
+    low, high = min(kept), max(kept)
+    return "".join(BLOCKS[round((value - low) / ((high - low) or 1) * (len(BLOCKS) - 1))] for value in kept)
 
 
 def sides(panel: ComparePanel) -> tuple[tuple[str, str], tuple[str, str]]:
