@@ -113,6 +113,13 @@ class Interrupted(CountersignError):
     status = 409
 
 
+# Payables
+
+
+class PayablesUnusable(BadInput):
+    """What is owed, the accounts or their terms contradict each other or can't be read; the message names which."""
+
+
 # Decisions
 
 
