@@ -13,8 +13,11 @@ from pydantic import AwareDatetime, Field
 from contracts.base import Contract
 
 # ISO 4217: how many digits a currency has after its point, where it isn't two.
-_WHOLE = ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XPF")
-_DIGITS = {**dict.fromkeys(_WHOLE, 0), **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3), "XOF": 0}
+_DIGITS = {
+    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"), 0),
+    **dict.fromkeys(("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+}
 NOTHING = Decimal(0)
 
 Currency = str  # of three capital letters, ISO 4217
