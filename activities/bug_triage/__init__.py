@@ -1,0 +1,1 @@
+"""The bug triage workflow's activities and domain logic."""
