@@ -27,6 +27,7 @@ from ledger.proofs import Proofs
 from ledger.runs import Runs
 from ledger.schema import meta
 from ledger.seals import Seals
+from ledger.seen import Seen
 from ledger.signing import Signing
 from ledger.store import Store
 from ledger.trust import Trust
@@ -48,6 +49,7 @@ class Ledger(
     ApiTokens,
     Notices,
     Preferences,
+    Seen,
     Seals,
     Proofs,
 ):

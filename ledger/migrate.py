@@ -12,8 +12,8 @@ from sqlalchemy.engine import Connection
 from contracts.errors import StateUnusable
 from ledger.store import Store
 
-HEAD = "0011"  # the newest revision in ledger/migrations/versions
-KNOWN = frozenset({"0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011"})
+HEAD = "0012"  # the newest revision in ledger/migrations/versions
+KNOWN = frozenset({"0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012"})
 MIGRATION_LOCK = 1
 SCRIPTS = Path(__file__).parent / "migrations"
 
