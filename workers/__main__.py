@@ -9,10 +9,16 @@ def main() -> None:
     if usual:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from workers.cli import main as command_line
+    from workers.processes import leave
 
     if usual:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    command_line()
+    code: object = 0
+    try:
+        command_line()
+    except SystemExit as ended:
+        code = ended.code
+    leave(code if isinstance(code, int) else int(code is not None))
 
 
 if __name__ == "__main__":

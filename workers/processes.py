@@ -1,17 +1,24 @@
 """Processes and ports of this host: children that die with us, who listens where."""
 
+import contextlib
 import ctypes
+import logging
 import os
+import random
 import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from typing import NoReturn
 
 import psutil
 
 from contracts.errors import PortTaken
 
 PR_SET_PDEATHSIG = 1
+
+_random = random.SystemRandom()  # not the seed that tests set: every process would try the same ports
+_given: set[int] = set()
 
 # What any program needs to run at all. Nothing here is a credential.
 BASIC_NAMES = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TERM")
@@ -36,6 +43,19 @@ def die_with_parent() -> Callable[[], None] | None:
     return set_signal
 
 
+def leave(code: int) -> NoReturn:
+    """End this process without the interpreter's own shutdown, all output written.
+
+    The SDK's native threads may ask for the interpreter's lock while it shuts down, which aborts the process
+    (temporalio/sdk-python#300): 3 of 24 workers, and now and then a command after all its work was done.
+    """
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # nobody reads it any more, or it is closed
+            stream.flush()
+    os._exit(code)
+
+
 def pick(environ: Mapping[str, str], *names: str, prefixes: tuple[str, ...] = ()) -> dict[str, str]:
     """The part of an environment that a child may see: the basics, `names`, and names with a prefix."""
     wanted = {*BASIC_NAMES, *names}
@@ -43,10 +63,21 @@ def pick(environ: Mapping[str, str], *names: str, prefixes: tuple[str, ...] = ()
 
 
 def free_port() -> int:
-    """A port that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listened on a moment ago, and that this process was not given before.
+
+    From below those that operating systems hand out by themselves (Linux from 32768, others from 49152): one of
+    theirs may become the near end of somebody's connection before its server starts.
+    """
+    for _ in range(1000):
+        port = _random.randrange(20_000, 32_768)
+        if port not in _given and is_free(port):
+            _given.add(port)
+            return port
+    raise PortTaken(
+        "No port between 20000 and 32767 of this host is free.",
+        subject="127.0.0.1",
+        way_out="End what listens there, or name the ports: COUNTERSIGN_CONSOLE_PORT, COUNTERSIGN_TEMPORAL_PORT.",
+    )
 
 
 def is_free(port: int) -> bool:

@@ -5,7 +5,7 @@ milliseconds. Its answer is not the judgment: it becomes a few columns that the 
 how much history there was to learn from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -143,10 +143,17 @@ def _number_place(fact: Facts) -> str:
     return f"{place} {'closes' in fact.flags} {'merge' in fact.flags}"
 
 
-_KEYS = (_role, lambda fact: fact.kind, _first_word, _folder, _changelog, _number_place)
+_KEYS: tuple[Callable[[Facts], str], ...] = (
+    _role,
+    lambda fact: fact.kind,
+    _first_word,
+    _folder,
+    _changelog,
+    _number_place,
+)
 
 
-def _table(key, seen: Sequence[Facts], told: NDArray[np.float64]) -> dict[str, float]:  # type: ignore[no-untyped-def]
+def _table(key: Callable[[Facts], str], seen: Sequence[Facts], told: NDArray[np.float64]) -> dict[str, float]:
     counts: dict[str, list[float]] = {}
     for fact, value in zip(seen, told, strict=True):
         cell = counts.setdefault(key(fact), [0.0, 0.0])

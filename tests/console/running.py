@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -55,13 +54,6 @@ class Parked:
         handle = await self.client.start_workflow("standin", sealed, id=run, task_queue=AGENTS)
         self.ledger.update_run(run, temporal_run_id=handle.first_execution_run_id)
         return stored
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

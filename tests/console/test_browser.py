@@ -18,10 +18,11 @@ from contracts.requirements import Requirement
 from ledger import Ledger
 from tests.console.conftest import deps_for
 from tests.console.pictures import DESK, PHONE, picture
-from tests.console.running import Parked, free_port, served, working
+from tests.console.running import Parked, served, working
 from tests.console.samples import ENTRY, NOW, add_entries, proposal, run_record
 from tests.support.register import invited
 from workers.devserver import DevServer
+from workers.processes import free_port
 
 pytestmark = pytest.mark.browser
 

@@ -12,10 +12,11 @@ from temporalio.client import Client
 from contracts.changelog import ChangelogRequest
 from tests.console.conftest import deps_for
 from tests.console.pictures import DESK, picture
-from tests.console.running import free_port, served
+from tests.console.running import served
 from tests.support.platform import Platform
 from workers import keys
 from workers.client import connect
+from workers.processes import free_port
 
 pytestmark = pytest.mark.browser
 SUBJECTS = ("Start", "Add a dry run to the sync command", "Fix uploads larger than 4 GB", "Tidy imports")

@@ -30,9 +30,10 @@ from contracts.wire import fingerprint
 from ledger import Ledger
 from tests.console.conftest import deps_for
 from tests.console.hostile import MARKS, WORDS, hostile
-from tests.console.running import free_port, served
+from tests.console.running import served
 from tests.console.samples import NOW, proposal
 from workers.devserver import DevServer
+from workers.processes import free_port
 
 RUN = f"run {WORDS[:400]}"  # as it stands in addresses
 STREAMS = {"/events"}

@@ -8,8 +8,9 @@ import pytest
 
 from ledger import Ledger
 from tests.console.conftest import deps_for
-from tests.console.running import free_port, served
+from tests.console.running import served
 from tests.console.samples import proposal, run_record
+from workers.processes import free_port
 
 
 async def events(answer: httpx.Response) -> AsyncIterator[str]:

@@ -13,8 +13,9 @@ from contracts.records import EffectRecord, Person
 from contracts.requirements import Requirement
 from ledger import FolderArtifacts, Ledger
 from tests.console.conftest import Visitor, deps_for, visitor_of
-from tests.console.running import free_port, served
+from tests.console.running import served
 from tests.console.samples import proposal
+from workers.processes import free_port
 
 FORM = {"window": "hour", "daily_at": "08:30", "time_zone": "Europe/Berlin"}
 

@@ -20,9 +20,10 @@ from contracts.identity import RoleMap
 from contracts.records import Person
 from ledger import Ledger
 from tests.console.conftest import deps_for
-from tests.console.running import free_port, served
+from tests.console.running import served
 from tests.console.test_door import raw_public
 from tests.support.oidc import CLIENT, SECRET, Organisation, organisation
+from workers.processes import free_port
 
 PORT = free_port()
 BASE = f"http://127.0.0.1:{PORT}"

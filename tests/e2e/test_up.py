@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,18 +19,13 @@ from playwright.async_api import Page, async_playwright, expect
 from tests.support.repositories import git
 from tests.workflows.test_changelog import branches, small_repository
 from workers.devserver import Binary
+from workers.processes import free_port
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]
 PICTURES = Path(os.environ.get("COUNTERSIGN_TEST_ARTIFACTS", ROOT / "test-artifacts"))
 ARGUMENTS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
 WITHIN = 180.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)

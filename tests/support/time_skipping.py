@@ -9,7 +9,6 @@ import hashlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from temporalio.service import RPCError
 
 from contracts.search import TYPES
 from workers.devserver.attributes import KINDS
+from workers.processes import free_port
 from workers.settings import Settings
 
 VERSION = "1.28.1"
@@ -92,9 +92,7 @@ def jars(tools: Path) -> Path:
 @contextlib.contextmanager
 def running(lib: Path, log: Path) -> Iterator[str]:
     """The address of a server on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = ["java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", f"{lib}/*", MAIN, str(port)]
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)

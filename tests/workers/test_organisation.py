@@ -11,10 +11,10 @@ import pytest
 
 from contracts.errors import BadInput
 from contracts.identity import RoleMap
-from tests.console.running import free_port
 from tests.support.oidc import CLIENT, SECRET, organisation
 from workers import doctor
 from workers.organisation import provider, strange_teams
+from workers.processes import free_port
 from workers.settings import Settings
 from workers.supervisor import children
 

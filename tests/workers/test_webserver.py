@@ -7,7 +7,8 @@ import pytest
 
 from ledger import FolderArtifacts, Ledger
 from tests.console.conftest import deps_for
-from tests.console.running import free_port, served
+from tests.console.running import served
+from workers.processes import free_port
 from workers.settings import Settings
 from workers.webserver import options
 

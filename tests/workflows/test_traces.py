@@ -26,7 +26,7 @@ from contracts.errors import BadInput
 from contracts.machine import MachineSpec
 from contracts.steps import AGENTS
 from ledger import FolderArtifacts
-from tests.console.running import eventually, free_port
+from tests.console.running import eventually
 from tests.machines.own.workflows.scripted import Scripted as Own
 from tests.replay.test_replay import HISTORIES, recorded
 from tests.support.collector import Collector, Received, collecting
@@ -38,6 +38,7 @@ from tests.workflows.own.workflows.parent import Ends, Team, TeamOfAgents
 from workers import discovery, machines, tracing
 from workers.client import connect
 from workers.devserver import Binary, DevServer
+from workers.processes import free_port
 from workers.runner import runner
 from workers.settings import Settings
 from workers.supervisor.children import platform

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.console.running import free_port
+from workers.processes import free_port
 
 HERE = Path(__file__).parent
 CLIENT, SECRET = "countersign", "a-client-secret-of-the-tests-alone"
