@@ -21,6 +21,7 @@ from contracts.steps import AGENTS
 from ledger import Ledger
 from tests.console.samples import proposal, run_record
 from tests.console.standin import Standin, StandinActivities
+from workers.common import interceptors
 from workers.runner import runner
 
 
@@ -35,6 +36,7 @@ def worker(client: Client, ledger: Ledger) -> Worker:
         workflows=[Standin],
         activities=[gate.judge, gate.note, gate.drop, standin.reseal, standin.act],
         workflow_runner=runner("ledger", "sqlalchemy"),
+        interceptors=interceptors(toolbox),
     )
 
 
