@@ -75,6 +75,46 @@ class Guess(Contract):
     probability: float = Field(ge=0, le=1)
 
 
+class Certified(Contract):
+    """What a model that guesses intents was made of, how well it did on tickets it had not seen, and if it may serve.
+
+    `data`: sha256 of what it was fitted on. `later`: how many tickets it was judged on that came after all it had then
+    learnt from; 0: on held-out ones of the same time. `base`: how often the commonest intent alone is right.
+    `answered`: the share with a probability of at least `threshold`, from where on `precision` was kept.
+    """
+
+    data: str = ""
+    code: str
+    encoder: str = ""
+    rows: int = 0
+    used: int
+    intents: int
+    later: int = 0
+    accuracy: float
+    base: float
+    precision: float
+    threshold: float
+    near: float = Field(default=-1, description="cosine to the nearest example below which nothing is answered")
+    answered: float
+    why_not: str = Field(default="", description="a sentence for people; empty: it serves")
+
+    @property
+    def serves(self) -> bool:
+        return not self.why_not
+
+    @property
+    def says(self) -> str:
+        """The ledger's sentence."""
+        told = f"Learnt {self.intents:,} intents from {self.used:,} of {self.rows:,} tickets."
+        if self.why_not:
+            return f"{told} {self.why_not}"
+        on = f"{self.later:,} later tickets" if self.later else "held-out tickets"
+        return (
+            f"{told} Right for {self.accuracy:.1%} of {on}; "
+            f"answers {self.answered:.0%} of them at {self.precision:.0%} precision."
+        )
+
+
 class SimilarTicket(Contract):
     """A solved ticket that is like this one, masked. `score`: 0 to 1."""
 

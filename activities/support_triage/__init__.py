@@ -1,0 +1,1 @@
+"""The support triage workflow's activities and domain logic."""
