@@ -20,12 +20,12 @@ AGENT = "agent"  # whoever has this role decides nothing, whatever else they are
 class StartedBy(Contract):
     """Who started a run, as whoever started it told Temporal."""
 
-    kind: Literal["person", "schedule"]
+    kind: Literal["person", "schedule", "webhook"]
     name: str
 
     @property
     def says(self) -> str:
-        return self.name if self.kind == "person" else f"the schedule {self.name}"
+        return self.name if self.kind == "person" else f"the {self.kind} {self.name}"
 
 
 class Barred(Contract):

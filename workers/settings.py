@@ -164,6 +164,8 @@ class Settings(BaseSettings):
     effect_limits: str = Field(
         default="", description="how many effects may begin in which time: git.pull_request=10/hour, *=100/day"
     )
+    hooks: Path = Field(default=Path("hooks.toml"), description="TOML file of the webhooks that start runs")
+    hooks_port: int = Field(default=8490, ge=1, le=65535, description="port of this host at which they are delivered")
     notify_smtp: str = Field(default="", description="the mail server: smtp://host:587 or smtps://host:465")
     notify_smtp_credential: str = Field(default="", description="user:NAME: who sends, and the variable's name")
     notify_from: str = "Countersign <countersign@localhost>"

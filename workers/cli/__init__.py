@@ -15,6 +15,7 @@ from workers.cli import (
     effects,
     fix,
     health,
+    hooks,
     logs,
     new,
     notify,
@@ -41,6 +42,7 @@ app = typer.Typer(
 for part in (up, demo, doctor, health, runs, fix, decisions, delegating, logs, people, trust, new, processes, restore):
     part.register(app)
 app.add_typer(schedules.app, name="schedules", help="When workflows start by themselves.")
+app.add_typer(hooks.app, name="hooks", help="Webhooks that start runs.")
 app.add_typer(sandboxes.app, name="sandboxes", help="The sandboxes that are alive on this host.")
 app.add_typer(tokens.app, name="tokens", help="What programs may do through the API, in a person's name.")
 app.add_typer(notify.app, name="notify", help="How people are told what waits for them.")

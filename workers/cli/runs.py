@@ -10,16 +10,12 @@ import typer
 from pydantic import BaseModel, ValidationError
 from rich.markup import escape
 from rich.table import Table
-from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
 
-from contracts import search, shown
 from contracts.errors import BadInput
-from contracts.records import RunRecord, RunState
+from contracts.records import RunState
 from contracts.requirements import StartedBy
-from contracts.runs import STARTED_BY
-from contracts.steps import AGENTS
 from contracts.urls import carries_secret
-from workers import discovery
+from workers import discovery, starting
 from workers.cli.common import Platform, opened_ledger, out, platform, wait_for
 from workers.cli.following import follow, temporal_link
 from workers.cli.screen import one_line
@@ -141,34 +137,9 @@ def _next(words: Any, option: str) -> str:
 
 async def start(here: Platform, cls: type, request: BaseModel) -> str:
     """Start a run of a workflow class. Gives the run's id."""
-    name = discovery.workflow_name(cls)
-    policy = cls.policy  # type: ignore[attr-defined]
-    run_id = new_run_id(name, request)
-    handle = await here.client.start_workflow(
-        name,
-        request,
-        id=run_id,
-        task_queue=AGENTS,
-        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-        static_summary=summary_of(policy.summary, request),
-        memo={STARTED_BY: StartedBy(kind="person", name=person_name(here.settings))},
-        search_attributes=TypedSearchAttributes(
-            [
-                search.SearchAttributePair(search.WORKFLOW, name),
-                search.SearchAttributePair(search.TEAM, policy.team),
-                search.SearchAttributePair(search.STATE, "starting"),
-            ]
-        ),
-    )
-    here.ledger.start_run(
-        RunRecord(
-            run=run_id,
-            workflow=name,
-            version=policy.version,
-            temporal_run_id=handle.first_execution_run_id or "",
-            started_at=datetime.now(UTC),
-        )
-    )
+    run_id = new_run_id(discovery.workflow_name(cls), request)
+    by = StartedBy(kind="person", name=person_name(here.settings))
+    await starting.start(here.client, here.ledger, cls, request, run_id, by)
     return run_id
 
 
@@ -178,8 +149,3 @@ def new_run_id(workflow: str, request: BaseModel) -> str:
     slug = re.sub(r"[^A-Za-z0-9]+", "-", subject).strip("-").lower()[:30]
     parts = [workflow, slug, f"{datetime.now(UTC):%Y%m%d-%H%M}", secrets.token_hex(2)]
     return "-".join(part for part in parts if part)
-
-
-def summary_of(what: str, request: BaseModel) -> str:
-    subject = getattr(request, "repository", "")
-    return shown.summary(f"{what}: {subject}" if subject else what)

@@ -10,6 +10,7 @@ from activities.mcp.servers import servers
 from workers.devserver import ServerPlan, wait_until_healthy
 from workers.devserver.server import rotate
 from workers.egress import credential_names
+from workers.hooks.serving import declared
 from workers.notify.setting_up import is_set_up
 from workers.notify.setting_up import secrets as notify_secrets
 from workers.processes import pick
@@ -108,10 +109,23 @@ def notify(settings: Settings) -> Plan:
     )
 
 
+def hooks(settings: Settings) -> Plan:
+    """Takes what services deliver. It sees the secrets of those webhooks and no credential."""
+    names = {hook.secret for hook in declared(settings).values()}
+    return Plan(
+        name="hooks",
+        argv=[sys.executable, "-m", "workers", "hooks", "serve"],
+        environment=environment(settings, os.environ, *names),
+        ready=answers(f"http://127.0.0.1:{settings.hooks_port}/healthz"),
+        cwd=_here(),
+    )
+
+
 def platform(settings: Settings) -> list[Plan]:
     """All of them but the Temporal server, which they need. Where nothing is set up to tell people by, nobody does."""
     telling = [notify(settings)] if is_set_up(settings) else []
-    return [agents(settings), effects(settings), console(settings), *telling]
+    taking = [hooks(settings)] if declared(settings) else []
+    return [agents(settings), effects(settings), console(settings), *telling, *taking]
 
 
 def _worker(settings: Settings, kind: str, names: tuple[str, ...]) -> Plan:

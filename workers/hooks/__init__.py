@@ -1,0 +1,1 @@
+"""Webhooks: a delivery that a service signed starts a run. `hooks.toml` says of which workflow, on what input."""
