@@ -36,7 +36,9 @@ FIX_STEPS = (
     "machine.tool.look",
     "machine.tool.change",
 )
-STEPS = (*RUN_STEPS, *MACHINE_STEPS, *FIX_STEPS)
+# Of a triage of bugs (tests/chaos/test_kill_a_triage.py).
+BUG_STEPS = ("bugs.gather", "bugs.assess", "machine.locate", "machine.reproduce", "bugs.propose")
+STEPS = (*RUN_STEPS, *MACHINE_STEPS, *FIX_STEPS, *BUG_STEPS)
 MOMENTS = ("started", "worked", "entered")
 
 MACHINE_POINTS = (
@@ -46,6 +48,7 @@ MACHINE_POINTS = (
     "machine.after_checkpoint",
 )
 FIX_POINTS = tuple(f"{step}.{moment}" for step in FIX_STEPS for moment in MOMENTS)
+BUG_POINTS = tuple(f"{step}.{moment}" for step in BUG_STEPS for moment in MOMENTS)
 POINTS = (
     *(f"{step}.{moment}" for step in RUN_STEPS for moment in MOMENTS),
     "effect.before_intent",
@@ -60,10 +63,12 @@ POINTS = (
     "git.after_merge",
     "pull.before_open",
     "pull.after_open",
+    "issue.after_part",
     "effect.after_act",
     "effect.after_finish",
     *MACHINE_POINTS,
     *FIX_POINTS,
+    *BUG_POINTS,
 )
 
 # Around the steps of a paid model call (activities/models/journal.py); tests/ledger kills at each of them.

@@ -10,7 +10,7 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from contracts import agent, changelog, install, machine, mcp, runs, text, ticket
+from contracts import agent, bug_triage, changelog, install, machine, mcp, runs, text, ticket
 from contracts.decision import Ruling
 
 In = TypeVar("In", bound=BaseModel)
@@ -143,3 +143,19 @@ TICKET_INSTALL = of_a_machine("machine.install", install.Install, install.Instal
 TICKET_TESTS = of_a_machine("machine.tests", ticket.RunTests, ticket.TestsRan, timedelta(hours=1))
 TICKET_REPAIR = of_a_machine("machine.repair", ticket.SearchRepair, ticket.RepairSearched, timedelta(hours=1))
 TICKET_PROVE = of_a_machine("machine.prove", ticket.Prove, ticket.Proved, timedelta(hours=2))
+
+# Bug triage (docs/workflows/bug_triage.md). The two long ones go on where a dead attempt was.
+BUGS_GATHER = Step(
+    "bugs.gather", bug_triage.GatherBugs, bug_triage.BugsGathered, timeout=timedelta(minutes=30), attempts=8
+)
+BUGS_ASSESS = Step(
+    "bugs.assess",
+    bug_triage.AssessBugs,
+    bug_triage.BugsAssessed,
+    timeout=timedelta(minutes=30),
+    heartbeat=timedelta(seconds=30),
+    attempts=4,
+)
+BUGS_LOCATE = of_a_machine("machine.locate", bug_triage.LocateBugs, bug_triage.BugsLocated, timedelta(minutes=15))
+BUGS_REPRODUCE = of_a_machine("machine.reproduce", bug_triage.Reproduce, bug_triage.Reproduction, timedelta(minutes=5))
+BUGS_PROPOSE = Step("bugs.propose", bug_triage.ProposeTriage, runs.Sealed, timeout=timedelta(minutes=2))

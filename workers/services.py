@@ -13,10 +13,11 @@ from workers.settings import Settings
 
 Worker = Literal["agents", "effects"]
 READ, WRITE = "COUNTERSIGN_TICKET_CREDENTIALS", "COUNTERSIGN_GIT_WRITE_CREDENTIALS"
+WRITE_TICKETS = "COUNTERSIGN_TICKET_WRITE_CREDENTIALS"
 
 
 def services(settings: Settings, worker: Worker) -> Services:
-    """All of them. The effects' worker has git's write credentials for GitHub, and reads no tickets.
+    """All of them. The effects' worker has what writes: git's credentials for GitHub, tickets' for the others.
 
     Raises BadInput for a setting that can't be read.
     """
@@ -31,20 +32,25 @@ def names(settings: Settings, worker: Worker) -> set[str]:
 
 
 def _services(settings: Settings, worker: Worker) -> Iterator[Service]:
-    text, setting = (
-        (settings.ticket_credentials, READ) if worker == "agents" else (settings.git_write_credentials, WRITE)
-    )
-    credentials = git_credentials(text, setting)
-    kinds: Mapping[Kind, str] = {"github": settings.github, "linear": settings.linear, "jira": settings.jira}
+    kinds: Mapping[Kind, str] = {
+        "github": settings.github,
+        "gitlab": settings.gitlab,
+        "linear": settings.linear,
+        "jira": settings.jira,
+    }
+    texts = {READ: settings.ticket_credentials, WRITE_TICKETS: settings.ticket_write_credentials}
+    tickets = READ if worker == "agents" else WRITE_TICKETS
+    credentials = git_credentials(texts[tickets], tickets)
+    pushing = git_credentials(settings.git_write_credentials, WRITE)
     known: set[Place] = set()
     for kind, listed in kinds.items():
-        if worker == "effects" and kind != "github":
-            continue
+        by_git = worker == "effects" and kind == "github"
+        given, setting = (pushing, WRITE) if by_git else (credentials, tickets)
         for part in filter(None, map(str.strip, listed.split(","))):
-            known.add((made := _service(kind, part, credentials, setting)).at)
+            made = _service(kind, part, given, setting)
+            known |= set() if by_git else {made.at}
             yield made
-    if worker == "agents":
-        _require_used(credentials, known)
+    _require_used(credentials, known, tickets)
 
 
 def _service(kind: Kind, text: str, credentials: Mapping[Place, Credential], setting: str) -> Service:
@@ -64,12 +70,12 @@ def _service(kind: Kind, text: str, credentials: Mapping[Place, Credential], set
     return Service(kind, host, port, f"{slash}{path}", credentials.get((host, port)), setting)
 
 
-def _require_used(credentials: Mapping[Place, Credential], known: set[Place]) -> None:
+def _require_used(credentials: Mapping[Place, Credential], known: set[Place], setting: str) -> None:
     """A credential for a host that is no service would be given to nobody, and its owner would wonder."""
     for host, port in credentials:
         if (host, port) not in known:
             raise BadInput(
-                f"{READ} names a credential for {host}:{port}, which is no service.",
-                subject=READ,
+                f"{setting} names a credential for {host}:{port}, which is no service.",
+                subject=setting,
                 way_out=f"Name the host in {' or '.join(SETTINGS.values())}.",
             )

@@ -129,10 +129,15 @@ class Settings(BaseSettings):
         default="", description="host=user:NAME,…: to push with, for the effects' worker"
     )
     github: str = Field(default="github.com", description="hosts that are a GitHub; the first is meant by github:o/n#1")
+    gitlab: str = Field(default="gitlab.com", description="hosts that are a GitLab")
     linear: str = Field(default="api.linear.app", description="the host of Linear's API")
     jira: str = Field(default="", description="hosts that are a Jira, with a path where it has one")
     ticket_credentials: str = Field(
         default="", description="host=user:NAME,…: to read tickets with, for the agents' worker"
+    )
+    ticket_write_credentials: str = Field(
+        default="",
+        description="host=user:NAME,…: to change issues with, at GitLab, Linear and Jira, for the effects' worker",
     )
     credential_owners: str = Field(
         default="", description="NAME=person,…: whose the credentials are, for gates that keep their owners apart"

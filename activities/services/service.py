@@ -9,8 +9,8 @@ from contracts.errors import BadInput
 from sandboxes.egress import Credential
 from sandboxes.egress.operator import GIT_USER, SHORTEST
 
-Kind = Literal["github", "linear", "jira"]
-NAMES: dict[Kind, str] = {"github": "GitHub", "linear": "Linear", "jira": "Jira"}
+Kind = Literal["github", "gitlab", "linear", "jira"]
+NAMES: dict[Kind, str] = {"github": "GitHub", "gitlab": "GitLab", "linear": "Linear", "jira": "Jira"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class Service:
     @property
     def api(self) -> str:
         """The address below which everything is asked."""
+        if self.kind == "gitlab":
+            return f"{self.web}/api/v4"
         if self.kind != "github":
             return self.web
         if self.port == 443 and (self.host == "github.com" or self.host.endswith(".ghe.com")):

@@ -15,6 +15,7 @@ from contracts.urls import carries_secret, split
 KEY = r"[A-Za-z][A-Za-z0-9_]{0,30}-[0-9]{1,9}"
 NUMBER = r"[0-9]{1,10}"
 LINEAR_WEB = "linear.app"
+READ = ("github", "jira")  # by the URL of a ticket at that host; Linear's pages have a host of their own
 SHORT = re.compile(r"(github|linear|jira):(.*)", re.DOTALL)
 FORMS = {
     "github": "github:owner/name#12, or https://github.com/owner/name/issues/12",
@@ -82,7 +83,7 @@ def _url(ticket: str, services: Services) -> Named:
     if host == LINEAR_WEB and port == 443:
         return _linear(ticket, parts.path, services)
     for service in services.all:
-        if (service.host, service.port) != (host, port) or service.kind == "linear":
+        if (service.host, service.port) != (host, port) or service.kind not in READ:
             continue
         found = _issue(service, parts.path, parts.query)
         if found:

@@ -25,6 +25,7 @@ POINTS = [
 ]  # those of a machine are tried in tests/machines
 MERGING = ("git.before_merge", "git.after_merge")  # tests/activities/test_git_change.py kills there
 PULLING = ("pull.before_open", "pull.after_open")  # tests/activities/test_pull_request.py kills there
+ISSUES = ("issue.after_part",)  # tests/activities/test_issue_update.py kills there
 
 
 @pytest.fixture
@@ -171,7 +172,7 @@ async def test_changed_content_is_not_committed(world: World) -> None:
     assert branches(repository) == []
 
 
-POINTS_OF_IT = [point for point in POINTS if point not in (*MERGING, *PULLING)]
+POINTS_OF_IT = [point for point in POINTS if point not in (*MERGING, *PULLING, *ISSUES)]
 
 
 @pytest.mark.chaos

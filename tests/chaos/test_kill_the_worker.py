@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from activities.faults import FIX_POINTS, MACHINE_POINTS, POINTS, STEPS
+from activities.faults import BUG_POINTS, FIX_POINTS, MACHINE_POINTS, POINTS, STEPS
 from contracts.changelog import ChangelogRequest
 from tests.chaos.conftest import KINDS, Workers
 from tests.chaos.lanes import apart, in_lanes
@@ -23,9 +23,18 @@ from workers.devserver import Binary, DevServer
 pytestmark = pytest.mark.chaos
 
 # Points that no changelog passes: only a push to a URL or a merge does (tests/activities kills there), or a machine
-# (tests/machines), or a fix (test_kill_a_fix.py).
+# (tests/machines), a fix (test_kill_a_fix.py), or a triage of bugs (test_kill_a_triage.py).
 PULLING = ("pull.before_open", "pull.after_open")  # tests/activities/test_pull_request.py
-ELSEWHERE = {"git.after_push", "git.before_merge", "git.after_merge", *PULLING, *MACHINE_POINTS, *FIX_POINTS}
+ELSEWHERE = {
+    "issue.after_part",
+    "git.after_push",
+    "git.before_merge",
+    "git.after_merge",
+    *PULLING,
+    *MACHINE_POINTS,
+    *FIX_POINTS,
+    *BUG_POINTS,
+}
 
 
 KILLED_AT = [point for point in POINTS if point not in ELSEWHERE]

@@ -114,7 +114,7 @@ def validated(model: type[Any], values: dict[str, Any]) -> BaseModel:
 
 
 def absolute(path: str) -> str:
-    """A path as the worker can find it, whose working folder is another. URLs stay as they are.
+    """A path as the worker can find it, whose working folder is another. URLs and what a service has stay as they are.
 
     BadInput for one with a password in it: the input of a run is in its history for ever.
     """
@@ -123,7 +123,7 @@ def absolute(path: str) -> str:
             "The URL carries a password or token, which would end up in histories and logs. Nothing was started.",
             way_out="Take it out; clone the repository yourself and give the folder if it is private.",
         )
-    if re.match(r"^[a-z+]+://|^[\w.-]+@[\w.-]+:", path):
+    if re.match(r"^[a-z+]+://|^[\w.-]+@[\w.-]+:|^(?:github|gitlab|jira|linear):", path):
         return path
     return str(Path(path).expanduser().resolve())
 

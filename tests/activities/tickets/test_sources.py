@@ -381,6 +381,7 @@ def test_where_the_apis_are() -> None:
         "https://api.github.com",
         "https://api.acme.ghe.com",
         "https://ghe.example.com:8443/api/v3",
+        "https://gitlab.com/api/v4",
         "https://api.linear.app",
         "https://acme.atlassian.net",
     ]

@@ -1,0 +1,167 @@
+"""Judges all that is new by what the team decided before: one activity over thousands of issues, which says how far it
+is, keeps what it has, and goes on there after a death."""
+
+import asyncio
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from temporalio import activity
+
+from activities.bug_triage.clues import runnable
+from activities.bug_triage.learned import Learned, chosen, learned, taught
+from activities.progress import Progress, progress
+from activities.toolbox import Toolbox
+from contracts.base import Contract
+from contracts.bug_triage import DOUBTFUL, AssessBugs, Assessed, Assessment, Backlog, BugsAssessed
+from contracts.bugs import Issue, Judgement, Standing
+from contracts.digests import canonical_json
+from contracts.runs import run_of
+from contracts.steps import BUGS_ASSESS
+
+CHUNK = 250
+SURE = 0.8  # how probable a kind is that needs nobody's second look
+SAME = 0.6  # and a duplicate that is linked; a lesser one is only shown
+DOUBT_SAME = 0.4
+
+
+class Judged(Contract):
+    """Judgements of some issues, kept so that a dead attempt is not repeated."""
+
+    judgements: tuple[Judgement, ...]
+
+
+class BugAssessing:
+    """Registered on the agents' queue."""
+
+    def __init__(self, toolbox: Toolbox) -> None:
+        self._tools = toolbox
+
+    @activity.defn(name=BUGS_ASSESS.name)
+    async def assess(self, request: AssessBugs) -> BugsAssessed:
+        """The likeliest of everything, with what speaks for it. No issue is lost: what this run leaves is counted."""
+        async with progress("reading what people decided before") as told:
+            backlog = await asyncio.to_thread(self._tools.artifacts.get_model, Backlog, request.backlog)
+            run = run_of(activity.info().workflow_id or "") if activity.in_activity() else ""
+            known = await asyncio.to_thread(learned, self._tools.ledger, request.workflow, backlog.source, run)
+            history = taught(backlog.issues, known)
+            new = _wanted(history, request.key, known, backlog.source)
+            version = await asyncio.to_thread(version_of, history)
+            judgements, standing = await self._judged(history, new, version, told)
+            told.says = "choosing what to propose"
+            found = await asyncio.to_thread(
+                self._taken, sorted_out(new, judgements, request), backlog.source, request, run
+            )
+            made = found.model_copy(
+                update={
+                    "source": backlog.source,
+                    "project": backlog.project,
+                    "standing": standing,
+                    "version": version,
+                    "learnt": len(known.corrected),
+                }
+            )
+            return await self._kept(made)
+
+    def _taken(self, found: Assessment, source: str, request: AssessBugs, run: str) -> Assessment:
+        """What this run may propose: another that began meanwhile may have taken some. Those in doubt go to the run
+        that it starts for them."""
+        where = f"{request.workflow}:{source}"
+        both = [each.issue.key for each in (*found.confident, *found.doubtful)]
+        held = self._tools.ledger.take(where, both, run)
+        if request.key:
+            return found  # a person asked for it: it is looked at again
+        sure, unsure = ([each for each in some if each.issue.key in held] for some in (found.confident, found.doubtful))
+        if sure and unsure:
+            self._tools.ledger.hand_over(where, [each.issue.key for each in unsure], f"{run}{DOUBTFUL}")
+        return found.model_copy(update={"confident": tuple(sure), "doubtful": tuple(unsure)})
+
+    async def _kept(self, made: Assessment) -> BugsAssessed:
+        both = (*made.confident, *made.doubtful)
+        return BugsAssessed(
+            assessment=await asyncio.to_thread(self._tools.artifacts.put_model, made),
+            judged=made.judged,
+            confident=len(made.confident),
+            doubtful=len(made.doubtful),
+            waiting=made.waiting,
+            runnable=tuple(each.issue.key for each in both if is_bug(each) and runnable(each.issue)),
+            says=f"{made.judged:,} new issues judged: {len(made.confident)} to propose, {len(made.doubtful)} in doubt, "
+            f"{made.waiting:,} left for the next run",
+        )
+
+    async def _judged(
+        self, history: Sequence[Issue], new: Sequence[Issue], version: str, told: Progress
+    ) -> tuple[list[Judgement], tuple[Standing, ...]]:
+        from activities.bug_triage.judge import Judge  # takes a second to load, which other workers need not spend
+
+        told.says = f"learning from {len(history):,} issues"
+        kept = told.kept[1:] if told.kept[:1] == (version,) else ()
+        told.kept = (version, *kept)
+        judge = await asyncio.to_thread(Judge.fit, history)
+        found: list[Judgement] = []
+        for ref in kept:
+            found += (await asyncio.to_thread(self._tools.artifacts.get_model, Judged, ref)).judgements
+        while len(found) < len(new):
+            told.says = f"judging new issues: {len(found):,} of {len(new):,}"
+            part = await asyncio.to_thread(judge.judge, new[len(found) : len(found) + CHUNK])
+            ref = await asyncio.to_thread(self._tools.artifacts.put_model, Judged(judgements=tuple(part)))
+            found += part
+            told.kept = (*told.kept, ref)
+            told.beat_once()
+        return found, judge.standings
+
+
+def _wanted(history: Sequence[Issue], key: str, known: Learned, source: str) -> list[Issue]:
+    """The one issue that was asked for, whatever is known of it; else all new ones."""
+    if key:
+        return [each for each in history if each.key == key]
+    return chosen(history, known, tracker=source.partition(":")[0])
+
+
+def version_of(issues: Iterable[Issue]) -> str:
+    """The hash of what a model learns from: the same history, the same model."""
+    digest = hashlib.sha256()
+    for issue in issues:
+        digest.update(canonical_json(issue.model_dump(mode="json")))
+    return digest.hexdigest()[:16]
+
+
+def sorted_out(new: Sequence[Issue], judgements: Sequence[Judgement], request: AssessBugs) -> Assessment:
+    """The most urgent ones first, those that need a second look apart, and no more of either than a person reads."""
+    made = [
+        Assessed(issue=issue, judgement=judgement, doubts=tuple(doubts(judgement)))
+        for issue, judgement in zip(new, judgements, strict=True)
+    ]
+    made.sort(key=lambda each: -(each.judgement.urgent or 0.0))
+    sure, unsure = ([each for each in made if bool(each.doubts) is doubtful] for doubtful in (False, True))
+    if request.key:
+        return Assessment(source="", project="", confident=tuple(made), judged=len(made))
+    return Assessment(
+        source="",
+        project="",
+        confident=tuple(sure[: request.most]),
+        doubtful=tuple(unsure[: request.most_doubtful]),
+        waiting=len(sure[request.most :]) + len(unsure[request.most_doubtful :]),
+        judged=len(made),
+    )
+
+
+def doubts(judgement: Judgement) -> list[str]:
+    """Why a person has to look at it; none where the model is sure."""
+    kind, found = judgement.kind, list[str]()
+    if not kind.label:
+        found.append(kind.why_not or "no kind is likely enough")
+    elif kind.probability < SURE:
+        second = f", {kind.chances[1].label} {kind.chances[1].probability:.0%}" if len(kind.chances) > 1 else ""
+        found.append(f"{kind.label} {kind.probability:.0%}{second}")
+    near = [each for each in judgement.alike if DOUBT_SAME <= each.probability < SAME]
+    found += [f"perhaps the same as {near[0].key} ({near[0].probability:.0%})"] if near else []
+    return found
+
+
+def is_bug(each: Assessed) -> bool:
+    """Whether it is to be looked at as a bug: it is likely one, or nobody knows."""
+    kind = each.issue.kind or each.judgement.kind.label
+    if kind:
+        return kind == "bug"
+    chances = each.judgement.kind.chances
+    return not chances or chances[0].label == "bug"

@@ -1,0 +1,132 @@
+"""Issues of a Jira project, newest first: Cloud by REST v3, whose pages have tokens, Data Center by REST v2."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from activities.bug_triage.sources.decided import decided, kind_of
+from activities.bug_triage.sources.pages import all_pages, bounded
+from activities.bug_triage.sources.place import Place
+from activities.bug_triage.sources.rows import moment
+from activities.progress import Progress
+from activities.services.web import Reply, Web, reached
+from activities.tickets import adf, bounds
+from contracts.bugs import Issue
+from contracts.errors import AccessRefused, BadInput, CountersignError, NotFound, StrangeReply
+from ledger import ArtifactStore
+
+FIELDS = (
+    "summary,description,issuetype,priority,components,labels,status,resolution,versions,assignee,reporter,created,"
+    "issuelinks"
+)
+PER_PAGE = 100
+
+
+async def read(place: Place, authorities: Path | None, told: Progress, store: ArtifactStore) -> tuple[list[Issue], str]:
+    """All issues, and what was left out. Raises as `asked` does, and ServiceBusy."""
+    assert place.service is not None
+    async with reached(place.service, authorities) as web:
+
+        async def ask(cursor: str) -> tuple[list[Issue], str]:
+            query = {"jql": f'project = "{place.what}" ORDER BY created DESC', "fields": FIELDS, "maxResults": PER_PAGE}
+            if is_cloud(web):
+                path, more = "search/jql", {"nextPageToken": cursor} if cursor else {}
+            else:
+                path, more = "search", {"startAt": cursor or "0"}
+            found = await asked(web, "GET", f"{path}?{urlencode({**query, **more})}", str(place))
+            rows = bounds.listed(bounds.under(found, "issues"))
+            if not isinstance(found, dict) or "issues" not in found:
+                raise StrangeReply(f"{web.service.name} answers without issues.", subject=str(place))
+            return [_issue(place, row) for row in rows if bounds.name(row, "key")], _next(web, found, cursor, len(rows))
+
+        return await all_pages(ask, told, store, place.what)
+
+
+def _next(web: Web, found: dict[str, Any], cursor: str, count: int) -> str:
+    if is_cloud(web):
+        return bounds.text(found.get("nextPageToken")) if not found.get("isLast") else ""
+    total, at = found.get("total"), int(cursor or 0) + count
+    return str(at) if isinstance(total, int) and count and at < total else ""
+
+
+def is_cloud(web: Web) -> bool:
+    return bool(web.service.user) or web.service.host.endswith(".atlassian.net")
+
+
+async def asked(web: Web, method: str, path: str, subject: str, body: dict[str, Any] | None = None) -> Any:
+    """What Jira answers; None where that is nothing. Raises NotFound, AccessRefused, BadInput, StrangeReply and what
+    `Web.ask` does."""
+    headers = {"accept": "application/json", "content-type": "application/json", **credentials(web)}
+    sent = json.dumps(body).encode() if body is not None else b""
+    version = 3 if is_cloud(web) else 2
+    reply = await web.ask(method, f"{web.service.api}/rest/api/{version}/{path}", headers, sent)
+    try:
+        said = json.loads(reply.content) if reply.content else None
+    except ValueError:
+        said = None
+    if reply.status >= 300:
+        raise refused(web, reply, said, subject)
+    return said
+
+
+def credentials(web: Web) -> dict[str, str]:
+    """With a user the secret is Jira Cloud's API token; alone it is a personal access token."""
+    if web.service.user:
+        both = base64.b64encode(f"{web.service.user}:{web.secret}".encode()).decode()
+        return {"authorization": f"Basic {both}"}
+    return {"authorization": f"Bearer {web.secret}"} if web.secret else {}
+
+
+def refused(web: Web, reply: Reply, said: Any, subject: str) -> CountersignError:
+    """The error of a refusal, in the service's words."""
+    service = web.service
+    reasons = [str(each) for each in bounds.listed(bounds.under(said, "errorMessages"))]
+    by_field = bounds.under(said, "errors")
+    reasons += [f"{name}: {what}" for name, what in by_field.items()] if isinstance(by_field, dict) else []
+    words = web.quoted("; ".join(reasons) or reply.status)
+    if reply.status == 404:
+        what = f"{service.name} does not show {subject}: it isn't there, or not for us to see."
+        return NotFound(what, subject=subject, way_out=f"Check the key. {service.way_in}")
+    if reply.status == 403 or 300 <= reply.status < 400:
+        return AccessRefused(f"{service.name} refuses {subject}: {words}.", subject=subject, way_out=service.way_in)
+    return BadInput(f"{service.name} can't do that with {subject}: {words}.", subject=subject)
+
+
+def _issue(place: Place, row: dict[str, Any]) -> Issue:
+    assert place.service is not None
+    fields, key = row.get("fields"), bounds.name(row, "key")
+    title, body = bounded(bounds.text(bounds.under(fields, "summary")), adf.plain(bounds.under(fields, "description")))
+    labels = tuple(filter(None, map(bounds.name, bounds.listed(bounds.under(fields, "labels")))))[: bounds.MOST_LABELS]
+    said = decided(labels)
+    kind = bounds.name(bounds.under(fields, "issuetype"), "name")
+    is_done = bounds.under(fields, "status", "statusCategory", "key") == "done" or bounds.under(fields, "resolution")
+    return Issue(
+        key=place.key(key),
+        project=place.what,
+        title=title,
+        body=body,
+        created=moment(bounds.under(fields, "created")),
+        author=bounds.name(bounds.under(fields, "reporter"), "displayName", "name"),
+        versions=_names(bounds.under(fields, "versions")),
+        labels=labels,
+        state="closed" if is_done else "open",
+        url=f"{place.service.web}/browse/{key}",
+        assignee=bounds.name(bounds.under(fields, "assignee"), "accountId", "name"),
+        kind=kind_of(kind) or kind or said.get("kind", ""),
+        priority=bounds.name(bounds.under(fields, "priority"), "name") or said.get("priority", ""),
+        component=next(iter(_names(bounds.under(fields, "components"))), said.get("component", "")),
+        duplicates=_duplicates(place, bounds.under(fields, "issuelinks")),
+    )
+
+
+def _names(values: Any) -> tuple[str, ...]:
+    return tuple(filter(None, (bounds.name(each, "name") for each in bounds.listed(values)[:20])))
+
+
+def _duplicates(place: Place, links: Any) -> tuple[str, ...]:
+    """Issues that this one is linked to as a duplicate, whichever way round."""
+    same = [link for link in bounds.listed(links) if "duplicate" in str(bounds.under(link, "type", "name")).lower()]
+    keys = [bounds.name(bounds.under(link, side), "key") for link in same for side in ("inwardIssue", "outwardIssue")]
+    return tuple(place.key(key) for key in filter(None, keys))[:20]
