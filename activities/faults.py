@@ -47,6 +47,8 @@ MACHINE_POINTS = (
     "machine.after_command",
     "machine.after_checkpoint",
 )
+# Of a payment file (tests/activities/test_payment_file.py).
+PAYMENT_POINTS = ("payment.after_stage", "payment.after_note", "payment.after_csv", "payment.after_xml")
 FIX_POINTS = tuple(f"{step}.{moment}" for step in FIX_STEPS for moment in MOMENTS)
 BUG_POINTS = tuple(f"{step}.{moment}" for step in BUG_STEPS for moment in MOMENTS)
 POINTS = (
@@ -64,6 +66,7 @@ POINTS = (
     "pull.before_open",
     "pull.after_open",
     "issue.after_part",
+    *PAYMENT_POINTS,
     "effect.after_act",
     "effect.after_finish",
     *MACHINE_POINTS,

@@ -49,6 +49,7 @@ class Toolbox:
     team_usd: Mapping[str, Decimal] = field(default_factory=dict)  # what teams may spend on models in a month
     owners: Mapping[str, str] = field(default_factory=dict)  # whose a credential is, by its variable's name
     mcp: Servers = field(default_factory=dict)  # the servers that policies may name
+    outbox: Path | None = None  # where payment files are written; None: `outbox` in the state folder
     registries: tuple[Registry, ...] = ()  # from which machines may install a project's packages; none: they may not
 
     @property

@@ -171,6 +171,9 @@ class Settings(BaseSettings):
     )
     hooks: Path = Field(default=Path("hooks.toml"), description="TOML file of the webhooks that start runs")
     hooks_port: int = Field(default=8490, ge=1, le=65535, description="port of this host at which they are delivered")
+    payment_outbox: Path = Field(
+        default=Path(), description="where payment files go; empty: outbox in the state folder"
+    )
     notify_smtp: str = Field(default="", description="the mail server: smtp://host:587 or smtps://host:465")
     notify_smtp_credential: str = Field(default="", description="user:NAME: who sends, and the variable's name")
     notify_from: str = "Countersign <countersign@localhost>"
@@ -180,6 +183,11 @@ class Settings(BaseSettings):
     notify_time_zone: str = Field(default="UTC", description="of people who have set none")
     notify_quiet: str = Field(default="", description="when people who have set nothing are not told anything")
     demo: bool = Field(default=False, description="the state folder is a demo's: its key signs nothing else")
+
+    @property
+    def outbox(self) -> Path:
+        """Where payment files go."""
+        return self.state / "outbox" if self.payment_outbox == Path() else self.payment_outbox.expanduser()
 
     @property
     def address(self) -> str:

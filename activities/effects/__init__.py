@@ -10,10 +10,11 @@ from activities.effects.git_pull_request import OpenPullRequest
 from activities.effects.issue_params import IssueParams, issue_effect
 from activities.effects.issue_update import UpdateIssue
 from activities.effects.kinds import EffectContext, EffectKind
+from activities.effects.payment_file import PaymentFile
 from activities.effects.pull_params import pull_effect, pull_panel
 
 KINDS: dict[str, EffectKind] = {
-    kind.kind: kind for kind in (CommitFile(), ChangeFiles(), OpenPullRequest(), UpdateIssue())
+    kind.kind: kind for kind in (CommitFile(), ChangeFiles(), OpenPullRequest(), UpdateIssue(), PaymentFile())
 }
 
 __all__ = [

@@ -7,12 +7,9 @@ from functools import lru_cache
 from rapidfuzz import fuzz
 
 # What a company is, by law: it says nothing of which one.
-_FORMS = frozenset(
-    (
-        "ab ag as asa bv bvba co corp corporation cv ev gbr gmbh inc incorporated kg kgaa limited llc llp ltd nv ohg oy "
-        "oyj plc pty sa sarl sas se sl spa srl ug und and et the company gesellschaft"
-    ).split()  # noqa: SIM905 - readable
-)
+_FORMS_ = """ab ag as asa bv bvba co corp corporation cv ev gbr gmbh inc incorporated kg kgaa limited llc llp ltd nv ohg
+oy oyj plc pty sa sarl sas se sl spa srl ug und and et the company gesellschaft"""
+_FORMS = frozenset(_FORMS_.split())
 _PREFIX = re.compile(r"^(?:INVOICENO|INVOICENUMBER|INVOICE|RECHNUNGSNR|RECHNUNG|RGNR|RENR|INV|FACTURA|FACTURE)(?=.*\d)")
 ALIKE = 92.0  # of 100: names that are that similar are one vendor's
 

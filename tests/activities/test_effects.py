@@ -21,7 +21,9 @@ from tests.support.repositories import git
 ROOT = Path(__file__).parents[2]
 # The points inside an effect. Those around each step are the worker's, and tested with it.
 POINTS = [
-    point for point in faults.POINTS if not point.endswith(faults.MOMENTS) and point not in faults.MACHINE_POINTS
+    point
+    for point in faults.POINTS
+    if not point.endswith(faults.MOMENTS) and point not in (*faults.MACHINE_POINTS, *faults.PAYMENT_POINTS)
 ]  # those of a machine are tried in tests/machines
 MERGING = ("git.before_merge", "git.after_merge")  # tests/activities/test_git_change.py kills there
 PULLING = ("pull.before_open", "pull.after_open")  # tests/activities/test_pull_request.py kills there

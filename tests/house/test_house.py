@@ -13,7 +13,13 @@ from activities.effects.kinds import UnaskableKind
 from activities.faults import MOMENTS, POINTS
 from contracts import errors, steps
 from contracts.policy import Policy
-from tests.activities import test_effects, test_git_change, test_issue_update, test_pull_request
+from tests.activities import (
+    test_effects,
+    test_git_change,
+    test_issue_update,
+    test_payment_file,
+    test_pull_request,
+)
 from workers import discovery
 
 ROOT = Path(__file__).parents[2]
@@ -92,6 +98,7 @@ def test_every_kind_of_effect_is_killed_at_every_point() -> None:
         "git.change": test_git_change.POINTS_OF_IT,
         "git.pull_request": test_pull_request.POINTS_OF_IT,
         "issue.update": test_issue_update.POINTS_OF_IT,
+        "payment.file": test_payment_file.POINTS_OF_IT,
     }
     everywhere = {point for point in POINTS if point.startswith("effect.") and not point.endswith(MOMENTS)}
     assert len(everywhere) == 6
