@@ -3,10 +3,11 @@
 REPO ?=
 TICKET ?=
 TEST ?=
+BOOKS ?=
 PYTEST_ARGS ?=
 EXAMPLES ?= 500
 
-.PHONY: help demo demo-fix test up lint format histories bench fuzz clean
+.PHONY: help demo demo-fix demo-payables test up lint format histories bench fuzz clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,6 +19,10 @@ demo: ## Set up, then show the main job: REPO=path for another repository than t
 demo-fix: ## Set up, then show a bug's way from ticket to signed merge: REPO=path TICKET=file for your own
 	@deploy/bin/setup demo
 	@.venv/bin/countersign demo-fix --repo "$(REPO)" --ticket "$(TICKET)" --test "$(TEST)"
+
+demo-payables: ## Set up, then show a morning of payments on generated books: BOOKS=folder for your own
+	@deploy/bin/setup demo
+	@.venv/bin/countersign demo-payables --books "$(BOOKS)"
 
 test: ## Set up, then run every test: PYTEST_ARGS="tests/ledger -x" for some
 	@deploy/bin/setup test
@@ -39,6 +44,7 @@ histories: ## Record the histories that tests/replay replays (after a deliberate
 	@.venv/bin/python -m tests.machines.record
 	@.venv/bin/python -m tests.replay.record_ticket
 	@.venv/bin/python -m tests.replay.record_bugs
+	@.venv/bin/python -m tests.replay.record_payables
 
 bench: ## Measure a step's overhead; the other benches are in docs/benchmarks
 	@.venv/bin/python -m tests.bench.step_overhead

@@ -38,7 +38,9 @@ FIX_STEPS = (
 )
 # Of a triage of bugs (tests/chaos/test_kill_a_triage.py).
 BUG_STEPS = ("bugs.gather", "bugs.assess", "machine.locate", "machine.reproduce", "bugs.propose")
-STEPS = (*RUN_STEPS, *MACHINE_STEPS, *FIX_STEPS, *BUG_STEPS)
+# Of payables (tests/chaos/test_kill_payables.py).
+PAYABLES_STEPS = ("payables.gather", "payables.plan", "payables.propose")
+STEPS = (*RUN_STEPS, *MACHINE_STEPS, *FIX_STEPS, *BUG_STEPS, *PAYABLES_STEPS)
 MOMENTS = ("started", "worked", "entered")
 
 MACHINE_POINTS = (
@@ -50,6 +52,7 @@ MACHINE_POINTS = (
 # Of a payment file (tests/activities/test_payment_file.py).
 PAYMENT_POINTS = ("payment.after_stage", "payment.after_note", "payment.after_csv", "payment.after_xml")
 FIX_POINTS = tuple(f"{step}.{moment}" for step in FIX_STEPS for moment in MOMENTS)
+PAYABLES_POINTS = tuple(f"{step}.{moment}" for step in PAYABLES_STEPS for moment in MOMENTS)
 BUG_POINTS = tuple(f"{step}.{moment}" for step in BUG_STEPS for moment in MOMENTS)
 POINTS = (
     *(f"{step}.{moment}" for step in RUN_STEPS for moment in MOMENTS),
@@ -72,6 +75,7 @@ POINTS = (
     *MACHINE_POINTS,
     *FIX_POINTS,
     *BUG_POINTS,
+    *PAYABLES_POINTS,
 )
 
 # Around the steps of a paid model call (activities/models/journal.py); tests/ledger kills at each of them.

@@ -11,13 +11,15 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from contracts.base import Contract
-from contracts.payables import CashAccount, CashFlow, Currency, Receivable, Terms
+from contracts.payables import CashAccount, CashFlow, Currency, Payable, Receivable, Schedule, Terms
+from contracts.runs import Review
 
 Format = Literal["pain.001.001.09", "pain.001.001.03"]
 # Why an invoice is not paid like the others. Of some kinds the payment is proposed alone, for two people to sign.
 HoldKind = Literal[
     "duplicate", "unusual amount", "bank details", "changed bank details", "first payment", "no account", "left out"
 ]
+APART = "-alone"  # how the id of the run ends that proposes what two people sign
 ALONE: tuple[HoldKind, ...] = ("changed bank details", "first payment")
 
 
@@ -91,6 +93,13 @@ class OwnAccount(CashAccount):
     bic: str = ""
 
 
+class ErpNext(Contract):
+    """The ERPNext that has the invoices, where they are in no tables. The operator has to know the host, too."""
+
+    host: str = Field(min_length=1)
+    company: str = Field(min_length=1, description="as ERPNext calls it")
+
+
 class PayingSettings(Contract):
     """What a company says of itself, in `settings.toml` beside its books."""
 
@@ -105,6 +114,7 @@ class PayingSettings(Contract):
     usd_rates: dict[Currency, Decimal] = Field(default={}, description="one unit of it in US dollars, for the gate")
     format: Format = "pain.001.001.09"
     dates: Literal["", "day first", "month first"] = ""
+    erpnext: ErpNext | None = None
     unusual: float = Field(default=4.0, gt=0, description="robust deviations above a vendor's usual amount")
 
 
@@ -181,3 +191,128 @@ class Known:
 
     memory: Memory = field(default_factory=Memory)
     accounts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class Credit(Contract):
+    """A credit note, and the invoice whose payment it makes smaller. Empty `invoice`: none is large enough for it."""
+
+    id: str
+    vendor: str
+    number: str
+    amount: Decimal = Field(description="what the vendor owes, positive")
+    currency: Currency
+    invoice: str = ""
+
+
+class Change(Contract):
+    """One thing that is other than in the plan before."""
+
+    what: Literal["new", "gone", "moved", "held", "no longer held"]
+    invoice: str
+    vendor: str
+    says: str
+
+
+class Dropped(Contract):
+    """A payment that was proposed before and that a person took out."""
+
+    says: str
+    by: str
+    at: AwareDatetime
+    invoices: tuple[str, ...]
+
+
+class Plan(Contract):
+    """When to pay what, what is held, and what changed. Kept in the artifact store; only its reference travels.
+
+    `payees`: the payables as the schedule got them, after credit notes, by their ids.
+    """
+
+    books: str = Field(description="artifact reference of the Books")
+    source: str
+    today: date
+    schedule: Schedule
+    payees: dict[str, Payable] = Field(default={})
+    holds: tuple[Hold, ...] = ()
+    credits: tuple[Credit, ...] = ()
+    receipts: str = Field(default="", description="how the receipts were foretold, in words")
+    memory: Memory = Memory()
+    before: date | None = Field(default=None, description="of the plan that `changes` are since")
+    changes: tuple[Change, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
+    waiting: dict[str, str] = Field(default={}, description="invoices that a file pays already, and which")
+    answers: tuple[str, ...] = Field(default=(), description="what became of a reviewer's words")
+
+
+# What goes from step to step
+
+
+class PayablesRequest(Contract):
+    """Whose payables: a folder of books. `plan` and `part` are for the run that this one starts, of
+    what two people have to sign."""
+
+    books: str = Field(min_length=1, json_schema_extra={"is_path": True})
+    plan: str = ""
+    part: Literal["usual", "alone"] = "usual"
+
+
+class GatherBooks(Contract):
+    books: str
+    now: AwareDatetime
+
+
+class BooksGathered(Contract):
+    """The books by reference."""
+
+    books: str
+    source: str
+    subject: str
+    invoices: int
+    vendors: int
+    flaws: int
+
+    @property
+    def says(self) -> str:
+        flaws = f" {self.flaws:,} rows can't be read." if self.flaws else ""
+        return f"{self.invoices:,} open invoices of {self.vendors:,} vendors.{flaws}"
+
+
+class Asked(Contract):
+    """What a reviewer asked for, in their words: `release 2026-17: they confirmed it`."""
+
+    by: str
+    words: str
+    at: AwareDatetime
+
+
+class MakePlan(Contract):
+    run: str
+    books: str
+    now: AwareDatetime
+    asked: tuple[Asked, ...] = ()
+
+
+class Planned(Contract):
+    """The plan by reference, and how much of it there is. `plan` and `source` are how the next run finds it."""
+
+    plan: str
+    source: str
+    payments: int = Field(description="to sign now")
+    alone: int = Field(description="of them, for two people")
+    held: int
+    infeasible: int
+    says: str
+
+
+class ProposePayments(Contract):
+    """Seal a revision of one part of a plan."""
+
+    run: str
+    workflow: str
+    version: str
+    revision: int
+    plan: str
+    part: Literal["usual", "alone"]
+    role: str = ""
+    expire_seconds: float = 72_000
+    review: Review | None = None

@@ -10,7 +10,7 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from contracts import agent, bug_triage, changelog, install, machine, mcp, runs, text, ticket
+from contracts import agent, bug_triage, changelog, install, machine, mcp, paying, runs, text, ticket
 from contracts.decision import Ruling
 
 In = TypeVar("In", bound=BaseModel)
@@ -159,3 +159,22 @@ BUGS_ASSESS = Step(
 BUGS_LOCATE = of_a_machine("machine.locate", bug_triage.LocateBugs, bug_triage.BugsLocated, timedelta(minutes=15))
 BUGS_REPRODUCE = of_a_machine("machine.reproduce", bug_triage.Reproduce, bug_triage.Reproduction, timedelta(minutes=5))
 BUGS_PROPOSE = Step("bugs.propose", bug_triage.ProposeTriage, runs.Sealed, timeout=timedelta(minutes=2))
+
+# Payables (docs/workflows/payables.md). Reading hundreds of thousands of rows at once keeps a process from beating.
+PAYABLES_GATHER = Step(
+    "payables.gather",
+    paying.GatherBooks,
+    paying.BooksGathered,
+    timeout=timedelta(minutes=30),
+    heartbeat=timedelta(seconds=8),
+    attempts=4,
+)
+PAYABLES_PLAN = Step(
+    "payables.plan",
+    paying.MakePlan,
+    paying.Planned,
+    timeout=timedelta(minutes=30),
+    heartbeat=timedelta(seconds=8),
+    attempts=4,
+)
+PAYABLES_PROPOSE = Step("payables.propose", paying.ProposePayments, runs.Sealed, timeout=timedelta(minutes=5))

@@ -37,6 +37,7 @@ def _services(settings: Settings, worker: Worker) -> Iterator[Service]:
         "gitlab": settings.gitlab,
         "linear": settings.linear,
         "jira": settings.jira,
+        "erpnext": settings.erpnext if worker == "agents" else "",
     }
     texts = {READ: settings.ticket_credentials, WRITE_TICKETS: settings.ticket_write_credentials}
     tickets = READ if worker == "agents" else WRITE_TICKETS

@@ -131,6 +131,7 @@ class Settings(BaseSettings):
     github: str = Field(default="github.com", description="hosts that are a GitHub; the first is meant by github:o/n#1")
     gitlab: str = Field(default="gitlab.com", description="hosts that are a GitLab")
     linear: str = Field(default="api.linear.app", description="the host of Linear's API")
+    erpnext: str = Field(default="", description="hosts that are an ERPNext, for payables")
     jira: str = Field(default="", description="hosts that are a Jira, with a path where it has one")
     ticket_credentials: str = Field(
         default="", description="host=user:NAME,…: to read tickets with, for the agents' worker"

@@ -12,6 +12,8 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -67,16 +69,18 @@ class PaymentFile:
 @dataclass(frozen=True)
 class Earlier:
     """What the files say that were signed and written here for the same books: where each vendor was paid to, newest
-    last, and which file pays an invoice."""
+    last, which file pays an invoice, and what leaves when."""
 
     accounts: dict[str, tuple[str, ...]]
     invoices: dict[str, str]
+    leaves: tuple[tuple[date, Decimal, str], ...] = ()  # what leaves on which day, in which currency
 
 
 def earlier(ledger: Ledger, source: str) -> Earlier:
     """Of the newest files of these books."""
     accounts: dict[str, tuple[str, ...]] = {}
     invoices: dict[str, str] = {}
+    leaves = list[tuple[date, Decimal, str]]()
     done = ledger.effects(kind=KIND, subject=source, state="done", limit=LOOKED_AT)
     for record in sorted(done, key=lambda each: each.finished_at or each.intended_at):
         paid, listed = record.outcome.get("accounts"), record.outcome.get("invoices")
@@ -84,7 +88,10 @@ def earlier(ledger: Ledger, source: str) -> Earlier:
             accounts[vendor] = (*accounts.get(vendor, ()), str(account))
         for invoice in listed if isinstance(listed, list) else ():
             invoices[str(invoice)] = Path(str(record.outcome.get("file", ""))).name
-    return Earlier(accounts, invoices)
+        days = record.outcome.get("days")
+        for day, total in days.items() if isinstance(days, dict) else ():
+            leaves.append((date.fromisoformat(day), Decimal(str(total)), str(record.outcome.get("currency"))))
+    return Earlier(accounts, invoices, tuple(leaves))
 
 
 def _require_not_paid(wanted: PaymentFileParams, context: EffectContext) -> None:
@@ -161,15 +168,23 @@ def _require_ours(path: Path, sha256: str) -> None:
 def _facts(wanted: PaymentFileParams, final: Path) -> Facts:
     count = f"{wanted.count} payment{'s' * (wanted.count != 1)}"
     return {
-        "says": f"Wrote {final.name} with {count}, {wanted.total:,} {wanted.currency} in all, into the outbox",
+        "says": f"Wrote {final.name} with {count}, {wanted.total:,} {wanted.currency} in all, into the outbox.",
         "file": str(final),
         "sha256": wanted.xml_sha256,
         "count": wanted.count,
         "total": str(wanted.total),
         "currency": wanted.currency,
         "accounts": {line.vendor: line.iban for line in wanted.lines},
+        "days": {str(day): str(total) for day, total in _by_day(wanted).items()},
         "invoices": [invoice for line in wanted.lines for invoice in line.invoices],
     }
+
+
+def _by_day(wanted: PaymentFileParams) -> dict[date, Decimal]:
+    found: dict[date, Decimal] = {}
+    for line in wanted.lines:
+        found[line.day] = found.get(line.day, Decimal(0)) + line.amount
+    return found
 
 
 def _outbox(context: EffectContext) -> Path:

@@ -9,8 +9,14 @@ from contracts.errors import BadInput
 from sandboxes.egress import Credential
 from sandboxes.egress.operator import GIT_USER, SHORTEST
 
-Kind = Literal["github", "gitlab", "linear", "jira"]
-NAMES: dict[Kind, str] = {"github": "GitHub", "gitlab": "GitLab", "linear": "Linear", "jira": "Jira"}
+Kind = Literal["github", "gitlab", "linear", "jira", "erpnext"]
+NAMES: dict[Kind, str] = {
+    "github": "GitHub",
+    "gitlab": "GitLab",
+    "linear": "Linear",
+    "jira": "Jira",
+    "erpnext": "ERPNext",
+}
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 @dataclass
 class Workers:
-    """Both workers of an installation, as processes that serve changelogs.
+    """Both workers of an installation, as processes that serve these workflows.
 
     A dead one is started again, as a supervisor would. A fault point's name in the file `order` tells whoever comes
     there first to die.
@@ -48,6 +48,7 @@ class Workers:
     folder: Path
     processes: dict[str, ForkServerProcess] = field(default_factory=dict)
     deaths: int = 0
+    workflows: tuple[str, ...] = ("changelog",)
 
     @property
     def order(self) -> Path:
@@ -57,7 +58,7 @@ class Workers:
         environ = {**environment(self.here.settings), "COUNTERSIGN_FAULT": f"@{self.order}"}
         for kind in kinds:
             log = self.folder / f"{kind}.log"
-            self.processes[kind] = forked.start(forked.worker, kind, ("changelog",), environ=environ, output=log)
+            self.processes[kind] = forked.start(forked.worker, kind, self.workflows, environ=environ, output=log)
 
     async def keep_alive(self) -> None:
         while True:

@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from activities.faults import BUG_POINTS, FIX_POINTS, MACHINE_POINTS, PAYMENT_POINTS, POINTS, STEPS
+from activities.faults import (
+    BUG_POINTS,
+    FIX_POINTS,
+    MACHINE_POINTS,
+    PAYABLES_POINTS,
+    PAYMENT_POINTS,
+    POINTS,
+    STEPS,
+)
 from contracts.changelog import ChangelogRequest
 from tests.chaos.conftest import KINDS, Workers
 from tests.chaos.lanes import apart, in_lanes
@@ -34,6 +42,7 @@ ELSEWHERE = {
     *MACHINE_POINTS,
     *FIX_POINTS,
     *BUG_POINTS,
+    *PAYABLES_POINTS,
     *PAYMENT_POINTS,
 }
 

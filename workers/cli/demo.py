@@ -1,4 +1,4 @@
-"""`countersign demo` and `countersign demo-fix`."""
+"""`countersign demo`, `countersign demo-fix` and `countersign demo-payables`."""
 
 import os
 import shlex
@@ -43,6 +43,16 @@ def demo_fix(
     told(lambda folder, attended: tell(own, tuple(shlex.split(test)), folder, out, attended=attended))
 
 
+def demo_payables(
+    books: Annotated[str, typer.Option(help="A folder of books of your own, in place of generated ones.")] = "",
+) -> None:
+    """Plan a morning of payments on generated books, sign them, and see what is held and why."""
+    from workers.demo import demo_payables as tell
+
+    own = Path(books).resolve() if books else None
+    told(lambda folder, attended: tell(own, folder, out, attended=attended))
+
+
 def told(story: Callable[[Path, bool], Coroutine[Any, Any, None]]) -> None:
     """Tell a story to its end, in a folder below this one. Exits: 1 where it can't go on, 130 after Ctrl-C."""
     import uvloop
@@ -69,3 +79,4 @@ def told(story: Callable[[Path, bool], Coroutine[Any, Any, None]]) -> None:
 def register(app: typer.Typer) -> None:
     app.command("demo")(demo)
     app.command("demo-fix")(demo_fix)
+    app.command("demo-payables")(demo_payables)

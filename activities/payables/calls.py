@@ -1,0 +1,81 @@
+"""The activities of payables: read the books, make the plan."""
+
+import asyncio
+
+from temporalio import activity
+
+from activities.effects.payment_file import earlier
+from activities.payables.planning import make_plan
+from activities.payables.remembering import dropped, plans_before
+from activities.payables.sources.choosing import read_books
+from activities.progress import progress
+from activities.toolbox import Toolbox
+from contracts.errors import NotFound
+from contracts.paying import Books, BooksGathered, Dropped, GatherBooks, MakePlan, Plan, Planned
+from contracts.steps import PAYABLES_GATHER, PAYABLES_PLAN
+
+
+class PayablesActivities:
+    """Reads and plans. Nothing here changes anything outside."""
+
+    def __init__(self, toolbox: Toolbox) -> None:
+        self._toolbox = toolbox
+
+    @activity.defn(name=PAYABLES_GATHER.name)
+    async def gather(self, request: GatherBooks) -> BooksGathered:
+        """Read the books. BadInput names what can't be read; ServiceBusy is tried again."""
+        async with progress(f"reading {request.books}") as told:
+
+            def say(words: str) -> None:
+                told.says = words
+
+            books = await read_books(request.books, request.now, self._toolbox.services, say)
+            ref = await asyncio.to_thread(self._toolbox.artifacts.put_model, books)
+        return BooksGathered(
+            books=ref,
+            source=books.source,
+            subject=books.settings.company,
+            invoices=len(books.invoices),
+            vendors=len({each.vendor for each in books.invoices}),
+            flaws=sum(each.rows for each in books.flaws),
+        )
+
+    @activity.defn(name=PAYABLES_PLAN.name)
+    async def plan(self, request: MakePlan) -> Planned:
+        """Hold what is suspicious, foretell what comes in, and schedule the rest."""
+        async with progress("planning what to pay when"):
+            return await asyncio.to_thread(self._plan, request)
+
+    def _plan(self, request: MakePlan) -> Planned:
+        tools = self._toolbox
+        books = tools.artifacts.get_model(Books, request.books)
+        before, out = self._before(request.run, books.source)
+        known = earlier(tools.ledger, books.source)
+        plan = make_plan(
+            books, request.books, request.now, earlier=known, before=before, dropped=out, asked=request.asked
+        )
+        return planned(plan, tools.artifacts.put_model(plan))
+
+    def _before(self, run: str, source: str) -> tuple[Plan | None, tuple[Dropped, ...]]:
+        """The last plan of these books that can still be read, and what people dropped of it."""
+        for earlier_run, ref in plans_before(self._toolbox.ledger, run, source):
+            try:
+                return self._toolbox.artifacts.get_model(Plan, ref), dropped(self._toolbox.ledger, earlier_run)
+            except NotFound:
+                continue  # erased since
+        return None, ()
+
+
+def planned(plan: Plan, ref: str) -> Planned:
+    """What the workflow has to know of a plan."""
+    alone = {hold.invoice for hold in plan.holds if hold.alone}
+    firm = [each for each in plan.schedule.payments if each.firm]
+    apart = sum(each.payable in alone for each in firm)
+    held = sum(not hold.alone for hold in plan.holds)
+    short = len(plan.schedule.infeasible)
+    says = f"{len(firm):,} of {len(plan.payees):,} invoices to pay now, {apart:,} of them alone; {held:,} held."
+    if short:
+        says += f" No schedule keeps {', '.join(each.currency for each in plan.schedule.infeasible)} above its floor."
+    return Planned(
+        plan=ref, source=plan.source[:160], payments=len(firm), alone=apart, held=held, infeasible=short, says=says
+    )

@@ -1,0 +1,1 @@
+"""Where a company's books are read: files in a folder, or ERPNext."""
