@@ -170,7 +170,10 @@ async def test_it_is_written_once_and_asked_for(world: World) -> None:
 @pytest.mark.chaos
 @pytest.mark.parametrize(
     ("point", "taken"),
-    [*((point, False) for point in POINTS_OF_IT), *((point, True) for point in (*PAYING, "effect.after_act"))],
+    [
+        *((point, False) for point in POINTS_OF_IT),
+        *((point, True) for point in ("payment.after_csv", "effect.after_act")),
+    ],
 )
 async def test_killed_anywhere_there_is_one_file(world: World, point: str, taken: bool) -> None:
     """Also where the bank's program has taken it away before the next attempt."""

@@ -122,7 +122,7 @@ class _Folder:
         invoices = self._all("invoices", INVOICES, needed, make, needed=True)
         paid = self._newest("payments", PAYMENTS, ("vendor", "amount", "day"), self._paid, lambda each: each.day)
         columns = ("customer", "amount", "invoice_date", "due_date")
-        received = self._newest("receivables", RECEIVABLES, columns, self._receivable, lambda each: each.invoice_date)
+        received = self._newest("receivables", RECEIVABLES, columns, self._receivable, _last_lost)
         flows = self._all("flows", FLOWS, ("day", "amount"), self._flow)
         return Books(
             source=f"folder:{self.folder}",
@@ -201,7 +201,7 @@ class _Folder:
         names: Names,
         columns: tuple[str, ...],
         make: Callable[[Row, "_At"], T],
-        key: Callable[[T], date],
+        key: Callable[[T], Any],
     ) -> list[T]:
         kept = heapq.nlargest(MOST_PAST + 1, self._made(name, names, columns, make), key=key)
         if len(kept) > MOST_PAST:
@@ -296,6 +296,11 @@ class _At:
 
     def amount(self, row: Row) -> Decimal:
         return amount(row["amount"], self.table.mark)
+
+
+def _last_lost(each: Receivable) -> tuple[bool, date]:
+    """Of too many receivables the open ones are kept first, then the newest."""
+    return each.settled is None, each.invoice_date
 
 
 WITHOUT = {
