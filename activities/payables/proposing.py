@@ -72,9 +72,7 @@ def _effects(plan: Plan, books: Books, request: ProposePayments, now: datetime) 
     """A file for each account, and for what is paid alone one for each vendor."""
     alone = {hold.invoice: hold.kind for hold in plan.holds if hold.alone}
     for account in books.settings.accounts:
-        for kind in KINDS if request.part == "alone" else KINDS[:1]:
-            if (request.part == "alone") != bool(kind):
-                continue
+        for kind in KINDS[1:] if request.part == "alone" else KINDS[:1]:
             firm = [
                 each
                 for each in plan.schedule.payments

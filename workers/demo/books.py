@@ -38,7 +38,7 @@ floor = {floor}
 country = "DE"
 timezone = "Europe/Berlin"
 cut_off = {cut_off}
-capital_percent = 6
+capital_percent = 1
 line = {{ limit = 20000, annual_percent = 8.5 }}
 
 [[accounts]]
