@@ -48,9 +48,12 @@ class Mixture:
         right = shares.argmax(1) == truth
         return cls(weights, _sure(_signs(said, shares), right))
 
-    def shares(self, said: Said) -> Matrix:
-        """For each text and label a probability; each row adds up to 1, and its largest is calibrated."""
-        shares = softmax(np.einsum("nml,m->nl", said.members, self.weights), axis=1)
+    def shares(self, said: Said, lift: Vector | float = 0.0) -> Matrix:
+        """For each text and label a probability; each row adds up to 1 at most, and its largest is calibrated.
+
+        `lift`: what is added to each label's log-odds.
+        """
+        shares = softmax(np.einsum("nml,m->nl", said.members, self.weights) + lift, axis=1)
         rows, top = np.arange(len(shares)), shares.argmax(1)
         sure = self._right(said, shares)
         rest = 1 - shares[rows, top]

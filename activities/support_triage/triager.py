@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from activities.support_triage.confidence import Mixture, Said, threshold
+from activities.support_triage.confidence import Mixture, Said, Vector, threshold
 from activities.support_triage.encoders import Encoder, Matrix, Say, WordVectors, quiet
 from activities.support_triage.members import Members, Read, cross_fitted
 from activities.support_triage.words import Labels, Terms
@@ -32,7 +32,7 @@ MOST_LEARNT = 20_000  # examples that are taken in between two fits
 LATER = 0.2  # share of the history that came last, on which it is judged
 CLEARLY = 2.0  # standard errors by which the commonest intent has to be beaten
 STRANGE = 0.005  # share of tickets that are less like any example than this: what is further off is never answered
-NEW_WEIGHT = 3.0  # of each example of a new intent: it has few against thousands of others
+NEW_WEIGHT = 10.0  # of each example of a new intent: it has few against thousands of others
 
 
 @dataclass(frozen=True)
@@ -106,21 +106,34 @@ class Triager:
             return []
         self._refresh()
         said = self.members.said(read)
-        pairs = zip(self.mixture.shares(said), said.nearest, strict=True)
+        pairs = zip(self.mixture.shares(said, self._lift()), said.nearest, strict=True)
         return [self._decision(shares, float(nearest)) for shares, nearest in pairs]
+
+    def _lift(self) -> Vector:
+        """New intents have few examples since they are new, not since they are rare: each counts as common."""
+        counts = np.bincount(self.members.near.labels, minlength=len(self.intents))
+        lift = np.log(np.median(counts[: self.fitted]) / np.maximum(counts, 1))
+        lift[: self.fitted] = 0.0
+        return np.maximum(lift, 0.0)
 
     def _decision(self, shares: Matrix, nearest: float) -> Decision:
         order = np.argsort(-shares, kind="stable")[:2]
         guesses = tuple(Guess(label=self.intents[each], probability=float(shares[each])) for each in order)
-        is_strange = nearest < self.certified.near
-        confident = guesses[0].probability >= self.certified.threshold and not is_strange and self.certified.serves
-        return Decision(guesses, confident, self._why(guesses, confident, is_strange))
+        doubt = self._doubt(guesses, nearest, is_new=bool(order[0] >= self.fitted))
+        confident = not doubt and guesses[0].probability >= self.certified.threshold
+        return Decision(guesses, confident, doubt or self._why(guesses, confident))
 
-    def _why(self, guesses: Sequence[Guess], confident: bool, is_strange: bool) -> str:
+    def _doubt(self, guesses: Sequence[Guess], nearest: float, is_new: bool) -> str:
+        """Why it can't be answered whatever the probability; empty: it can."""
         if not self.certified.serves:
             return self.certified.why_not
-        if is_strange:
+        if nearest < self.certified.near:
             return f"Like no ticket that was learnt from; nearest to {' and '.join(each.label for each in guesses)}."
+        if is_new:  # its probability was held against nothing yet
+            return f"{guesses[0].label} is new: it is answered once the model was fitted with it."
+        return ""
+
+    def _why(self, guesses: Sequence[Guess], confident: bool) -> str:
         first = guesses[0]
         if confident:
             return f"{first.probability:.0%} sure; from {self.certified.threshold:.0%} on it is answered."
