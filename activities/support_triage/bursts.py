@@ -5,6 +5,7 @@ together in fewer than `FALSE_ALARMS` of all looks. Only the share of similar ti
 a busy Monday is no incident.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,7 +23,9 @@ WINDOWS = (3_600.0, 4 * 3_600.0)  # seconds back from now
 FALSE_ALARMS = 0.001  # of looks at tickets that came at random
 FEWEST = 4  # tickets that make a burst
 MOST = 5_000  # of the newest tickets that a look compares
-SAME = 0.97  # cosine from which on two tickets say the same
+SAME, SAME_WORDS = 0.85, 92  # cosine, and likeness of the words in percent, from which on two tickets say the same
+MOST_READ = 2_000  # characters of a ticket whose words are compared
+NUMBERS = re.compile(r"\d+")
 NEIGHBOUR = 5  # the example of the same intent whose distance says what "similar" is
 
 
@@ -101,17 +104,20 @@ def _burst(places: Labels, at: Times, names: Labels, expected: float, chance: fl
 
 
 def duplicates(vectors: Matrix, texts: Sequence[str], others: Matrix, other_texts: Sequence[str]) -> list[int]:
-    """For each text the place of the other that says the same, or -1. The words count, too: they tell cases apart."""
-    from rapidfuzz import fuzz, utils
-
+    """For each text the place of the other that says the same, or -1. Other numbers in it make it another case."""
     if not len(others) or not len(vectors):
         return [-1] * len(vectors)
     with threadpool_limits(1):
         alike = vectors @ others.T
-    found = []
-    for row, place in enumerate(alike.argmax(1)):
-        words = fuzz.token_sort_ratio(
-            texts[row][:2_000], other_texts[place][:2_000], processor=utils.default_process, score_cutoff=90
-        )
-        found.append(int(place) if alike[row, place] >= SAME and words else -1)
-    return found
+    places = alike.argmax(1)
+    pairs = zip(texts, places, alike.max(1), strict=True)
+    return [int(p) if score >= SAME and _say_the_same(text, other_texts[p]) else -1 for text, p, score in pairs]
+
+
+def _say_the_same(one: str, other: str) -> bool:
+    from rapidfuzz import fuzz, utils
+
+    if sorted(NUMBERS.findall(one[:MOST_READ])) != sorted(NUMBERS.findall(other[:MOST_READ])):
+        return False
+    alike = fuzz.ratio(one[:MOST_READ], other[:MOST_READ], processor=utils.default_process)
+    return bool(alike >= SAME_WORDS)

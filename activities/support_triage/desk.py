@@ -55,10 +55,11 @@ class Desk:
         near = triager.members.near
         desk = cls(triager, kept, closeness(near.vectors, near.labels))
         for example, label in zip(examples, labels, strict=True):
-            desk._count(example, label)
+            desk.count(example, label)
         return desk
 
-    def _count(self, example: Example, label: str) -> None:
+    def count(self, example: Example, label: str) -> None:
+        """Remember where a ticket of this label went, and how urgent it was."""
         if example.queue:
             self.queues.setdefault(label, Counter())[example.queue] += 1
         if example.priority in PRIORITIES:
@@ -76,7 +77,7 @@ class Desk:
             return
         self.triager.learn(example.text, label)
         self.kept.append(example)
-        self._count(example, label)
+        self.count(example, label)
 
     def triage(self, tickets: Sequence[SupportTicket], already_open: Sequence[SupportTicket] = ()) -> list[Triaged]:
         """What is found out about each. A duplicate may be of one in `already_open`, or of an earlier of `tickets`."""
@@ -151,7 +152,7 @@ class Desk:
         return found
 
     def bursts(self, tickets: Sequence[SupportTicket], now: float) -> list[Burst]:
-        """Incidents among tickets of the last days or weeks, by places in `tickets`. Those without a time are left out."""
+        """Incidents among tickets of the last days or weeks, by places in `tickets`. One without a time is left out."""
         timed = [place for place, ticket in enumerate(tickets) if ticket.created_at is not None]
         times = [at.timestamp() for place in timed if (at := tickets[place].created_at) is not None]
         vectors = self.triager.encoder.encode([tickets[place].words for place in timed])
@@ -173,7 +174,7 @@ def label_of(example: Example, is_queue: bool) -> str:
 
 
 def _in_order(texts: Sequence[str], examples: Iterable[Example]) -> list[Example]:
-    """The examples of the texts that were kept, in their order; of those that say the same any will do, but each once."""
+    """The examples of the texts that were kept, in their order. Of those that say the same any will do, each once."""
     by_text: dict[str, list[Example]] = {}
     for example in examples:
         by_text.setdefault(example.text, []).append(example)
