@@ -1,20 +1,16 @@
-"""From a generated history to what is said of new tickets; kept as bytes, and made anew only when there is news."""
+"""From a generated history to what is said of new tickets; kept as bytes, and back."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from activities.progress import Progress
 from activities.support_triage.desk import Desk
 from activities.support_triage.encoders import WordVectors
 from activities.support_triage.keeping import dump, load
-from activities.support_triage.teaching import latest, taught
 from contracts.errors import BadInput
 from contracts.support import Example, SupportTicket
-from ledger.artifacts import FolderArtifacts
 from tests.activities.support_triage.made import NEW, tickets
 
 QUEUES = {"refund": "billing", "invoice": "billing", "delivery": "logistics", "login": "accounts", "cancel": "billing"}
@@ -96,30 +92,11 @@ def test_a_model_of_another_encoder_is_refused(desk: Desk) -> None:
         load(dump(desk), other)
 
 
-async def test_learning_is_done_once_for_the_same_history(tmp_path: Path) -> None:
-    artifacts, encoder, told = FolderArtifacts(tmp_path), WordVectors(), Progress("")
-    first = await taught(artifacts, history(), encoder, told)
-    assert first.model
-    assert "Learnt 4 intents" in first.says
-    assert "keeping" in told.says
-    again = await taught(artifacts, history(), encoder, told, newest=first.model)
-    assert again.model == first.model
-    assert again.says.startswith("Nothing new.")
-    more = await taught(artifacts, history(170), encoder, told, newest=first.model)
-    assert more.model != first.model
-
-
 @pytest.mark.parametrize("examples", [[], history(5)], ids=["none", "few"])
-async def test_too_little_to_learn_from_is_said(tmp_path: Path, examples: Sequence[Example]) -> None:
-    said = await taught(FolderArtifacts(tmp_path), examples, WordVectors(), Progress(""))
-    assert said.model == ""
-    assert "It takes 20 solved tickets" in said.says
-
-
-def test_a_correction_takes_the_place_of_what_the_history_says() -> None:
-    first = Example(key="made#1", text="a", intent="refund")
-    corrected = first.model_copy(update={"intent": "login", "corrected": True})
-    assert latest([first, corrected, first]) == [corrected]
+def test_too_little_to_learn_from_is_said(examples: Sequence[Example]) -> None:
+    with pytest.raises(BadInput, match="nothing to learn from") as refused:
+        Desk.fit(examples)
+    assert "It takes 20 solved tickets" in refused.value.way_out
 
 
 def test_a_burst_is_one_incident_and_a_busy_hour_is_none(desk: Desk) -> None:
