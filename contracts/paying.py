@@ -300,6 +300,7 @@ class Planned(Contract):
     payments: int = Field(description="to sign now")
     alone: int = Field(description="of them, for two people")
     held: int
+    fresh: int = Field(default=0, description="held since the plan before")
     infeasible: int
     says: str
 

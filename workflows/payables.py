@@ -74,7 +74,7 @@ class Payables:
         made = await self.plan(books)
         if made.alone:
             await self.hand_over(made)
-        if not (made.payments > made.alone or made.infeasible or made.held):
+        if not (made.payments > made.alone or made.infeasible or made.fresh):
             return await self.close("nothing to do", f"{made.says} No proposal.")
         return await self.decided(made.plan, books)
 

@@ -1,6 +1,7 @@
 """The activities of payables: read the books, make the plan."""
 
 import asyncio
+from itertools import islice
 
 from temporalio import activity
 
@@ -13,6 +14,8 @@ from activities.toolbox import Toolbox
 from contracts.errors import NotFound
 from contracts.paying import Books, BooksGathered, Dropped, GatherBooks, MakePlan, Plan, Planned
 from contracts.steps import PAYABLES_GATHER, PAYABLES_PLAN
+
+MORNINGS = 10  # before this one, of which it is told what was dropped
 
 
 class PayablesActivities:
@@ -57,13 +60,15 @@ class PayablesActivities:
         return planned(plan, tools.artifacts.put_model(plan))
 
     def _before(self, run: str, source: str) -> tuple[Plan | None, tuple[Dropped, ...]]:
-        """The last plan of these books that can still be read, and what people dropped of it."""
-        for earlier_run, ref in plans_before(self._toolbox.ledger, run, source):
+        """The last plan of these books that can still be read, and what people dropped in the last few mornings."""
+        ledger, plan, out = self._toolbox.ledger, None, list[Dropped]()
+        for earlier_run, ref in islice(plans_before(ledger, run, source), MORNINGS):
+            out += dropped(ledger, earlier_run)
             try:
-                return self._toolbox.artifacts.get_model(Plan, ref), dropped(self._toolbox.ledger, earlier_run)
+                plan = plan or self._toolbox.artifacts.get_model(Plan, ref)
             except NotFound:
                 continue  # erased since
-        return None, ()
+        return plan, tuple(out)
 
 
 def planned(plan: Plan, ref: str) -> Planned:
@@ -72,10 +77,18 @@ def planned(plan: Plan, ref: str) -> Planned:
     firm = [each for each in plan.schedule.payments if each.firm]
     apart = sum(each.payable in alone for each in firm)
     held = sum(not hold.alone for hold in plan.holds)
+    fresh = held if plan.before is None else sum(each.what == "held" for each in plan.changes)
     short = len(plan.schedule.infeasible)
     says = f"{len(firm):,} of {len(plan.payees):,} invoices to pay now, {apart:,} of them alone; {held:,} held."
     if short:
         says += f" No schedule keeps {', '.join(each.currency for each in plan.schedule.infeasible)} above its floor."
     return Planned(
-        plan=ref, source=plan.source[:160], payments=len(firm), alone=apart, held=held, infeasible=short, says=says
+        plan=ref,
+        source=plan.source[:160],
+        payments=len(firm),
+        alone=apart,
+        held=held,
+        fresh=fresh,
+        infeasible=short,
+        says=says,
     )

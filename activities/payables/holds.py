@@ -3,6 +3,7 @@
 All of it is arithmetic on the books: no model, and nothing that an invoice says is obeyed.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from activities.payables.holds_amount import Amounts
@@ -26,17 +27,17 @@ class _Desk:
     def __init__(self, books: Books, known: Known) -> None:
         self.numbers, self.accounts, self.amounts = Numbers(books), Accounts(books, known), Amounts(books, known)
         self.currencies = {each.currency for each in books.settings.accounts}
-        self.decided = {each.invoice: each for each in known.memory.known}
+        self.decided: dict[str, list[Remembered]] = defaultdict(list)
+        for each in known.memory.known:
+            self.decided[each.invoice].append(each)
 
     def hold(self, invoice: Invoice) -> Hold | None:
-        decided = self.decided.get(invoice.id)
-        if decided is not None and decided.what == "left out":
-            return _left_out(invoice, decided)
-        released = _covers(decided, invoice)
-        for hold in self._found(invoice):
-            if hold.kind in NEVER_RELEASED or hold.alone or not released:
-                return hold
-        return None
+        decided = self.decided.get(invoice.id, [])
+        if decided and decided[-1].what == "left out":
+            return _left_out(invoice, decided[-1])
+        released = {each.kind for each in decided if _covers(each, invoice)}
+        found = (hold for hold in self._found(invoice) if hold.kind not in released or not releasable(hold))
+        return next(found, None)
 
     def _found(self, invoice: Invoice) -> Iterator[Hold]:
         """All that speaks against it. What forbids most comes first."""
@@ -48,12 +49,17 @@ class _Desk:
         yield from self.accounts.changed(invoice)
 
 
-def _covers(decided: Remembered | None, invoice: Invoice) -> bool:
+def releasable(hold: Hold) -> bool:
+    """Whether one person may have it paid all the same."""
+    return not hold.alone and hold.kind not in NEVER_RELEASED
+
+
+def _covers(decided: Remembered, invoice: Invoice) -> bool:
     """Whether a release was of this very invoice: one whose amount was changed since is another."""
-    return (
-        decided is not None
-        and decided.what == "released"
-        and (decided.vendor, decided.amount, decided.currency) == (invoice.vendor, invoice.amount, invoice.currency)
+    return decided.what == "released" and (decided.vendor, decided.amount, decided.currency) == (
+        invoice.vendor,
+        invoice.amount,
+        invoice.currency,
     )
 
 

@@ -65,7 +65,7 @@ def make_plan(
         credits=credits,
         receipts=receipts,
         memory=memory,
-        dropped=tuple(dropped),
+        dropped=tuple(each for each in dropped if any(invoice in payees for invoice in each.invoices)),
         waiting=waiting,
         answers=answers,
     )

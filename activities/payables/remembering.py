@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from activities.effects.payment_params import KIND
+from activities.payables.holds import releasable
 from activities.payables.names import plain_number
 from contracts.errors import CountersignError
 from contracts.paying import APART, Asked, Books, Dropped, Hold, Invoice, Memory, Plan, Remembered
@@ -47,11 +48,13 @@ def _understood(line: str, asked: Asked, books: Books, holds: Sequence[Hold]) ->
     kept = [each for each in found if each is not None]
     verb = "Released" if release else "Left out"
     names = ", ".join(each.number for each in kept[:5])
-    return kept, f"{verb} as {asked.by} asked: {names}." if kept else f"Nothing of {said['which']!r} is held."
+    told = f"{verb} as {asked.by} asked: {names}." if kept else f"Nothing of {said['which']!r} was to be released."
+    stays = {by_invoice[each.id].says for each in invoices if release and each.id in by_invoice} if not kept else set()
+    return kept, " ".join((told, *(f"{why}: that is not for one person to release." for why in sorted(stays)[:3])))
 
 
 def _remembered(invoice: Invoice, release: bool, hold: Hold | None, asked: Asked, why: str) -> Remembered | None:
-    if release and hold is None:
+    if release and (hold is None or not releasable(hold)):
         return None
     return Remembered(
         what="released" if release else "left out",

@@ -1,7 +1,7 @@
 """Payables from a folder of books to payment files in the outbox, on a real server with both workers."""
 
 import csv
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -93,8 +93,12 @@ async def test_from_books_to_a_payment_file_and_the_next_morning(here: Platform,
     assert (both.state, both.signed_by) == ("done", "ana and pat")
     assert len([each for each in written(here) if each not in before]) == 2
 
+    overdue = datetime.now(UTC).date() - timedelta(days=70)
+    with (Path(request.books) / "invoices.csv").open("a") as table:
+        table.write(f"V002,NEW-1,333.00,EUR,{overdue}\n")
     again = await here.start("payables", request)
     second = await here.waiting(again)
+    assert "new | Steel 02 AG | NEW-1 | 333" in texts(panel(second, "What changed since"))
     changed = texts(panel(second, "What changed since"))
     assert f"in {file.name}" in changed
     assert "in payment files already" in second.summary
@@ -102,8 +106,10 @@ async def test_from_books_to_a_payment_file_and_the_next_morning(here: Platform,
     paid = {str(each) for line in effect.params["lines"] for each in line["invoices"]}  # type: ignore[union-attr,index,call-overload]
     later = {str(each) for made in second.effects for line in made.params["lines"] for each in line["invoices"]}  # type: ignore[union-attr,index,call-overload]
     assert not paid & later
-    await here.decide(second, "reject", reason="not needed")
+    await here.decide(second, "approve")
     await here.outcome(again)
+    outcome = await here.outcome(await here.start("payables", request))
+    assert outcome.state == "nothing to do", "what is held was so yesterday"
 
 
 async def test_a_hold_is_released_and_a_payment_left_out_by_words_and_remembered(

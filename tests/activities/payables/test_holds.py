@@ -135,6 +135,12 @@ def test_a_released_invoice_is_paid_and_one_that_was_changed_since_is_held_again
     assert held(books(invoice(amount="1900.00")), release) == [("v1/2026-17", "unusual amount")]
 
 
+def test_a_release_is_of_one_reason_and_another_still_holds() -> None:
+    twice = books(invoice(amount="1200.00"), invoice("2026-17", "1200.00", id="copy", invoice_date=TODAY))
+    release = decided("released", "duplicate", amount=Decimal("1200.00"), invoice="copy")
+    assert held(twice, release) == [("v1/2026-17", "unusual amount"), ("copy", "unusual amount")]
+
+
 def test_a_vendors_next_one_up_to_what_was_released_is_not_held() -> None:
     release = decided("released", "unusual amount", amount=Decimal("1200.00"), invoice="v1/2026-16")
     assert held(books(invoice(amount="1150.00")), release) == []

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from activities.effects.payment_file import Earlier
+from activities.payables.calls import planned
 from activities.payables.expecting import expected
 from activities.payables.netting import netted
 from activities.payables.planning import make_plan
@@ -82,6 +83,20 @@ def test_words_that_mean_nothing_are_answered_and_change_nothing(words: str) -> 
     after = plan(made, asked=[Asked(by="ana", words=words, at=NOW)])
     assert after.memory.known == ()
     assert "was not acted on" in after.answers[0]
+
+
+def test_what_two_people_sign_one_can_not_release() -> None:
+    after = plan(books(due("1"), paid=()), asked=[Asked(by="ana", words="release 1: I know them", at=NOW)])
+    assert [hold.kind for hold in after.holds] == ["first payment"]
+    assert after.memory.known == ()
+    assert "that is not for one person to release" in after.answers[0]
+
+
+def test_what_is_held_since_yesterday_is_no_news_today() -> None:
+    made = books(due("1", "5000.00"))
+    first = plan(made)
+    second = plan(made, before=first)
+    assert (planned(first, "a").fresh, planned(second, "b").fresh, planned(second, "b").held) == (1, 0, 1)
 
 
 def test_an_instruction_in_an_invoice_is_a_number_like_any_other() -> None:
