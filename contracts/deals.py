@@ -14,6 +14,8 @@ from contracts.base import Contract
 from contracts.proposal import Cost
 from contracts.runs import Review
 
+METHODOLOGIES = ("meddicc", "spiced", "bant")  # those that come with the platform
+
 
 @dataclass(frozen=True, slots=True)
 class Opportunity:
@@ -70,7 +72,7 @@ class Flaw(Contract):
 class Book(Contract):
     """All that was read of a company's deals. Kept in the artifact store; only its reference travels.
 
-    `target` is where effects go: `file:PATH`, `salesforce:HOST`, `hubspot:HOST`.
+    `target` is where effects go: a folder, `salesforce://HOST` or `hubspot://HOST`.
     """
 
     source: str
@@ -94,13 +96,15 @@ class Book(Contract):
 class DealsRequest(Contract):
     """What to rank.
 
-    `source`: a folder with opportunities.csv (or .jsonl), activities and stages beside it; or `salesforce`, `hubspot`,
-    with a host behind a colon where the settings name several. `methodology`: a file, or the name of one that comes
-    with the platform: meddicc, spiced, bant. `today` as YYYY-MM-DD; empty: the day of the run.
+    `source`: a folder with opportunities.csv (or .jsonl), activities and stages beside it; or `salesforce://`,
+    `hubspot://`, with the host where the settings name several. `methodology`: a file, or the name of one that comes
+    with the platform. `today` as YYYY-MM-DD; empty: the day of the run.
     """
 
     source: str = Field(min_length=1, json_schema_extra={"is_path": True})
-    methodology: str = Field(default="meddicc", min_length=1)
+    methodology: str = Field(
+        default="meddicc", min_length=1, json_schema_extra={"is_path": True, "names": list(METHODOLOGIES)}
+    )
     today: str = ""
     team: str = "sales"
 
@@ -178,6 +182,38 @@ class Scored(Contract):
     contributions: tuple[Contribution, ...] = ()
 
 
+class Seen(Contract):
+    """What a run saw of one deal: what the next one compares with."""
+
+    name: str
+    stage: str
+    value: Decimal | None = None
+    closes: date | None = None
+    chance: float | None = None
+    planned: bool = False
+
+
+class Snapshot(Contract):
+    """All open deals as a run saw them, by id."""
+
+    today: date
+    source: str
+    deals: dict[str, Seen]
+
+
+class Lesson(Contract):
+    """What a person said when they took something out of a day's plan. `play` empty: of the deal as such."""
+
+    deal: str
+    name: str
+    owner: str = ""
+    play: str = ""
+    person: str
+    at: date
+    words: str = ""
+    stage: str = ""
+
+
 class Moved(Contract):
     """What is different since the last run. `good`: it speaks for the deal; None: for neither."""
 
@@ -231,6 +267,7 @@ class RepPlan(Contract):
     hours: float
     used: float
     deals: tuple[str, ...]
+    worth: Decimal = Field(default=Decimal(0), description="the sum that the plan makes as large as it can be")
     waiting: tuple[str, ...] = Field(default=(), description="deals whose action does not fit today")
     exact: bool = True
 
@@ -246,6 +283,7 @@ class Ranking(Contract):
     plans: tuple[RepPlan, ...]
     by_model: bool = False
     refused: str = ""
+    ended: tuple[Moved, ...] = Field(default=(), description="deals that were open the last time and aren't any more")
     compared_with: str = Field(default="", description="the day of the run that `moved` compares with")
     lessons: tuple[str, ...] = Field(default=(), description="what reviewers said before and is heeded now")
     flaws: tuple[Flaw, ...] = ()

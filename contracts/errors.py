@@ -26,6 +26,17 @@ class Conflict(CountersignError):
     status = 409
 
 
+# Sales
+
+
+class BadMethodology(BadInput):
+    """The file that says how the company sells can't be used: the message has file, line, place and problem."""
+
+
+class BadRows(BadInput):
+    """A table that was given has a heading, a row or a value that can't be used, and nothing can be made without it."""
+
+
 # Repositories
 
 

@@ -22,9 +22,9 @@ class Part(Contract):
 class Condition(Part):
     """True of a deal where its fact is so. Exactly one comparison.
 
-    `fact`: a column of the deal; or one of `days_since_activity`, `days_in_stage`, `days_open`, `days_to_close`,
-    `days_overdue`, `pushes` (how often its close date moved away), `activities`, `value`, `stage`; or
-    `activities_KIND` and `days_since_KIND` of one kind of activity.
+    `fact`: a column of the deal; or one of `stage`, `value`, `days_open`, `days_in_stage`, `days_to_close`,
+    `days_overdue`, `activities`, `days_since_activity`; or `activities_KIND` and `days_since_KIND` of one kind of
+    activity, such as `days_since_meeting`. A fact that isn't known is no number: only `missing` is true of it.
     """
 
     fact: str = Field(min_length=1, max_length=100)

@@ -101,7 +101,9 @@ def validated(model: type[Any], values: dict[str, Any]) -> BaseModel:
     for name, field in model.model_fields.items():
         extra = field.json_schema_extra
         if name in values and isinstance(extra, dict) and extra.get("is_path"):
-            values[name] = absolute(values[name])
+            known = extra.get("names")  # of things that come with the platform: they are no paths
+            if not isinstance(known, list) or values[name] not in known:
+                values[name] = absolute(values[name])
     try:
         made: BaseModel = model.model_validate(values)
     except ValidationError as error:
