@@ -70,6 +70,8 @@ POINTS = (
     "pull.after_open",
     "issue.after_part",
     *PAYMENT_POINTS,
+    "crm.after_change",
+    "slack.after_post",
     "effect.after_act",
     "effect.after_finish",
     *MACHINE_POINTS,

@@ -6,6 +6,7 @@ it is set here once, and the activity's edge translates it for Temporal.
 """
 
 from contracts.problem import CountersignError as CountersignError
+from contracts.problem import PatientError
 
 
 class BadInput(CountersignError):
@@ -24,9 +25,6 @@ class Conflict(CountersignError):
     """The request was sound, but the world moved on."""
 
     status = 409
-
-
-# Sales
 
 
 class BadMethodology(BadInput):
@@ -264,15 +262,11 @@ class NotItsTurn(Held):
 # Services on the web: where tickets come from, and where pull requests go
 
 
-class ServiceBusy(CountersignError):
+class ServiceBusy(PatientError):
     """The service is down, out of reach, or asks for patience. `retry_after` is in seconds, when it said so."""
 
     retryable = True
     status = 503
-
-    def __init__(self, what: str, *, subject: str = "", way_out: str = "", retry_after: float | None = None) -> None:
-        super().__init__(what, subject=subject, way_out=way_out)
-        self.retry_after = retry_after
 
 
 class StrangeReply(CountersignError):
@@ -288,16 +282,12 @@ class Moved(Conflict):
 # Telling people
 
 
-class NotSent(CountersignError):
+class NotSent(PatientError):
     """A message could not be sent now: the mail server, Slack or a webhook is down, full or set up wrongly. It is tried
     again, after `retry_after` seconds where it said so."""
 
     retryable = True
     status = 503
-
-    def __init__(self, what: str, *, subject: str = "", way_out: str = "", retry_after: float | None = None) -> None:
-        super().__init__(what, subject=subject, way_out=way_out)
-        self.retry_after = retry_after
 
 
 class Undeliverable(CountersignError):

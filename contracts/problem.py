@@ -32,3 +32,11 @@ class CountersignError(Exception):
 
     def __str__(self) -> str:
         return f"{self.what} {self.way_out}".strip()
+
+
+class PatientError(CountersignError):
+    """One that may say when to try again: `retry_after` is in seconds, None where nobody said."""
+
+    def __init__(self, what: str, *, subject: str = "", way_out: str = "", retry_after: float | None = None) -> None:
+        super().__init__(what, subject=subject, way_out=way_out)
+        self.retry_after = retry_after

@@ -9,6 +9,7 @@ from activities.tickets.named import SETTINGS
 from contracts.errors import BadInput
 from sandboxes.egress import Credential
 from sandboxes.egress.operator import Place, git_credentials, places
+from workers.crm import crm_services
 from workers.settings import Settings
 
 Worker = Literal["agents", "effects"]
@@ -21,7 +22,7 @@ def services(settings: Settings, worker: Worker) -> Services:
 
     Raises BadInput for a setting that can't be read.
     """
-    found = tuple(_services(settings, worker))
+    found = (*_services(settings, worker), *crm_services(settings, worker))
     authorities = Path(settings.egress_authorities) if settings.egress_authorities else None
     return Services(found, authorities)
 

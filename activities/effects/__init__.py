@@ -3,6 +3,8 @@
 `KINDS` is the registry. A new kind is one file here, and one line there.
 """
 
+from activities.effects.crm import MakeTask, SetField
+from activities.effects.crm_params import FieldParams, TaskParams, field_effect, task_effect
 from activities.effects.git_change import ChangeFiles
 from activities.effects.git_commit import CommitFile
 from activities.effects.git_params import FileChange, git_change_effect, git_commit_effect
@@ -12,10 +14,19 @@ from activities.effects.issue_update import UpdateIssue
 from activities.effects.kinds import EffectContext, EffectKind
 from activities.effects.payment_file import PaymentFile
 from activities.effects.pull_params import pull_effect, pull_panel
+from activities.effects.slack_post import PostParams, PostToSlack, post_effect
 
-KINDS: dict[str, EffectKind] = {
-    kind.kind: kind for kind in (CommitFile(), ChangeFiles(), OpenPullRequest(), UpdateIssue(), PaymentFile())
-}
+_ALL: tuple[EffectKind, ...] = (
+    CommitFile(),
+    ChangeFiles(),
+    OpenPullRequest(),
+    UpdateIssue(),
+    PaymentFile(),
+    MakeTask(),
+    SetField(),
+    PostToSlack(),
+)
+KINDS: dict[str, EffectKind] = {kind.kind: kind for kind in _ALL}
 
 __all__ = [
     "KINDS",
@@ -23,12 +34,21 @@ __all__ = [
     "CommitFile",
     "EffectContext",
     "EffectKind",
+    "FieldParams",
     "FileChange",
     "IssueParams",
+    "MakeTask",
     "OpenPullRequest",
+    "PostParams",
+    "PostToSlack",
+    "SetField",
+    "TaskParams",
+    "field_effect",
     "git_change_effect",
     "git_commit_effect",
     "issue_effect",
+    "post_effect",
     "pull_effect",
     "pull_panel",
+    "task_effect",
 ]

@@ -9,13 +9,16 @@ from contracts.errors import BadInput
 from sandboxes.egress import Credential
 from sandboxes.egress.operator import GIT_USER, SHORTEST
 
-Kind = Literal["github", "gitlab", "linear", "jira", "erpnext"]
+Kind = Literal["github", "gitlab", "linear", "jira", "erpnext", "salesforce", "hubspot", "slack"]
 NAMES: dict[Kind, str] = {
     "github": "GitHub",
     "gitlab": "GitLab",
     "linear": "Linear",
     "jira": "Jira",
     "erpnext": "ERPNext",
+    "salesforce": "Salesforce",
+    "hubspot": "HubSpot",
+    "slack": "Slack",
 }
 
 

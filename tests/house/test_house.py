@@ -14,6 +14,7 @@ from activities.faults import MOMENTS, POINTS
 from contracts import errors, steps
 from contracts.policy import Policy
 from tests.activities import (
+    test_crm_effects,
     test_effects,
     test_git_change,
     test_issue_update,
@@ -99,6 +100,9 @@ def test_every_kind_of_effect_is_killed_at_every_point() -> None:
         "git.pull_request": test_pull_request.POINTS_OF_IT,
         "issue.update": test_issue_update.POINTS_OF_IT,
         "payment.file": test_payment_file.POINTS_OF_IT,
+        "crm.task": test_crm_effects.POINTS_OF_TASK,
+        "crm.field": test_crm_effects.POINTS_OF_FIELD,
+        "slack.post": test_crm_effects.POINTS_OF_POST,
     }
     everywhere = {point for point in POINTS if point.startswith("effect.") and not point.endswith(MOMENTS)}
     assert len(everywhere) == 6
