@@ -139,6 +139,7 @@ class Settings(BaseSettings):
     ticket_write_credentials: str = Field(
         default="",
         description="host=user:NAME,…: to change issues with, at GitLab, Linear and Jira, for the effects' worker",
+    )
     salesforce: str = Field(default="", description="hosts of Salesforce organisations: acme.my.salesforce.com")
     hubspot: str = Field(default="api.hubapi.com", description="the host of HubSpot's API")
     slack: str = Field(default="slack.com", description="the host of Slack's API, for messages that are effects")
