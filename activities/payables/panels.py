@@ -58,7 +58,7 @@ class _Desk:
         return _rows(title, columns, rows) if rows or not alone else None
 
     def _payment(self, each: Payment, account: str) -> tuple[str, ...]:
-        amount = f"{money(each.amount)} {each.currency}"
+        amount = f"{money(each.amount - each.fee)} {each.currency}"
         return (_day(each.day), self.name(each.vendor), self.number(each.payable), amount, account, each.why)
 
     def evidence(self) -> Panel | None:

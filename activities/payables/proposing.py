@@ -87,14 +87,14 @@ def _effects(plan: Plan, books: Books, request: ProposePayments, now: datetime) 
 
 
 def _line(payment: Payment, plan: Plan, books: Books) -> PaymentLine:
-    """One payment, with the credit notes that make it smaller."""
+    """One payment, less the credit notes that it is for. A late fee is planned for, and paid when it is billed."""
     vendor = next(each for each in books.vendors if each.id == payment.vendor)
     used = [each for each in plan.credits if each.invoice == payment.payable]
     number = plan.payees[payment.payable].number
     return payment_line(
         books.source,
         vendor,
-        payment.amount,
+        payment.amount - payment.fee,
         payment.currency,
         payment.day,
         [payment.payable, *(each.id for each in used)],

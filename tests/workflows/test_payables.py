@@ -176,3 +176,14 @@ async def test_with_nothing_to_pay_there_is_no_proposal(here: Platform, tmp_path
     outcome = await here.outcome(await here.start("payables", request))
     assert outcome.state == "nothing to do"
     assert "0 of 0 invoices" in outcome.says
+
+
+async def test_the_table_that_was_shown_is_what_the_file_pays(here: Platform, tmp_path: Path) -> None:
+    run = await here.start("payables", books(tmp_path / "books"))
+    proposal = await here.waiting(run)
+    [effect] = proposal.effects
+    shown = sorted((row[2].text, row[3].text) for row in panel(proposal, "Paid by these files").rows)
+    lines: list[dict[str, str]] = effect.params["lines"]  # type: ignore[assignment]
+    assert shown == sorted((line["refs"][0], f"{float(line['amount']):,.2f} EUR") for line in lines)
+    await here.decide(proposal, "reject", reason="not needed")
+    await here.outcome(run)
