@@ -14,6 +14,7 @@ from schwifty import IBAN
 from schwifty.exceptions import SchwiftyException
 
 from activities.payables.sources.cells import Unreadable, amount, day
+from activities.payables.sources.columns import FLOWS, INVOICES, PAYMENTS, RECEIVABLES, VENDORS
 from activities.payables.sources.rows import Flaws, Names, Row, Table, find, table
 from activities.payables.sources.terms import terms
 from contracts.errors import BadInput
@@ -24,46 +25,6 @@ MOST_OPEN = 100_000  # invoices and vendors
 MOST_PAST = 200_000  # payments and receivables that are kept, the newest
 T = TypeVar("T")
 Say = Callable[[str], None]
-
-INVOICES: Names = {
-    "id": (),
-    "vendor": ("vendor_id", "supplier", "supplier_id", "creditor"),
-    "number": ("invoice_number", "invoice_no", "invoice", "bill_no", "reference"),
-    "amount": ("open_amount", "amount_due", "outstanding_amount", "total", "gross"),
-    "currency": ("ccy",),
-    "invoice_date": ("date", "bill_date", "issued"),
-    "due_date": ("due", "due_on"),
-    "terms": ("payment_terms",),
-    "not_before_date": ("not_before",),
-}
-VENDORS: Names = {
-    "id": ("vendor", "vendor_id", "supplier", "supplier_id"),
-    "name": ("vendor_name", "supplier_name"),
-    "iban": (),
-    "bic": ("swift", "swift_bic"),
-    "account": ("account_number", "account_no"),
-    "country": ("country_code",),
-    "terms": ("payment_terms",),
-}
-PAYMENTS: Names = {
-    "vendor": ("vendor_id", "supplier", "supplier_id", "creditor"),
-    "number": ("invoice_number", "invoice_no", "invoice", "bill_no", "reference"),
-    "amount": ("paid_amount", "total", "gross"),
-    "currency": ("ccy",),
-    "day": ("paid_on", "paid", "payment_date", "date"),
-    "account": ("iban", "account_number"),
-    "invoice_date": ("bill_date", "issued"),
-}
-RECEIVABLES: Names = {
-    "id": ("number", "invoice_number", "invoice_no", "invoice"),
-    "customer": ("customer_id", "debtor", "client"),
-    "amount": ("invoice_amount", "total", "gross"),
-    "currency": ("ccy",),
-    "invoice_date": ("date", "issued"),
-    "due_date": ("due", "due_on"),
-    "settled": ("settled_date", "paid", "paid_on", "paid_date"),
-}
-FLOWS: Names = {"day": ("date", "on"), "amount": ("total",), "currency": ("ccy",), "what": ("text", "description")}
 
 
 def read_folder(folder: Path, now: datetime, say: Say = lambda _: None) -> Books:
