@@ -160,13 +160,12 @@ BUGS_LOCATE = of_a_machine("machine.locate", bug_triage.LocateBugs, bug_triage.B
 BUGS_REPRODUCE = of_a_machine("machine.reproduce", bug_triage.Reproduce, bug_triage.Reproduction, timedelta(minutes=5))
 BUGS_PROPOSE = Step("bugs.propose", bug_triage.ProposeTriage, runs.Sealed, timeout=timedelta(minutes=2))
 
-# Payables (docs/workflows/payables.md). Reading hundreds of thousands of rows at once keeps a process from beating.
+# Payables (docs/workflows/payables.md).
 PAYABLES_GATHER = Step(
     "payables.gather",
     paying.GatherBooks,
     paying.BooksGathered,
     timeout=timedelta(minutes=30),
-    heartbeat=timedelta(seconds=8),
     attempts=4,
 )
 PAYABLES_PLAN = Step(
@@ -174,7 +173,6 @@ PAYABLES_PLAN = Step(
     paying.MakePlan,
     paying.Planned,
     timeout=timedelta(minutes=30),
-    heartbeat=timedelta(seconds=8),
     attempts=4,
 )
 PAYABLES_PROPOSE = Step("payables.propose", paying.ProposePayments, runs.Sealed, timeout=timedelta(minutes=5))

@@ -80,4 +80,4 @@ def _bands(
 def _left(took: Days, age: int) -> Days:
     """The habit of one that has not paid for `age` days. Whoever is later than ever pays soon, or long after."""
     later = took[took > age]
-    return later if len(later) else np.array([age + 1, age + 30, age + 90, age + 3650])
+    return later if len(later) else np.array([age + 7, age + 30, age + 90, age + 3650])

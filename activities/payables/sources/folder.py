@@ -22,7 +22,7 @@ from contracts.payables import CashFlow, Receivable
 from contracts.paying import BankDetails, Books, Invoice, Paid, PayingSettings, Vendor
 
 MOST_OPEN = 100_000  # invoices and vendors
-MOST_PAST = 200_000  # payments and receivables that are kept, the newest
+MOST_PAST = 100_000  # payments and receivables that are kept, the newest
 T = TypeVar("T")
 Say = Callable[[str], None]
 
