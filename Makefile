@@ -45,6 +45,7 @@ histories: ## Record the histories that tests/replay replays (after a deliberate
 	@.venv/bin/python -m tests.replay.record_ticket
 	@.venv/bin/python -m tests.replay.record_bugs
 	@.venv/bin/python -m tests.replay.record_payables
+	@.venv/bin/python -m tests.replay.record_support
 
 bench: ## Measure a step's overhead; the other benches are in docs/benchmarks
 	@.venv/bin/python -m tests.bench.step_overhead

@@ -40,7 +40,9 @@ FIX_STEPS = (
 BUG_STEPS = ("bugs.gather", "bugs.assess", "machine.locate", "machine.reproduce", "bugs.propose")
 # Of payables (tests/chaos/test_kill_payables.py).
 PAYABLES_STEPS = ("payables.gather", "payables.plan", "payables.propose")
-STEPS = (*RUN_STEPS, *MACHINE_STEPS, *FIX_STEPS, *BUG_STEPS, *PAYABLES_STEPS)
+# Of a look at tickets (tests/chaos/test_kill_a_look.py).
+SUPPORT_STEPS = ("support.learn", "support.look", "support.propose", "support.correct", "support.backfill")
+STEPS = (*RUN_STEPS, *MACHINE_STEPS, *FIX_STEPS, *BUG_STEPS, *PAYABLES_STEPS, *SUPPORT_STEPS)
 MOMENTS = ("started", "worked", "entered")
 
 MACHINE_POINTS = (
@@ -54,6 +56,7 @@ PAYMENT_POINTS = ("payment.after_stage", "payment.after_note", "payment.after_cs
 FIX_POINTS = tuple(f"{step}.{moment}" for step in FIX_STEPS for moment in MOMENTS)
 PAYABLES_POINTS = tuple(f"{step}.{moment}" for step in PAYABLES_STEPS for moment in MOMENTS)
 BUG_POINTS = tuple(f"{step}.{moment}" for step in BUG_STEPS for moment in MOMENTS)
+SUPPORT_POINTS = tuple(f"{step}.{moment}" for step in SUPPORT_STEPS for moment in MOMENTS)
 POINTS = (
     *(f"{step}.{moment}" for step in RUN_STEPS for moment in MOMENTS),
     "effect.before_intent",
@@ -78,6 +81,9 @@ POINTS = (
     *FIX_POINTS,
     *BUG_POINTS,
     *PAYABLES_POINTS,
+    *SUPPORT_POINTS,
+    "support.kept",
+    "support.part",
 )
 
 # Around the steps of a paid model call (activities/models/journal.py); tests/ledger kills at each of them.

@@ -10,7 +10,7 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from contracts import agent, bug_triage, changelog, install, machine, mcp, paying, runs, text, ticket
+from contracts import agent, bug_triage, changelog, install, machine, mcp, paying, runs, support, text, ticket
 from contracts.decision import Ruling
 
 In = TypeVar("In", bound=BaseModel)
@@ -176,3 +176,20 @@ PAYABLES_PLAN = Step(
     attempts=4,
 )
 PAYABLES_PROPOSE = Step("payables.propose", paying.ProposePayments, runs.Sealed, timeout=timedelta(minutes=5))
+# Support triage (docs/workflows/support_triage.md). To learn may take hours; each part is kept once it was read.
+SUPPORT_LEARN = Step(
+    "support.learn",
+    support.LearnRequest,
+    support.Learnt,
+    timeout=timedelta(hours=2),
+)
+SUPPORT_BACKFILL = Step(
+    "support.backfill",
+    support.LearnRequest,
+    support.Backfilled,
+    timeout=timedelta(hours=12),
+    heartbeat=timedelta(seconds=10),
+)
+SUPPORT_LOOK = Step("support.look", support.LookRequest, support.Looked, timeout=timedelta(minutes=30))
+SUPPORT_PROPOSE = Step("support.propose", support.ProposeTriage, runs.Sealed, timeout=timedelta(minutes=2))
+SUPPORT_CORRECT = Step("support.correct", support.CorrectRequest, support.Corrected)

@@ -8,9 +8,6 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from contracts.base import Contract
-from contracts.budgets import Spender
-from contracts.policy import Route
-from contracts.proposal import Check, Cost
 from contracts.runs import Review
 
 Status = Literal["new", "open", "pending", "solved", "closed"]
@@ -25,8 +22,8 @@ MOST_AT_ONCE = 500  # tickets of one look, and effects of one proposal
 class SupportRequest(Contract):
     """Triage the new tickets of `source`, or the one named `ticket`, or learn from all of them.
 
-    `source`: a file of JSON Lines or CSV, a folder of such files, `zendesk://host`, `intercom://host` or
-    `imap://host/folder`. `history`: where solved tickets are, by the same forms; empty: in the source itself.
+    `source`: a file of JSON Lines or CSV, a folder of such files, `zendesk://host` or
+    `intercom://host`. `history`: where solved tickets are, by the same forms; empty: in the source itself.
     `backfill`: read the whole history, triage it and learn from it; nothing is proposed.
     """
 
@@ -155,6 +152,7 @@ class Example(Contract):
     solution: str = ""
     url: str = ""
     corrected: bool = False
+    at: float = Field(default=0, description="when it came, seconds since 1970; 0: nobody knows")
 
 
 class Item(Contract):
@@ -167,7 +165,6 @@ class Item(Contract):
     triaged: Triaged
     answer: str = ""
     cites: tuple[str, ...] = ()
-    drafted_by: Literal["baseline", "model"] = "baseline"
 
 
 class Case(Contract):
@@ -180,8 +177,40 @@ class Case(Contract):
     notes: tuple[str, ...] = ()
 
 
+class Material(Contract):
+    """What a model is made of: artifacts of masked examples. `fitted`: those that it is fitted on; `later`: what has
+    been read since, and `lessons`: what people made of tickets; both are taken in one by one."""
+
+    fitted: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
+    lessons: tuple[str, ...] = ()
+
+
+class Examples(Contract):
+    """A part of a history."""
+
+    examples: tuple[Example, ...]
+
+
+class Sorted(Contract):
+    """A part of a backfill: what was guessed of each ticket that had no label, by its key."""
+
+    tickets: tuple[tuple[str, Triaged], ...]
+
+
+class Backfilled(Contract):
+    """What a backfill made of a history. `parts`: artifacts of what was guessed."""
+
+    read: int = 0
+    triaged: int = 0
+    confident: int = 0
+    parts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    says: str = ""
+
+
 class LearnRequest(Contract):
-    """Bring the model up to date with its history and with what reviewers corrected. `backfill`: read all of it."""
+    """Bring the model up to date with its history and with what reviewers corrected. `backfill`: triage it, too."""
 
     run: str
     source: str
@@ -190,11 +219,13 @@ class LearnRequest(Contract):
 
 
 class Learnt(Contract):
-    """`model` is the artifact of what was learnt; empty: nothing could be, and `says` tells why."""
+    """`model` is the artifact of its Material; empty: nothing could be learnt, and `says` tells why."""
 
     model: str = ""
+    serves: bool = False
     examples: int = 0
     says: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class LookRequest(Contract):
@@ -227,27 +258,6 @@ class Looked(Contract):
     notes: tuple[str, ...] = ()
 
 
-class DraftRequest(Contract):
-    """Let a model word the answers of a case. `problems`: what its last draft failed by."""
-
-    case: str
-    problems: tuple[str, ...] = ()
-    attempt: int = 1
-    spent: Cost = Cost()
-    spender: Spender
-    route: Route = Route()
-
-
-class AnswersDrafted(Contract):
-    """`case` is the artifact with the answers in it."""
-
-    case: str
-    drafted_by: Literal["baseline", "model"]
-    checks: tuple[Check, ...] = ()
-    cost: Cost = Cost()
-    fallback: str = ""
-
-
 class ProposeTriage(Contract):
     """Seal a revision of a case."""
 
@@ -256,10 +266,6 @@ class ProposeTriage(Contract):
     version: str
     revision: int
     case: str
-    checks: tuple[Check, ...] = ()
-    cost: Cost = Cost()
-    drafted_by: Literal["baseline", "model"] = "baseline"
-    fallback: str = ""
     words: tuple[str, ...] = Field(default=(), description="what reviewers asked for, oldest first")
     role: str
     expire_seconds: float
@@ -269,7 +275,6 @@ class ProposeTriage(Contract):
 class CorrectRequest(Contract):
     """Keep what people made of a case: `digest` is the revision that was decided on."""
 
-    run: str
     digest: str
     case: str
 

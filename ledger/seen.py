@@ -16,6 +16,7 @@ from ledger.schema import Moment, Words, meta, metadata, runs
 FREE = ("failed", "cancelled", "expired")  # states of runs that hold nothing any more
 AT_ONCE = 300  # keys of one statement
 CURSOR = "cursor/"
+NOBODY = ""  # holds what was given back
 T = TypeVar("T")
 
 # `run` is responsible for it, and `by` has taken it.
@@ -58,6 +59,13 @@ class Seen(Part):
             for some in _parts(keys):
                 which = sa.and_(seen.c.source == source, seen.c.key.in_(some))
                 connection.execute(sa.update(seen).where(which).values(run=to, body=body))
+
+    def give_back(self, source: str, keys: Sequence[str]) -> None:
+        """Let the next run have them: this one took more than it can do. They are owed from now on."""
+        with self.store.write() as connection:
+            for some in _parts(keys):
+                which = sa.and_(seen.c.source == source, seen.c.key.in_(some))
+                connection.execute(sa.update(seen).where(which).values(run=NOBODY, by=NOBODY))
 
     def owed(self, source: str, most: int) -> tuple[str, ...]:
         """Keys whose run gave them back, oldest first: they are to be taken again."""
@@ -112,7 +120,7 @@ def _free(source: str) -> "sa.Select[tuple[str]]":
     holder, parent = runs.alias("holder"), runs.alias("parent")
     joined = seen.outerjoin(holder, holder.c.run == seen.c.run).outerjoin(parent, parent.c.run == seen.c.by)
     never = sa.and_(holder.c.run.is_(None), parent.c.state.in_(FREE))
-    free = sa.or_(holder.c.state.in_(FREE), never)
+    free = sa.or_(holder.c.state.in_(FREE), never, seen.c.run == NOBODY)
     return sa.select(seen.c.key).select_from(joined).where(seen.c.source == source, free)
 
 

@@ -39,6 +39,8 @@ def _services(settings: Settings, worker: Worker) -> Iterator[Service]:
         "linear": settings.linear,
         "jira": settings.jira,
         "erpnext": settings.erpnext if worker == "agents" else "",
+        "zendesk": settings.zendesk,
+        "intercom": settings.intercom,
     }
     texts = {READ: settings.ticket_credentials, WRITE_TICKETS: settings.ticket_write_credentials}
     tickets = READ if worker == "agents" else WRITE_TICKETS

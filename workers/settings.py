@@ -133,6 +133,8 @@ class Settings(BaseSettings):
     linear: str = Field(default="api.linear.app", description="the host of Linear's API")
     erpnext: str = Field(default="", description="hosts that are an ERPNext, for payables")
     jira: str = Field(default="", description="hosts that are a Jira, with a path where it has one")
+    zendesk: str = Field(default="", description="hosts that are a Zendesk: acme.zendesk.com")
+    intercom: str = Field(default="", description="hosts of Intercom's API: api.intercom.io")
     ticket_credentials: str = Field(
         default="", description="host=user:NAME,…: to read tickets with, for the agents' worker"
     )

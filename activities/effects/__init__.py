@@ -15,6 +15,7 @@ from activities.effects.kinds import EffectContext, EffectKind
 from activities.effects.payment_file import PaymentFile
 from activities.effects.pull_params import pull_effect, pull_panel
 from activities.effects.slack_post import PostParams, PostToSlack, post_effect
+from activities.effects.ticket_update import UpdateTicket
 
 _ALL: tuple[EffectKind, ...] = (
     CommitFile(),
@@ -25,6 +26,7 @@ _ALL: tuple[EffectKind, ...] = (
     MakeTask(),
     SetField(),
     PostToSlack(),
+    UpdateTicket(),
 )
 KINDS: dict[str, EffectKind] = {kind.kind: kind for kind in _ALL}
 
@@ -43,6 +45,7 @@ __all__ = [
     "PostToSlack",
     "SetField",
     "TaskParams",
+    "UpdateTicket",
     "field_effect",
     "git_change_effect",
     "git_commit_effect",

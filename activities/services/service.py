@@ -9,7 +9,7 @@ from contracts.errors import BadInput
 from sandboxes.egress import Credential
 from sandboxes.egress.operator import GIT_USER, SHORTEST
 
-Kind = Literal["github", "gitlab", "linear", "jira", "erpnext", "salesforce", "hubspot", "slack"]
+Kind = Literal["github", "gitlab", "linear", "jira", "erpnext", "salesforce", "hubspot", "slack", "zendesk", "intercom"]
 NAMES: dict[Kind, str] = {
     "github": "GitHub",
     "gitlab": "GitLab",
@@ -19,6 +19,8 @@ NAMES: dict[Kind, str] = {
     "salesforce": "Salesforce",
     "hubspot": "HubSpot",
     "slack": "Slack",
+    "zendesk": "Zendesk",
+    "intercom": "Intercom",
 }
 
 
@@ -88,7 +90,7 @@ class Service:
         """What an operator does so that this service lets us in."""
         if self.credential is not None:
             return f"Look at the token in {self.credential.name}: whether it is right, and what it may see and do."
-        who = "ana@example.com:NAME" if self.kind == "jira" else "NAME"
+        who = "ana@example.com:NAME" if self.kind in ("jira", "zendesk") else "NAME"
         return f"Set {self.setting}={self.host}{'' if self.port == 443 else f':{self.port}'}={who} where the worker is \
 started, and the variable NAME to a token of that host."
 

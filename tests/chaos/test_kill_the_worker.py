@@ -20,6 +20,7 @@ from activities.faults import (
     PAYMENT_POINTS,
     POINTS,
     STEPS,
+    SUPPORT_POINTS,
 )
 from contracts.changelog import ChangelogRequest
 from tests.chaos.conftest import KINDS, Workers
@@ -44,6 +45,8 @@ ELSEWHERE = {
     *BUG_POINTS,
     *PAYABLES_POINTS,
     *PAYMENT_POINTS,
+    *SUPPORT_POINTS,  # test_kill_a_look.py
+    *("support.kept", "support.part"),
 }
 
 

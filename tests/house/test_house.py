@@ -20,6 +20,7 @@ from tests.activities import (
     test_issue_update,
     test_payment_file,
     test_pull_request,
+    test_ticket_update,
 )
 from workers import discovery
 
@@ -103,6 +104,7 @@ def test_every_kind_of_effect_is_killed_at_every_point() -> None:
         "crm.task": test_crm_effects.POINTS_OF_TASK,
         "crm.field": test_crm_effects.POINTS_OF_FIELD,
         "slack.post": test_crm_effects.POINTS_OF_POST,
+        "ticket.update": test_ticket_update.POINTS_OF_IT,
     }
     everywhere = {point for point in POINTS if point.startswith("effect.") and not point.endswith(MOMENTS)}
     assert len(everywhere) == 6

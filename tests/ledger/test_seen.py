@@ -78,3 +78,12 @@ def test_bodies_lessons_and_cursors(ledger: Ledger) -> None:
     for place in ("1", "2", "2"):
         ledger.move_cursor("s", place)
         assert ledger.cursor("s") == place
+
+
+def test_what_a_run_gives_back_is_owed_to_the_next(ledger: Ledger) -> None:
+    first, second = started(ledger, "first"), started(ledger, "second")
+    ledger.take("s", ["a", "b"], first)
+    ledger.give_back("s", ["b"])
+    assert ledger.owed("s", 10) == ("b",)
+    assert ledger.take("s", ["a", "b"], second) == {"b"}
+    assert ledger.owed("s", 10) == ()

@@ -1,0 +1,61 @@
+"""What one proposal is about: a batch of confident tickets, one doubtful ticket, or a burst.
+
+A doubtful ticket is a proposal of its own: its two likeliest queues are in the title, so it is decided by one signature
+or by one changed word, and none of them can slip through in a list. docs/decisions tells why.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from activities.support_triage.desk import Desk
+from contracts.support import Case, Item, SupportTicket
+
+BATCH = 40  # tickets of a proposal
+DOUBTFUL = 20  # proposals of one look; what is beyond is left for the next
+
+
+@dataclass(frozen=True)
+class Sorting:
+    """The cases, and keys of tickets that are left for the next look."""
+
+    cases: tuple[Case, ...]
+    left: tuple[str, ...]
+
+
+def sort(items: Sequence[Item], before: Sequence[Case], desk: Desk) -> Sorting:
+    """Every item in one case. `before`: cases of the days before, whose tickets a burst may belong to."""
+    incidents = _incidents(items, before, desk)
+    taken = {each.ticket.key for case in incidents for each in case.items}
+    rest = [each for each in items if each.ticket.key not in taken]
+    confident = [each for each in rest if each.triaged.confident]
+    doubtful = [each for each in rest if not each.triaged.confident]
+    batches = [
+        Case(kind="batch", items=tuple(confident[start : start + BATCH])) for start in range(0, len(confident), BATCH)
+    ]
+    single = [Case(kind="doubtful", items=(each,)) for each in doubtful[:DOUBTFUL]]
+    left = tuple(each.ticket.key for each in doubtful[DOUBTFUL:])
+    return Sorting((*incidents, *batches, *single), left)
+
+
+def _incidents(items: Sequence[Item], before: Sequence[Case], desk: Desk) -> list[Case]:
+    """A case for each burst that has new tickets in it."""
+    known = {each.ticket.key: case for case in before for each in case.items}
+    old = [each.ticket for case in before for each in case.items]
+    tickets: list[SupportTicket] = [*old, *(each.ticket for each in items)]
+    moments = [each.created_at.timestamp() for each in tickets if each.created_at]
+    if not moments:
+        return []
+    made, new = list[Case](), {each.ticket.key: each for each in items}
+    for burst in desk.bursts(tickets, max(moments)):
+        inside = [tickets[place] for place in burst.places]
+        fresh = tuple(new[each.key] for each in inside if each.key in new)
+        earlier = [known[each.key] for each in inside if each.key in known]
+        incident = next((case for case in earlier if case.kind == "incident"), None)
+        if not fresh:
+            continue
+        lead = incident.known if incident and incident.known else incident.items[0].ticket.id if incident else ""
+        minutes = max(1, round((burst.last - burst.first) / 60))
+        note = f"{len(inside)} similar tickets in {minutes} minutes, where chance brings {burst.expected:.1f}."
+        title = fresh[0].ticket.subject or fresh[0].ticket.text.split("\n")[0]
+        made.append(Case(kind="incident", items=fresh[:BATCH], title=title[:120], known=lead, notes=(note,)))
+    return made

@@ -1,0 +1,1 @@
+"""How a signed update reaches a ticket, for each source."""
