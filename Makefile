@@ -1,13 +1,14 @@
 # The two commands a newcomer needs are `make demo` and `make test`. Both set up what they need.
 
 REPO ?=
+SOURCE ?=
 TICKET ?=
 TEST ?=
 BOOKS ?=
 PYTEST_ARGS ?=
 EXAMPLES ?= 500
 
-.PHONY: help demo demo-fix demo-payables test up lint format histories bench fuzz clean
+.PHONY: help demo demo-fix demo-payables demo-bugs test up lint format histories bench fuzz clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +24,10 @@ demo-fix: ## Set up, then show a bug's way from ticket to signed merge: REPO=pat
 demo-payables: ## Set up, then show a morning of payments on generated books: BOOKS=folder for your own
 	@deploy/bin/setup demo
 	@.venv/bin/countersign demo-payables --books "$(BOOKS)"
+
+demo-bugs: ## Set up, then triage generated bug reports: SOURCE=file REPO=path for your own
+	@deploy/bin/setup demo
+	@.venv/bin/countersign demo-bugs --source "$(SOURCE)" --repo "$(REPO)"
 
 test: ## Set up, then run every test: PYTEST_ARGS="tests/ledger -x" for some
 	@deploy/bin/setup test

@@ -15,6 +15,7 @@ from contracts.plots import PlotPanel as PlotPanel
 from contracts.requirements import Escalated, Requirement, StartedBy
 
 PROPOSAL_TAG = "countersign/proposal/v1"
+MOST_ON_A_BUTTON, NAMED_ON_A_BUTTON = 6, 2
 
 
 class Effect(Contract):
@@ -228,8 +229,13 @@ class Proposal(Contract):
         return "".join(f"{line}\n" for line in lines)
 
     def button(self) -> str:
-        """What the signing button says: what will happen, never just OK."""
-        return " and ".join(effect.says for effect in self.effects) or "Record this and change nothing"
+        """What the signing button says: what will happen, never just OK. Of many effects, the first ones: all are listed
+        beside it."""
+        said = [effect.says for effect in self.effects]
+        if len(said) > MOST_ON_A_BUTTON:
+            more = len(said) - NAMED_ON_A_BUTTON
+            return f"Do all {len(said)}: {' and '.join(said[:NAMED_ON_A_BUTTON])} and {more} more, as listed"
+        return " and ".join(said) or "Record this and change nothing"
 
 
 def _effect_lines(effect: Effect) -> list[str]:

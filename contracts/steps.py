@@ -153,7 +153,6 @@ BUGS_ASSESS = Step(
     bug_triage.AssessBugs,
     bug_triage.BugsAssessed,
     timeout=timedelta(minutes=30),
-    heartbeat=timedelta(seconds=30),
     attempts=4,
 )
 BUGS_LOCATE = of_a_machine("machine.locate", bug_triage.LocateBugs, bug_triage.BugsLocated, timedelta(minutes=15))

@@ -13,7 +13,7 @@ from activities.progress import Progress, progress
 from activities.toolbox import Toolbox
 from contracts.base import Contract
 from contracts.bug_triage import DOUBTFUL, AssessBugs, Assessed, Assessment, Backlog, BugsAssessed
-from contracts.bugs import Issue, Judgement, Standing
+from contracts.bugs import Alike, Issue, Judgement, Standing
 from contracts.digests import canonical_json
 from contracts.runs import run_of
 from contracts.steps import BUGS_ASSESS
@@ -21,6 +21,7 @@ from contracts.steps import BUGS_ASSESS
 CHUNK = 250
 SURE = 0.8  # how probable a kind is that needs nobody's second look
 SAME = 0.6  # and a duplicate that is linked; a lesser one is only shown
+SAME_BY_FRAMES = 0.5  # where probabilities are not measured, of one that has an exception or a frame in common
 DOUBT_SAME = 0.4
 
 
@@ -49,7 +50,11 @@ class BugAssessing:
             judgements, standing = await self._judged(history, new, version, told)
             told.says = "choosing what to propose"
             found = await asyncio.to_thread(
-                self._taken, sorted_out(new, judgements, request), backlog.source, request, run
+                self._taken,
+                sorted_out(new, judgements, request, measured=is_measured(standing)),
+                backlog.source,
+                request,
+                run,
             )
             made = found.model_copy(
                 update={
@@ -125,10 +130,12 @@ def version_of(issues: Iterable[Issue]) -> str:
     return digest.hexdigest()[:16]
 
 
-def sorted_out(new: Sequence[Issue], judgements: Sequence[Judgement], request: AssessBugs) -> Assessment:
+def sorted_out(
+    new: Sequence[Issue], judgements: Sequence[Judgement], request: AssessBugs, *, measured: bool
+) -> Assessment:
     """The most urgent ones first, those that need a second look apart, and no more of either than a person reads."""
     made = [
-        Assessed(issue=issue, judgement=judgement, doubts=tuple(doubts(judgement)))
+        Assessed(issue=issue, judgement=judgement, doubts=tuple(doubts(judgement, measured=measured)))
         for issue, judgement in zip(new, judgements, strict=True)
     ]
     made.sort(key=lambda each: -(each.judgement.urgent or 0.0))
@@ -145,7 +152,7 @@ def sorted_out(new: Sequence[Issue], judgements: Sequence[Judgement], request: A
     )
 
 
-def doubts(judgement: Judgement) -> list[str]:
+def doubts(judgement: Judgement, *, measured: bool) -> list[str]:
     """Why a person has to look at it; none where the model is sure."""
     kind, found = judgement.kind, list[str]()
     if not kind.label:
@@ -153,9 +160,21 @@ def doubts(judgement: Judgement) -> list[str]:
     elif kind.probability < SURE:
         second = f", {kind.chances[1].label} {kind.chances[1].probability:.0%}" if len(kind.chances) > 1 else ""
         found.append(f"{kind.label} {kind.probability:.0%}{second}")
-    near = [each for each in judgement.alike if DOUBT_SAME <= each.probability < SAME]
-    found += [f"perhaps the same as {near[0].key} ({near[0].probability:.0%})"] if near else []
+    near = [each for each in judgement.alike if each.probability >= DOUBT_SAME and (measured or each.frames)]
+    if near and not any(is_same(each, measured=measured) for each in near):
+        found.append(f"perhaps the same as {near[0].key} ({near[0].probability:.0%})")
     return found
+
+
+def is_measured(standing: Iterable[Standing]) -> bool:
+    """Whether the probabilities of duplicates were measured on what people had called the same."""
+    return any(each.target == "duplicates" and each.serves and bool(each.metric) for each in standing)
+
+
+def is_same(one: Alike, *, measured: bool) -> bool:
+    """Whether an earlier issue is called the same. Likeness of words alone is not enough where nobody has measured
+    what it is worth: then both have to have an exception or a frame in common."""
+    return one.probability >= SAME if measured else one.probability >= SAME_BY_FRAMES and bool(one.frames)
 
 
 def is_bug(each: Assessed) -> bool:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from activities.bug_triage.assessing import SAME, is_bug
+from activities.bug_triage.assessing import is_bug, is_same
 from activities.bug_triage.assigning import by_part, loads, suggested
 from activities.bug_triage.blocking import blocker, newest_of
 from activities.bug_triage.missing import asked_by_past, lacks, question
@@ -45,7 +45,13 @@ class Draft:
 
 
 def drafts(
-    backlog: Backlog, found: Sequence[Assessed], code: Code, tried: Sequence[Reproduction], *, sure: bool = True
+    backlog: Backlog,
+    found: Sequence[Assessed],
+    code: Code,
+    tried: Sequence[Reproduction],
+    *,
+    sure: bool = True,
+    measured: bool = False,
 ) -> list[Draft]:
     """A draft for each, in order. Not `sure`: of what is in doubt the likelier choice, for a person to change."""
     asks, load, parts = asks_of(backlog, code), loads(backlog.issues), by_part(backlog.issues)
@@ -54,7 +60,7 @@ def drafts(
     results = {each.key: each for each in tried}
     made = []
     for each in found:
-        draft = _judged(each, asks, sure=sure)
+        draft = _judged(each, asks, sure=sure, measured=measured)
         where, result = located.get(each.issue.key), results.get(each.issue.key)
         draft = replace(draft, located=where, tried=result)
         if is_bug(each):
@@ -73,9 +79,10 @@ def asks_of(backlog: Backlog, code: Code) -> tuple[Part, ...]:
     return code.asks or asked_by_past(backlog.issues)[0]
 
 
-def _judged(each: Assessed, asks: Sequence[Part], *, sure: bool) -> Draft:
+def _judged(each: Assessed, asks: Sequence[Part], *, sure: bool, measured: bool) -> Draft:
     issue, said = each.issue, each.judgement
-    same = next((one for one in said.alike if one.probability >= SAME), None) if not issue.duplicates else None
+    alike = () if issue.duplicates else said.alike
+    same = next((one for one in alike if is_same(one, measured=measured)), None)
     return Draft(
         found=each,
         kind=_label(said.kind, issue.kind, sure=sure),

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from temporalio import activity
 
+from activities.bug_triage.assessing import is_measured
 from activities.bug_triage.drafting import Draft, drafts, params_of, short, tracker_of
 from activities.bug_triage.panels import panels
 from activities.bug_triage.words import Asked, names, person, understood
@@ -69,8 +70,8 @@ class BugProposing:
 def drafted(request: ProposeTriage, backlog: Backlog, assessment: Assessment, code: Code) -> tuple[list[Draft], Asked]:
     """The drafts, as the reviewers' words want them."""
     found = assessment.doubtful if request.which == "doubtful" else assessment.confident
-    asked = understood(request.words)
-    made = drafts(backlog, found, code, request.reproductions, sure=request.which != "doubtful")
+    asked, sure = understood(request.words), request.which != "doubtful"
+    made = drafts(backlog, found, code, request.reproductions, sure=sure, measured=is_measured(assessment.standing))
     return [_as_asked(each, asked, backlog) for each in made if not names(each) & asked.out], asked
 
 

@@ -53,6 +53,18 @@ def demo_payables(
     told(lambda folder, attended: tell(own, folder, out, attended=attended))
 
 
+def demo_bugs(
+    source: Annotated[str, typer.Option(help="Reports of your own: a file, in place of generated ones.")] = "",
+    repo: Annotated[str, typer.Option(help="The repository that they are about.")] = "",
+) -> None:
+    """Triage a night's generated bug reports, sign what is done, and see what is in doubt and why."""
+    from workers.cli.runs import absolute
+    from workers.demo import demo_bugs as tell
+
+    own = (absolute(source) if source else "", absolute(repo) if source and repo else "")
+    told(lambda folder, attended: tell(*own, folder, out, attended=attended))
+
+
 def told(story: Callable[[Path, bool], Coroutine[Any, Any, None]]) -> None:
     """Tell a story to its end, in a folder below this one. Exits: 1 where it can't go on, 130 after Ctrl-C."""
     import uvloop
@@ -80,3 +92,4 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo)
     app.command("demo-fix")(demo_fix)
     app.command("demo-payables")(demo_payables)
+    app.command("demo-bugs")(demo_bugs)

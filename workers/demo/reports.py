@@ -87,7 +87,7 @@ def made(folder: Path, *, past: int = 360, seed: int = 11) -> Reports:
     folder.mkdir(parents=True, exist_ok=True)
     chance = random.Random(seed)  # noqa: S311 - made-up reports, and the same ones each time
     rows = [_past(number, chance) for number in range(1, past + 1)]
-    rows += _new(past, chance)
+    rows += list(_new(past, chance, list(rows)))
     source = folder / "reports.jsonl"
     source.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     return Reports(source, _repository(folder / "genshop"))
@@ -167,8 +167,8 @@ SPECIAL: tuple[tuple[str, str], ...] = (
 )
 
 
-def _new(past: int, chance: random.Random) -> Iterator[dict[str, Any]]:
-    """Those that nobody has looked at: some like the past ones, and the special ones."""
+def _new(past: int, chance: random.Random, rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Those that nobody has looked at: some like the past ones, the special ones, and one that repeats another."""
     number = past
     for _ in range(9):
         number += 1
@@ -176,7 +176,8 @@ def _new(past: int, chance: random.Random) -> Iterator[dict[str, Any]]:
         kind = chance.choice(("bug", "bug", "feature", "question"))
         title, body = _words(kind, part, chance.choice(sorted(WEIGHT)), chance)
         yield _open(number, title, body, chance)
-    for title, body in SPECIAL:
+    before = [each for each in rows if each["kind"] == "bug"][-1]
+    for title, body in (*SPECIAL, (f"{before['title']} again", f"Seen today as well.\n\n{before['body']}")):
         number += 1
         yield _open(number, title, body, chance)
 
