@@ -229,7 +229,7 @@ class Proposal(Contract):
         return "".join(f"{line}\n" for line in lines)
 
     def button(self) -> str:
-        """What the signing button says: what will happen, never just OK. Of many effects, the first ones: all are listed
+        """What the signing button says: what will happen, never just OK. Of many effects the first; all are listed
         beside it."""
         said = [effect.says for effect in self.effects]
         if len(said) > MOST_ON_A_BUTTON:
