@@ -4,7 +4,7 @@ are in contracts/bugs.py. Bodies lie in the artifact store under references; eve
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from contracts.base import Contract
 from contracts.bugs import Issue, Judgement, Standing
@@ -56,6 +56,12 @@ class BugTriageRequest(Contract):
     most_doubtful: int = Field(default=10, ge=0, le=50)
     reproductions: int = Field(default=5, ge=0, le=20, description="reports that are tried out in one run; 0: none")
     doubtful: Doubtful | None = None
+
+    @field_validator("issue", mode="before")
+    @classmethod
+    def numbers_too(cls, value: object) -> object:
+        """A webhook tells the number of an issue as one."""
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class Backlog(Contract):

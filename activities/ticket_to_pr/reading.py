@@ -8,6 +8,7 @@ from typing import Any
 
 from temporalio import activity
 
+from activities.bug_triage.sources import files as reports
 from activities.tickets.named import is_elsewhere
 from activities.tickets.source import from_service
 from activities.toolbox import Toolbox
@@ -18,6 +19,7 @@ from contracts.ticket import Comment, ReadTicket, Ticket, TicketRead
 from ledger import Ledger
 
 LARGEST = 1 << 20
+REPORTS = (".jsonl", ".csv", ".tsv")
 WAY_OUT = "Give a JSON file with title and body, or a text or Markdown file whose first line is the title."
 
 
@@ -67,8 +69,12 @@ def claim_of(key: str, repository: str) -> str:
 
 
 def from_file(name: str) -> Ticket:
-    """A ticket from a file. BadInput, NotFound or AccessRefused, naming the file and the way out."""
+    """A ticket from a file; `reports.jsonl#KEY` is one of a file of many. BadInput, NotFound or AccessRefused, naming
+    the file and the way out."""
     path = Path(name).expanduser()
+    file, _, key = name.rpartition("#")
+    if file.lower().endswith(REPORTS) and key and not path.exists():
+        return _of_reports(name, file, key)
     try:
         if path.stat().st_size > LARGEST:
             raise BadInput(f"The ticket {name!r} is larger than 1 MB.", subject=name, way_out="Shorten it.")
@@ -85,6 +91,24 @@ def from_file(name: str) -> Ticket:
     if not title.strip():
         raise BadInput(f"The ticket {name!r} is empty.", subject=name, way_out=WAY_OUT)
     return Ticket(key=_key(path, None), title=title.lstrip("# ").strip()[:300], body=body.strip())
+
+
+def _of_reports(name: str, file: str, key: str) -> Ticket:
+    """One report of a file that bug triage reads, with its key."""
+    issue = next((each for each in reports.read(file).issues if each.key == key), None)
+    if issue is None:
+        raise NotFound(
+            f"There is no report {key!r} in {file!r}.", subject=name, way_out="Write its key as it stands there."
+        )
+    return Ticket(
+        key=f"{Path(file).stem[:50]}#{issue.key}"[:100],
+        title=issue.title,
+        body=issue.body,
+        url=issue.url,
+        author=issue.author,
+        state=issue.state,
+        labels=issue.labels,
+    )
 
 
 def _from_json(name: str, path: Path, text: str) -> Ticket:

@@ -9,6 +9,7 @@ from activities.bug_triage.assessing import BugAssessing
 from activities.bug_triage.drafting import drafts
 from activities.bug_triage.gathering import BugGathering
 from activities.bug_triage.sources.files import read
+from activities.ticket_to_pr.reading import from_file
 from contracts.bug_triage import AssessBugs, Assessment, Backlog, Code, GatherBugs
 from contracts.errors import BadInput, NotFound
 from tests.activities.effect_world import World
@@ -123,3 +124,13 @@ async def test_arabic_and_a_label_that_was_never_seen(tmp_path: Path) -> None:
     assert "totally new kind" not in {each.label for each in one.judgement.kind.chances}
     [draft] = drafts(backlog, [one], Code(), ())
     assert set(draft.lacks) <= {"version", "log"}, "words of another language are not taken for missing ones"
+
+
+def test_one_report_of_many_can_be_given_to_be_fixed(tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "bugs.jsonl", {"id": "7", "title": "It breaks", "body": "like this"}, {"id": "8", "title": "B"}
+    )
+    ticket = from_file(f"{path}#7")
+    assert (ticket.key, ticket.title, ticket.body) == ("bugs#7", "It breaks", "like this")
+    with pytest.raises(NotFound, match="no report '9'"):
+        from_file(f"{path}#9")
