@@ -52,6 +52,9 @@ class Terms(Contract):
     discounts: tuple[Discount, ...] = ()
     late: LateFee = LateFee()
     max_late_days: int = Field(default=30, ge=0, description="never planned later than this after due; 0: never late")
+    goodwill_percent: Decimal = Field(
+        default=Decimal(10), ge=0, description="what lateness costs a year besides its fee, of the amount: trust"
+    )
     weekend: Literal["before", "after"] = Field(
         default="before", description="a last day on which no bank works: the money arrives before it, or may after it"
     )
@@ -195,13 +198,14 @@ class Costs(Contract):
     discounts_taken: Decimal = NOTHING
     discounts_missed: Decimal = NOTHING
     fees: Decimal = NOTHING
-    capital: Decimal = Field(default=NOTHING, description="of money that left early, less of money that left late")
+    goodwill: Decimal = Field(default=NOTHING, description="of being late, as the terms value it; nobody bills it")
+    capital: Decimal = Field(default=NOTHING, description="of money that left early; lateness saves none")
     interest: Decimal = Field(default=NOTHING, description="of the credit line, above the cost of capital")
 
     @property
     def total(self) -> Decimal:
         """What a schedule makes least. A discount that was taken costs nothing."""
-        return self.discounts_missed + self.fees + self.capital + self.interest
+        return self.discounts_missed + self.fees + self.goodwill + self.capital + self.interest
 
 
 class AccountPlan(Contract):

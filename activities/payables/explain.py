@@ -18,6 +18,7 @@ from contracts.payables import Infeasible, Relaxation
 
 GAP = 1e-3  # of what is lacking
 WHENEVER = 100_000  # days late
+ROUNDS = 3
 NAMED = 5  # vendors
 
 
@@ -106,11 +107,24 @@ def _line(money: Account, choices: Sequence[Choice], since: int, seconds: float)
 
 
 def _lacking(money: Account, choices: Sequence[Choice], what: str, since: int, seconds: float) -> Decimal | None:
-    """How much, counted exactly with the interest of all that is lacking, so that it is enough either way."""
+    """How much, counted exactly."""
     solved = solve(Program(choices, money.cash(), elastic=what, since=since), gap=GAP, seconds=seconds)
     if solved is None:
         return _lacking(money, choices, what, 0, seconds) if since else None
-    return money.run(solved.options, money.planned).beyond(money.line.limit)
+    amount = money.run(solved.options, money.planned).beyond(money.line.limit)
+    return _less(money, solved.options, amount) if what == "floor" else amount
+
+
+def _less(money: Account, options: Sequence[Option], amount: Decimal) -> Decimal:
+    """A floor lower by this needs less of the line, so less interest, so a little less of it is enough, too."""
+    for _ in range(ROUNDS):
+        lowered = replace(money, given=money.given.model_copy(update={"floor": money.given.floor - amount}))
+        spare = -lowered.run(options, money.planned).beyond(money.line.limit)
+        if spare <= 0:
+            break
+        amount -= spare
+    # The last round may have taken a little too much.
+    return amount - min(spare, Decimal(0))
 
 
 def _late(money: Account, window: Window, choices: Sequence[Choice], seconds: float) -> Iterator[Relaxation]:

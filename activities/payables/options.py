@@ -28,13 +28,14 @@ class Off:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """Pay at `place`; one at the horizon's end stands for all after it."""
+    """Pay at `place`; one at the horizon's end stands for all after it. Costs are floats in the currency."""
 
     place: int
     paid: Decimal
     discount: Decimal
     fee: Decimal
-    cost: float  # of this timing: the discount missed, the fee and the capital
+    cost: float  # of this timing: the discount missed, the fee, goodwill and capital
+    goodwill: float
     capital: float
     late_days: int
 
@@ -60,7 +61,7 @@ class Window:
     capital_percent: Decimal
 
     def capital(self, paid: Decimal, place: int, otherwise: date) -> float:
-        """Of money that leaves then instead of otherwise; less than 0: it is later."""
+        """Of money that leaves then instead of otherwise."""
         days = (otherwise - self.bank.day(place)).days
         return float(paid * self.capital_percent) / 100 * days / YEAR
 
@@ -124,8 +125,11 @@ def _option(case: _Case, place: int) -> Option:
     late_days = 0 if place <= case.in_time else (bank.arrives(place) - case.limit).days
     fee = late_fee(payable, late_days)
     paid = payable.amount - discount + fee
-    capital = case.window.capital(paid, place, case.otherwise)
-    return Option(place, paid, discount, fee, float(case.best - discount + fee) + capital, capital, late_days)
+    # Lateness saves no capital: else whoever charges no fee would be paid late for nothing but gain.
+    capital = case.window.capital(paid, place, case.otherwise) if place <= case.in_time else 0.0
+    goodwill = float(payable.amount * payable.terms.goodwill_percent) / 100 * late_days / YEAR
+    cost = float(case.best - discount + fee) + goodwill + capital
+    return Option(place, paid, discount, fee, cost, goodwill, capital, late_days)
 
 
 def late_fee(payable: Payable, days: int) -> Decimal:

@@ -176,6 +176,7 @@ def _costs(money: Account, choices: Sequence[Choice], solved: Solved, run: Run) 
         discounts_taken=taken,
         discounts_missed=best - taken,
         fees=sum((option.fee for option in solved.options), Decimal(0)),
+        goodwill=rounded(Decimal(sum(option.goodwill for option in solved.options)), currency),
         capital=rounded(Decimal(sum(option.capital for option in solved.options)), currency),
         interest=rounded(Decimal(lent), currency),
     )
