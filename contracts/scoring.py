@@ -73,6 +73,7 @@ class Trained(Contract):
     share: float = Field(description="of the rows that came true")
     first: float
     last: float
+    calibrated: float | None = Field(default=None, description="time of the newest row that it was calibrated on since")
     columns: tuple[str, ...] = ()
     judged: Judged | None = None
     why_not: str = ""
