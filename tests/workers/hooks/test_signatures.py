@@ -35,8 +35,11 @@ HEADERS: dict[Service, Headers] = {
         "x-zendesk-webhook-signature-timestamp": AT,
     },
     "intercom": {"x-hub-signature": f"sha1={mac(BODY, 'sha1').hex()}"},
-    "standard": standard(time.time()),
 }
+
+
+def headers_of(service: Service) -> Headers:
+    return standard(time.time()) if service == "standard" else HEADERS[service]
 
 
 def secret_of(service: Service) -> str:
@@ -45,7 +48,7 @@ def secret_of(service: Service) -> str:
 
 @pytest.mark.parametrize("service", SIGNERS)
 def test_its_own_signature_is_believed_and_no_other(service: Service) -> None:
-    signed, headers = SIGNERS[service].signed, HEADERS[service]
+    signed, headers = SIGNERS[service].signed, headers_of(service)
     other = "whsec_" + base64.b64encode(b"x" * 32).decode() if service == "standard" else "another-secret"
     assert signed(secret_of(service), headers, BODY)
     assert not signed(other, headers, BODY)
