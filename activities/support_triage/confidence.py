@@ -109,9 +109,13 @@ def _sure(signs: Matrix, right: NDArray[np.bool_]) -> Vector:
     return np.append(weights, fitted.intercept_[0] - weights @ middle)
 
 
-def threshold(sure: Matrix, right: NDArray[np.bool_], precision: float) -> float:
-    """The lowest probability from which on guesses kept `precision`; more than 1 where none did."""
+def threshold(sure: Matrix, right: NDArray[np.bool_], precision: float, errors: float = 0.0) -> float:
+    """The lowest probability from which on guesses kept `precision`, and `errors` standard errors more than it.
+
+    More than 1 where none did.
+    """
     order = np.argsort(-sure, kind="stable")
-    kept = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    good = np.flatnonzero(kept >= precision)
+    counts = np.arange(1, len(order) + 1)
+    wanted = precision + errors * np.sqrt(precision * (1 - precision) / counts)
+    good = np.flatnonzero(np.cumsum(right[order]) / counts >= wanted)
     return float(sure[order[good[-1]]]) if len(good) else 1.01

@@ -11,6 +11,7 @@ Tickets and examples have to be masked (`masking.mask`) before they come here.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -65,7 +66,7 @@ class Desk:
         if example.priority in PRIORITIES:
             self.priorities.setdefault(label, Counter())[example.priority] += 1
 
-    @property
+    @cached_property
     def by_queue(self) -> bool:
         """Whether what it guesses are queues, for want of intents."""
         return by_queue(self.kept)

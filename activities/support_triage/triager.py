@@ -30,6 +30,7 @@ FEWEST = 20  # texts with an intent below which there is nothing to learn
 MOST = 30_000  # texts that a model is fitted on: the newest of each intent
 MOST_LEARNT = 20_000  # examples that are taken in between two fits
 LATER = 0.2  # share of the history that came last, on which it is judged
+SAFELY = 1.0  # standard errors by which the precision has to be kept on held-out tickets, so that it is on others
 CLEARLY = 2.0  # standard errors by which the commonest intent has to be beaten
 STRANGE = 0.005  # share of tickets that are less like any example than this: what is further off is never answered
 NEW_WEIGHT = 10.0  # of each example of a new intent: it has few against thousands of others
@@ -225,7 +226,7 @@ def _certified(mixture: Mixture, said: Said, labels: Labels, precision: float) -
     """How it does on texts that it was not fitted on."""
     shares = mixture.shares(said)
     sure, right = shares.max(1), shares.argmax(1) == labels
-    line = threshold(sure, right, precision)
+    line = threshold(sure, right, precision, SAFELY)
     return Certified(
         code=CODE,
         used=len(labels),

@@ -15,6 +15,7 @@ The last line printed is one JSON object.
 import argparse
 import csv
 import json
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,10 @@ from typing import Any
 import numpy as np
 
 from activities.support_triage.confidence import threshold
-from activities.support_triage.encoders import Encoder, WordVectors, best
+from activities.support_triage.encoders import FILE, Encoder, WordVectors, best
 from activities.support_triage.triager import Triager
 
+ROOT = Path(__file__).parents[2]
 HIDDEN, SHOWN = 8, 5
 Rows = tuple[list[str], list[str]]
 
@@ -39,7 +41,7 @@ def main() -> None:
         return
     rows = [read(_file(path)) for path in paths]
     train, test = rows if len(rows) == 2 else split(*rows[0], arguments.seed)
-    encoder = WordVectors() if arguments.encoder == "words" else best(arguments.models)
+    encoder = WordVectors() if arguments.encoder == "words" else best(fetched(arguments.models))
     result = measure(train, test, encoder)
     if not arguments.quick:
         result["streaming"] = stream(train, test, encoder, arguments.seed)
@@ -51,11 +53,18 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path("data/support"))
     parser.add_argument("--train", type=Path)
     parser.add_argument("--test", type=Path)
-    parser.add_argument("--models", type=Path, default=Path(__file__).parents[2] / ".tools" / "embeddings")
+    parser.add_argument("--models", type=Path, default=ROOT / ".tools" / "embeddings")
     parser.add_argument("--encoder", choices=("best", "words"), default="best")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="without streaming")
     return parser.parse_args()
+
+
+def fetched(folder: Path) -> Path:
+    """The folder, with the sentence model in it where it can be had."""
+    if not (folder / FILE).is_file():
+        subprocess.run([ROOT / "deploy" / "bin" / "embeddings", folder.absolute()], check=False)
+    return folder
 
 
 def _file(path: Path) -> Path:
