@@ -11,7 +11,7 @@ from contracts.proposal import ClaimsPanel, Proposal
 from contracts.runs import Outcome, Sealed
 from contracts.support import SupportRequest
 from tests.support.platform import Platform
-from workers.demo.tickets import history, new, write
+from workers.demo.tickets import INSTRUCTION, history, new, write
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +105,50 @@ async def changed(here: Platform, proposal: Proposal, changes: list[ParamChange]
     handle = here.client.get_workflow_handle(proposal.run)
     sealed = await handle.execute_update("revise", revision, result_type=Sealed)
     return here.ledger.proposal(sealed.digest)
+
+
+async def test_without_a_history_it_says_so_and_the_tickets_wait(here: Platform, tmp_path: Path, solved: Path) -> None:
+    tickets = waiting(tmp_path, new(2, doubtful=0))
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    _, outcome = await looked(here, tickets, empty)
+    assert outcome.state == "nothing to do"
+    assert "Nothing was learnt yet" in outcome.says
+    _, later = await looked(here, tickets, solved)
+    assert later.says == "2 new tickets: 2 sure."
+
+
+async def test_what_looks_like_an_order_and_what_is_like_nothing_are_handed_over(
+    here: Platform, tmp_path: Path, solved: Path
+) -> None:
+    rows = [
+        {"id": "huge", "text": "please refund the lamp. " + INSTRUCTION * 100_000},
+        {"id": "arabic", "text": "أريد استعادة أموالي من فضلكم"},
+    ]
+    tickets = waiting(tmp_path, rows)
+    run, outcome = await looked(here, tickets, solved)
+    assert outcome.says == "2 new tickets: 2 doubtful."
+    for number, id in ((1, "huge"), (2, "arabic")):
+        proposal = await proposed(here, run, number)
+        assert [each.params["ticket"] for each in proposal.effects] == [id]
+        assert len(proposal.model_dump_json()) < 60_000
+        await here.client.get_workflow_handle(proposal.run).cancel()
+
+
+async def test_one_ticket_is_reviewed_in_its_own_run_and_a_backfill_proposes_nothing(
+    here: Platform, tmp_path: Path, solved: Path
+) -> None:
+    tickets = waiting(tmp_path, new(3, doubtful=0))
+    request = SupportRequest(source=str(tickets), history=str(solved), ticket="T2")
+    run = await here.start("support_triage", request)
+    proposal = await here.waiting(run)
+    assert [each.params["ticket"] for each in proposal.effects] == ["T2"]
+    await here.decide(proposal, "approve")
+    assert (await here.outcome(run)).state == "done"
+    _, rest = await looked(here, tickets, solved)
+    assert rest.says == "2 new tickets: 2 sure."
+
+    run, outcome = await looked(here, solved, solved, backfill=True)
+    assert outcome.says.startswith("Read 160 tickets. Learnt 4 intents")
+    assert "support.backfill.part" in [each.name for each in here.ledger.entries(run=run)]
+    assert here.ledger.proposals(state="", run=run) == []
