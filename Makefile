@@ -48,6 +48,7 @@ histories: ## Record the histories that tests/replay replays (after a deliberate
 	@.venv/bin/python -m tests.replay.record_quorum
 	@.venv/bin/python -m tests.machines.record
 	@.venv/bin/python -m tests.replay.record_ticket
+	@.venv/bin/python -m tests.replay.record_deals
 	@.venv/bin/python -m tests.replay.record_bugs
 	@.venv/bin/python -m tests.replay.record_payables
 	@.venv/bin/python -m tests.replay.record_support

@@ -42,7 +42,8 @@ BUG_STEPS = ("bugs.gather", "bugs.assess", "machine.locate", "machine.reproduce"
 PAYABLES_STEPS = ("payables.gather", "payables.plan", "payables.propose")
 # Of a look at tickets (tests/chaos/test_kill_a_look.py).
 SUPPORT_STEPS = ("support.learn", "support.look", "support.propose", "support.correct", "support.backfill")
-STEPS = (*RUN_STEPS, *MACHINE_STEPS, *FIX_STEPS, *BUG_STEPS, *PAYABLES_STEPS, *SUPPORT_STEPS)
+DEALS_STEPS = ("deals.gather", "deals.train", "deals.rank", "deals.propose")
+STEPS = (*RUN_STEPS, *MACHINE_STEPS, *FIX_STEPS, *BUG_STEPS, *PAYABLES_STEPS, *SUPPORT_STEPS, *DEALS_STEPS)
 MOMENTS = ("started", "worked", "entered")
 
 MACHINE_POINTS = (
@@ -55,6 +56,7 @@ MACHINE_POINTS = (
 PAYMENT_POINTS = ("payment.after_stage", "payment.after_note", "payment.after_csv", "payment.after_xml")
 FIX_POINTS = tuple(f"{step}.{moment}" for step in FIX_STEPS for moment in MOMENTS)
 PAYABLES_POINTS = tuple(f"{step}.{moment}" for step in PAYABLES_STEPS for moment in MOMENTS)
+DEALS_POINTS = tuple(f"{step}.{moment}" for step in DEALS_STEPS for moment in MOMENTS)
 BUG_POINTS = tuple(f"{step}.{moment}" for step in BUG_STEPS for moment in MOMENTS)
 SUPPORT_POINTS = tuple(f"{step}.{moment}" for step in SUPPORT_STEPS for moment in MOMENTS)
 POINTS = (
@@ -73,6 +75,7 @@ POINTS = (
     "pull.after_open",
     "issue.after_part",
     *PAYMENT_POINTS,
+    *DEALS_POINTS,
     "crm.after_change",
     "slack.after_post",
     "effect.after_act",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from contracts.base import Contract
 from contracts.proposal import Cost
@@ -107,6 +107,12 @@ class DealsRequest(Contract):
     )
     today: str = ""
     team: str = "sales"
+
+
+class GatherDeals(DealsRequest):
+    """A request, with the moment of the run."""
+
+    now: AwareDatetime
 
 
 class DealsGathered(Contract):
@@ -283,6 +289,7 @@ class Ranking(Contract):
     plans: tuple[RepPlan, ...]
     by_model: bool = False
     refused: str = ""
+    not_understood: tuple[str, ...] = Field(default=(), description="requests of reviewers that name no deal")
     ended: tuple[Moved, ...] = Field(default=(), description="deals that were open the last time and aren't any more")
     compared_with: str = Field(default="", description="the day of the run that `moved` compares with")
     lessons: tuple[str, ...] = Field(default=(), description="what reviewers said before and is heeded now")
@@ -297,14 +304,21 @@ class Ranking(Contract):
         return tuple(each for each in self.deals if each.drop)
 
 
+class AskedFor(Contract):
+    """What a reviewer asked for, in words."""
+
+    person: str
+    words: str
+
+
 class RankDeals(Contract):
-    """Rank the book's open deals, and plan the day. `words` are a reviewer's requests, oldest first."""
+    """Rank the book's open deals, and plan the day. `asked`: what reviewers asked for in this run, oldest first."""
 
     run: str
     book: str
     methodology: str
     trained: DealsTrained = DealsTrained()
-    words: tuple[str, ...] = ()
+    asked: tuple[AskedFor, ...] = ()
 
 
 class DealsRanked(Contract):

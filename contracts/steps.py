@@ -10,7 +10,7 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from contracts import agent, bug_triage, changelog, install, machine, mcp, paying, runs, support, text, ticket
+from contracts import agent, bug_triage, changelog, deals, install, machine, mcp, paying, runs, support, text, ticket
 from contracts.decision import Ruling
 
 In = TypeVar("In", bound=BaseModel)
@@ -192,3 +192,30 @@ SUPPORT_BACKFILL = Step(
 SUPPORT_LOOK = Step("support.look", support.LookRequest, support.Looked, timeout=timedelta(minutes=30))
 SUPPORT_PROPOSE = Step("support.propose", support.ProposeTriage, runs.Sealed, timeout=timedelta(minutes=2))
 SUPPORT_CORRECT = Step("support.correct", support.CorrectRequest, support.Corrected)
+
+# Deals (docs/workflows/deal_scoring.md). Reading hundreds of thousands of rows keeps a process from beating.
+DEALS_GATHER = Step(
+    "deals.gather",
+    deals.GatherDeals,
+    deals.DealsGathered,
+    timeout=timedelta(minutes=30),
+    heartbeat=timedelta(seconds=8),
+    attempts=4,
+)
+DEALS_TRAIN = Step(
+    "deals.train",
+    deals.TrainDeals,
+    deals.DealsTrained,
+    timeout=timedelta(minutes=30),
+    heartbeat=timedelta(seconds=30),
+    attempts=3,
+)
+DEALS_RANK = Step(
+    "deals.rank",
+    deals.RankDeals,
+    deals.DealsRanked,
+    timeout=timedelta(minutes=15),
+    heartbeat=timedelta(seconds=8),
+    attempts=4,
+)
+DEALS_PROPOSE = Step("deals.propose", deals.ProposeDeals, runs.Sealed, timeout=timedelta(minutes=5))

@@ -8,6 +8,7 @@ import asyncio
 import ssl
 import uuid
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, JsonValue, ValidationError
@@ -46,6 +47,9 @@ class PostParams(Contract):
     whom: str = Field(max_length=100, description="who that is, in words")
     heading: str = Field(min_length=1, max_length=200)
     lines: tuple[str, ...] = Field(max_length=MOST_LINES)
+    about: tuple[str, ...] = Field(
+        default=(), description="for each line the deal whose task it tells of, or nothing; empty: of none"
+    )
 
 
 def post_effect(run: str, revision: int, params: PostParams) -> Effect:
@@ -57,7 +61,8 @@ def post_effect(run: str, revision: int, params: PostParams) -> Effect:
 
 def post_says(params: PostParams) -> str:
     count = "1 line" if len(params.lines) == 1 else f"{len(params.lines)} lines"
-    return f"Tell {shown.spelt(params.whom)} in Slack ({params.to}): {shown.spelt(params.heading)}, {count}"
+    what = "what of it is signed" if any(params.about) else count
+    return f"Tell {shown.spelt(params.whom)} in Slack ({params.to}): {shown.spelt(params.heading)}, {what}"
 
 
 class PostToSlack:
@@ -100,6 +105,7 @@ class PostToSlack:
 
     def _act(self, wanted: PostParams, context: EffectContext) -> Facts:
         service, client = _client(wanted, context)
+        wanted = as_signed(wanted, context)
         said = _called(
             service,
             lambda: client.chat_postMessage(
@@ -114,6 +120,22 @@ class PostToSlack:
         )
         fault("slack.after_post")
         return _facts(wanted, str(said.get("ts", "")))
+
+
+def as_signed(wanted: PostParams, context: EffectContext) -> PostParams:
+    """The message without lines of tasks that a reviewer took out, and with the words of those that one changed."""
+    if not any(wanted.about):
+        return wanted
+    proposal = context.toolbox.ledger.proposal(context.digest)
+    tasks = {str(each.params.get("deal")): each.params for each in proposal.effects if each.kind == "crm.task"}
+    kept = list[str]()
+    for line, deal in zip_longest(wanted.lines, wanted.about, fillvalue=""):
+        task = tasks.get(deal)
+        if not deal:
+            kept.append(line)
+        elif task is not None:
+            kept.append(f"{task.get('subject')} (due {task.get('due')}, {task.get('owner')})")
+    return wanted.model_copy(update={"lines": tuple(kept or ["Nothing of it was signed."]), "about": ()})
 
 
 class _CannotRead(Exception):

@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from activities.faults import (
     BUG_POINTS,
+    DEALS_POINTS,
     FIX_POINTS,
     MACHINE_POINTS,
     PAYABLES_POINTS,
@@ -36,6 +37,9 @@ pytestmark = pytest.mark.chaos
 PULLING = ("pull.before_open", "pull.after_open")  # tests/activities/test_pull_request.py
 ELSEWHERE = {
     "issue.after_part",
+    "crm.after_change",  # tests/activities/test_crm_effects.py, as the next
+    "slack.after_post",
+    *DEALS_POINTS,
     "git.after_push",
     "git.before_merge",
     "git.after_merge",

@@ -1,0 +1,52 @@
+"""Ranks what was gathered, with what earlier runs saw and what people said."""
+
+import asyncio
+from dataclasses import replace
+
+from temporalio import activity
+
+from activities.deal_scoring.learned import Past, named
+from activities.deal_scoring.moved import snapshot
+from activities.deal_scoring.ranking import ranking
+from activities.deal_scoring.train import scorer_of
+from activities.progress import progress
+from activities.toolbox import Toolbox
+from contracts.deals import Book, DealsRanked, RankDeals, Seen
+from contracts.methodology import Methodology
+from contracts.steps import DEALS_RANK
+
+
+class DealsRanking:
+    """Registered on the agents' queue."""
+
+    def __init__(self, toolbox: Toolbox) -> None:
+        self._ledger, self._artifacts = toolbox.ledger, toolbox.artifacts
+
+    @activity.defn(name=DEALS_RANK.name)
+    async def rank(self, request: RankDeals) -> DealsRanked:
+        async with progress("ranking the open deals"):
+            return await asyncio.to_thread(self._rank, request)
+
+    def _rank(self, request: RankDeals) -> DealsRanked:
+        book = self._artifacts.get_model(Book, request.book)
+        methodology = self._artifacts.get_model(Methodology, request.methodology)
+        past = Past(self._ledger, self._artifacts, request.run, book.source)
+        learned = past.lessons(methodology.rest_days)
+        known = {each.id: Seen(name=each.name, stage=each.stage) for each in book.open}
+        fresh, unread = named(request.asked, known, book.today)
+        made = ranking(
+            book,
+            methodology,
+            scorer_of(request.trained, self._artifacts).score(book),
+            refused=request.trained.refused,
+            before=past.before(book.today),
+            lessons=replace(learned, all=(*learned.all, *fresh)),
+        ).model_copy(update={"not_understood": unread})
+        return DealsRanked(
+            ranking=self._artifacts.put_model(made),
+            snapshot=self._artifacts.put_model(snapshot(book, made.deals)),
+            deals=len(made.deals),
+            planned=len(made.planned),
+            drops=len(made.drops),
+            source=book.source[:160],
+        )

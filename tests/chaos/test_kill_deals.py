@@ -1,0 +1,53 @@
+"""A morning of deals whose workers are killed around every step: each task is there once, in the end."""
+
+import asyncio
+import json
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from activities.faults import DEALS_POINTS, MOMENTS
+from tests.chaos.conftest import KINDS, Workers
+from tests.chaos.lanes import WideServer, apart
+from tests.workflows.test_deal_scoring import deals
+from workers.devserver import Binary, DevServer
+
+pytestmark = pytest.mark.chaos
+
+
+async def killed(server: DevServer, folder: Path, moment: str) -> tuple[list[str], list[str]]:
+    """One run whose workers die at that moment of each of its steps. Gives the tasks' deals, signed and made."""
+    async with AsyncExitStack() as stack:
+        here = await apart(server, folder / "state", moment, stack)
+        workers = Workers(here, folder, workflows=("deal_scoring",))
+        points = [point for point in DEALS_POINTS if point.endswith(f".{moment}")]
+        workers.order.mkdir()
+        for point in points:
+            (workers.order / point).touch()
+        stack.callback(workers.stop)
+        workers.start(*KINDS)
+        keeper = asyncio.create_task(workers.keep_alive())
+        stack.callback(keeper.cancel)
+
+        run = await here.start("deal_scoring", deals(folder / "deals"))
+        proposal = await here.waiting(run)
+        await here.decide(proposal, "approve")
+        assert (await here.outcome(run)).state == "done"
+        assert (workers.deaths, list(workers.order.iterdir())) == (len(points), []), "it died at each of them, once"
+        assert len(here.ledger.proposals(state="", run=run)) == 1
+        files = (folder / "deals" / "outbox").glob("*.json")
+        made = sorted(json.loads(each.read_text())["deal"] for each in files)
+        return sorted(str(each.params["deal"]) for each in proposal.effects), made
+
+
+async def test_killed_around_every_step_each_task_is_there_once(temporal_binary: Binary, tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(WideServer(tmp_path / "temporal", temporal_binary, MOMENTS))
+        folders = {moment: tmp_path / moment for moment in MOMENTS}
+        for folder in folders.values():
+            folder.mkdir()
+        found = await asyncio.gather(*(killed(server, folder, moment) for moment, folder in folders.items()))
+    for signed, made in found:
+        assert signed
+        assert made == signed
