@@ -4,11 +4,13 @@ REPO ?=
 SOURCE ?=
 TICKET ?=
 TEST ?=
+DEALS ?=
+METHODOLOGY ?=
 BOOKS ?=
 PYTEST_ARGS ?=
 EXAMPLES ?= 500
 
-.PHONY: help demo demo-fix demo-payables demo-bugs test up lint format histories bench fuzz clean
+.PHONY: help demo demo-fix demo-deals demo-payables demo-bugs test up lint format histories bench fuzz clean
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +22,10 @@ demo: ## Set up, then show the main job: REPO=path for another repository than t
 demo-fix: ## Set up, then show a bug's way from ticket to signed merge: REPO=path TICKET=file for your own
 	@deploy/bin/setup demo
 	@.venv/bin/countersign demo-fix --repo "$(REPO)" --ticket "$(TICKET)" --test "$(TEST)"
+
+demo-deals: ## Set up, then show a morning of deals of a generated company: DEALS=folder METHODOLOGY=file for your own
+	@deploy/bin/setup demo
+	@.venv/bin/countersign demo-deals --deals "$(DEALS)" --methodology "$(METHODOLOGY)"
 
 demo-payables: ## Set up, then show a morning of payments on generated books: BOOKS=folder for your own
 	@deploy/bin/setup demo

@@ -207,7 +207,7 @@ DEALS_TRAIN = Step(
     deals.TrainDeals,
     deals.DealsTrained,
     timeout=timedelta(minutes=30),
-    heartbeat=timedelta(seconds=30),
+    heartbeat=timedelta(seconds=10),
     attempts=3,
 )
 DEALS_RANK = Step(

@@ -31,7 +31,7 @@ async def killed(server: DevServer, folder: Path, moment: str) -> tuple[list[str
         stack.callback(keeper.cancel)
 
         run = await here.start("deal_scoring", deals(folder / "deals"))
-        proposal = await here.waiting(run)
+        proposal = await here.waiting(run, patience=240)
         await here.decide(proposal, "approve")
         assert (await here.outcome(run)).state == "done"
         assert (workers.deaths, list(workers.order.iterdir())) == (len(points), []), "it died at each of them, once"

@@ -65,6 +65,18 @@ def demo_bugs(
     told(lambda folder, attended: tell(*own, folder, out, attended=attended))
 
 
+def demo_deals(
+    deals: Annotated[str, typer.Option(help="A folder of deals of your own, in place of generated ones.")] = "",
+    methodology: Annotated[str, typer.Option(help="Your methodology: a file, or meddicc, spiced, bant.")] = "",
+) -> None:
+    """Rank a generated company's deals, plan the day, and sign its tasks."""
+    from workers.demo import demo_deals as tell
+
+    own = Path(deals).resolve() if deals else None
+    named = str(Path(methodology).resolve()) if methodology.endswith((".yaml", ".yml")) else methodology
+    told(lambda folder, attended: tell(own, named, folder, out, attended=attended))
+
+
 def told(story: Callable[[Path, bool], Coroutine[Any, Any, None]]) -> None:
     """Tell a story to its end, in a folder below this one. Exits: 1 where it can't go on, 130 after Ctrl-C."""
     import uvloop
@@ -91,5 +103,6 @@ def told(story: Callable[[Path, bool], Coroutine[Any, Any, None]]) -> None:
 def register(app: typer.Typer) -> None:
     app.command("demo")(demo)
     app.command("demo-fix")(demo_fix)
+    app.command("demo-deals")(demo_deals)
     app.command("demo-payables")(demo_payables)
     app.command("demo-bugs")(demo_bugs)
