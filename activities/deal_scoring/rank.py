@@ -8,7 +8,6 @@ from temporalio import activity
 from activities.deal_scoring.learned import Past, named
 from activities.deal_scoring.moved import snapshot
 from activities.deal_scoring.ranking import ranking
-from activities.deal_scoring.train import scorer_of
 from activities.progress import progress
 from activities.toolbox import Toolbox
 from contracts.deals import Book, DealsRanked, RankDeals, Seen
@@ -28,6 +27,9 @@ class DealsRanking:
             return await asyncio.to_thread(self._rank, request)
 
     def _rank(self, request: RankDeals) -> DealsRanked:
+        # It brings the libraries that models are made of, which take a second to load.
+        from activities.deal_scoring.learning import scorer_of
+
         book = self._artifacts.get_model(Book, request.book)
         methodology = self._artifacts.get_model(Methodology, request.methodology)
         past = Past(self._ledger, self._artifacts, request.run, book.source)

@@ -1,37 +1,36 @@
 """Learns from the company's own closed deals, or says why not: then methodology and value rank alone."""
 
 import asyncio
+from pathlib import Path
 
 from temporalio import activity
 
-from activities.deal_scoring.scorer import NoModel, Scorer
-from activities.progress import progress
+from activities.progress import Progress, progress
 from activities.toolbox import Toolbox
 from contracts.deals import Book, DealsTrained, TrainDeals
 from contracts.steps import DEALS_TRAIN
-from ledger import ArtifactStore
-
-LEAST = 50  # closed deals, and a fifth of them of either outcome
 
 
 class DealsTraining:
     """Registered on the agents' queue."""
 
     def __init__(self, toolbox: Toolbox) -> None:
-        self._artifacts = toolbox.artifacts
+        self._artifacts, self._state = toolbox.artifacts, Path(toolbox.state)
 
     @activity.defn(name=DEALS_TRAIN.name)
     async def train(self, request: TrainDeals) -> DealsTrained:
-        async with progress("looking at what became of earlier deals"):
-            return await asyncio.to_thread(self._train, request)
+        """The stored model of the same deals, one calibrated anew, or one that learns. Its heartbeats say how far."""
+        async with progress("looking at what became of earlier deals") as said:
+            return await asyncio.to_thread(self._train, request, said)
 
-    def _train(self, request: TrainDeals) -> DealsTrained:
+    def _train(self, request: TrainDeals, said: Progress) -> DealsTrained:
+        # Takes a second to load, and most workers need none of it.
+        from activities.deal_scoring.learning import WORKFLOW, learn, told
+        from activities.scoring.store import ModelStore
+
+        def say(words: str) -> None:
+            said.says = words
+
         book = self._artifacts.get_model(Book, request.book)
-        closed = len(book.closed)
-        why = f"there are {closed:,} closed deals, and {LEAST} is the least" if closed < LEAST else "none was trained"
-        return DealsTrained(refused=f"No model serves: {why}.", deals=closed)
-
-
-def scorer_of(trained: DealsTrained, artifacts: ArtifactStore) -> Scorer:
-    """What scores deals by a trained model; by none where it refuses."""
-    return NoModel()
+        stored = learn(book, ModelStore(self._state, WORKFLOW), source=book.source, say=say)
+        return told(stored, self._artifacts, len(book.closed))

@@ -17,7 +17,7 @@ TODAY = date(2026, 11, 27)
 
 
 def deals(folder: Path, today: date = TODAY) -> DealsRequest:
-    """A generated company, without the closed deals that a model would be learnt from: none serves."""
+    """A generated company, with so few closed deals that a model refuses."""
     made = folder if (folder / "opportunities.csv").exists() else make_deals(folder, TODAY, closed=20, opened=24)
     return DealsRequest(source=str(made), methodology=str(made / "methodology.yaml"), today=str(today))
 
@@ -36,7 +36,7 @@ async def test_from_tables_to_signed_tasks_and_the_next_morning_knows(here: Plat
     run = await here.start("deal_scoring", deals(folder))
     proposal = await here.waiting(run)
     assert " for 3 people today, on deals of USD " in proposal.title
-    assert "No model serves" in proposal.summary
+    assert "Not predictable from these fields" in proposal.summary
     assert "by stage" in texts(proposal, "Today")
     assert "Ana | 3 of 3 h" in texts(proposal, "Whose day")
     assert all(each.passed for each in proposal.checks)
