@@ -10,7 +10,7 @@ BOOKS ?=
 PYTEST_ARGS ?=
 EXAMPLES ?= 500
 
-.PHONY: help demo demo-fix demo-deals demo-payables demo-bugs test up lint format histories bench fuzz clean
+.PHONY: help demo demo-fix demo-deals demo-payables demo-bugs test up lint format histories bench fuzz clean demo-support
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,10 @@ demo-deals: ## Set up, then show a morning of deals of a generated company: DEAL
 demo-payables: ## Set up, then show a morning of payments on generated books: BOOKS=folder for your own
 	@deploy/bin/setup demo
 	@.venv/bin/countersign demo-payables --books "$(BOOKS)"
+
+demo-support: ## Set up, then triage generated support tickets
+	@deploy/bin/setup demo
+	@.venv/bin/countersign demo-support
 
 demo-bugs: ## Set up, then triage generated bug reports: SOURCE=file REPO=path for your own
 	@deploy/bin/setup demo

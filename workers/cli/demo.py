@@ -53,6 +53,13 @@ def demo_payables(
     told(lambda folder, attended: tell(own, folder, out, attended=attended))
 
 
+def demo_support() -> None:
+    """Triage generated support tickets, sign the sure ones at once and the doubtful ones one by one."""
+    from workers.demo import demo_support as tell
+
+    told(lambda folder, attended: tell(folder, out, attended=attended))
+
+
 def demo_bugs(
     source: Annotated[str, typer.Option(help="Reports of your own: a file, in place of generated ones.")] = "",
     repo: Annotated[str, typer.Option(help="The repository that they are about.")] = "",
@@ -105,4 +112,5 @@ def register(app: typer.Typer) -> None:
     app.command("demo-fix")(demo_fix)
     app.command("demo-deals")(demo_deals)
     app.command("demo-payables")(demo_payables)
+    app.command("demo-support")(demo_support)
     app.command("demo-bugs")(demo_bugs)
