@@ -129,7 +129,8 @@ class DealsGathered(Contract):
     @property
     def says(self) -> str:
         """The ledger's sentence."""
-        flawed = f" {self.flaws:,} things could not be used as they are." if self.flaws else ""
+        things = "1 thing" if self.flaws == 1 else f"{self.flaws:,} things"
+        flawed = f" {things} could not be used as it was." if self.flaws else ""
         return (
             f"{self.open:,} open deals, {self.closed:,} closed ones and {self.activities:,} activities in "
             f"{self.source}.{flawed}"

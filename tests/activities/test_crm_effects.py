@@ -253,3 +253,14 @@ async def test_killed_anywhere_it_happens_once(here: Selling, tmp_path: Path, ki
         "slack.post": len(here.slack.messages.get("D012AB3CD", [])),
     }
     assert counts == {name: int(name == kind) for name in counts}
+
+
+async def test_a_message_tells_only_of_tasks_that_are_signed_with_it(here: Selling) -> None:
+    """A reviewer took the task of D-2 out, and changed the words of the other."""
+    task = here.task(subject="Write to Acme")
+    post = here.post(lines=["Call Acme", "Call Beta", "3 deals moved"], about=["D-1", "D-2"])
+    await here.carry_out(here.world.request(post, task))
+    said = json.dumps(here.slack.messages["D012AB3CD"][0]["blocks"])
+    assert "Write to Acme (due 2026-12-01, Ana)" in said
+    assert "3 deals moved" in said
+    assert "Call" not in said

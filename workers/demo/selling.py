@@ -21,7 +21,7 @@ PEOPLE_PART = """people:
 Row = list[object]
 
 
-def make_deals(folder: Path, today: date, *, closed: int = 240, opened: int = 30, seed: int = 7) -> Path:
+def make_deals(folder: Path, today: date, *, closed: int = 480, opened: int = 30, seed: int = 7) -> Path:
     """Three tables and methodology.yaml in the folder. The same seed and day give the same files."""
     chance = random.Random(seed)  # noqa: S311
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ def _deal(
     meetings = chance.randint(0, 6)
     at = chance.randint(0, 4) if is_open else 4
     end = today if is_open else created + timedelta(days=chance.randint(30, 120))
-    won = chance.random() < 1 / (1 + 2.718 ** -(0.9 * sum(known) + 0.5 * meetings - 4.3))
+    won = chance.random() < 1 / (1 + 2.718 ** -(1.3 * sum(known) + 0.7 * meetings - 6.8))
     stage = STAGES[at] if is_open else "Closed won" if won else "Closed lost"
     closes = today + timedelta(days=chance.randint(-20, 60)) if is_open else end
     amount, currency = chance.randint(4, 120) * 500, "EUR" if chance.random() < 0.2 else "USD"
