@@ -74,6 +74,7 @@ POINTS = (
     "pull.before_open",
     "pull.after_open",
     "issue.after_part",
+    "run.after_start",
     *PAYMENT_POINTS,
     *DEALS_POINTS,
     "crm.after_change",

@@ -10,6 +10,7 @@ from activities.mcp.servers import Servers
 from activities.models import Tiers
 from activities.repositories import Repositories
 from activities.services.service import Services
+from activities.starting import Starter
 from contracts.base import Contract
 from contracts.effects import EffectLimit
 from contracts.install import Registry
@@ -50,6 +51,7 @@ class Toolbox:
     owners: Mapping[str, str] = field(default_factory=dict)  # whose a credential is, by its variable's name
     mcp: Servers = field(default_factory=dict)  # the servers that policies may name
     outbox: Path | None = None  # where payment files are written; None: `outbox` in the state folder
+    starter: Starter | None = None  # of the effects' process: what starts runs that were signed
     registries: tuple[Registry, ...] = ()  # from which machines may install a project's packages; none: they may not
 
     @property

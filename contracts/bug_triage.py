@@ -55,6 +55,7 @@ class BugTriageRequest(Contract):
     most: int = Field(default=40, ge=1, le=200)
     most_doubtful: int = Field(default=10, ge=0, le=50)
     reproductions: int = Field(default=5, ge=0, le=20, description="reports that are tried out in one run; 0: none")
+    fixes: bool = Field(default=False, description="propose to start ticket_to_pr where a fix is likely small")
     doubtful: Doubtful | None = None
 
     @field_validator("issue", mode="before")

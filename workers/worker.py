@@ -36,6 +36,7 @@ from workers.processes import leave
 from workers.remembering import remember
 from workers.runner import runner
 from workers.settings import Settings
+from workers.starting import Starting
 from workers.versions import version_of
 from workers.watcher import watch
 
@@ -92,6 +93,7 @@ def build(
     `version`: the one that runs stay on; None: a run goes on with whichever worker there is.
     """
     effects = kind == "effects"
+    tools = replace(tools, starter=Starting(client, tools.ledger)) if effects else tools
     found = [] if effects else discovery.workflow_classes()
     return Worker(
         client,

@@ -45,7 +45,7 @@ class BugTriage:
         summary="Says what new bug reports are, whose, what they lack and what they repeat",
         schedule=Schedule(cron="0 3 * * *"),
         gate=Gate(role="reviewer", remind_after=timedelta(days=1), expire_after=timedelta(days=7), rounds=4),
-        effects=("issue.update",),
+        effects=("issue.update", "run.start"),
         sandbox=SandboxPolicy(wall_seconds=120),
     )
 

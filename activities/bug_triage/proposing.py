@@ -12,7 +12,7 @@ from activities.bug_triage.drafting import Draft, drafts, params_of, short, trac
 from activities.bug_triage.panels import panels
 from activities.bug_triage.words import Asked, names, person, understood
 from activities.changelog.render import plain
-from activities.effects import issue_effect
+from activities.effects import issue_effect, start_effect
 from activities.progress import progress
 from activities.reviewing import reviewed
 from activities.toolbox import Toolbox
@@ -58,7 +58,7 @@ class BugProposing:
             title=title(request, backlog, made),
             summary=summary(made, assessment, notes),
             drafted_by="baseline",
-            effects=effects(request, made),
+            effects=(*effects(request, made), *fixes(request, backlog, made)),
             panels=panels(backlog, assessment, code, made, request.which, offers(request, backlog, made)),
             cost=request.cost,
             role=request.role,
@@ -137,14 +137,35 @@ def told(request: ProposeTriage, backlog: Backlog, assessment: Assessment, asked
 
 def offers(request: ProposeTriage, backlog: Backlog, made: Sequence[Draft]) -> list[str]:
     """Commands that start a fix, for bugs whose fix is likely small. They change nothing by themselves."""
-    if not request.request.repository or tracker_of(backlog.source) == "gitlab":
-        return []
-    small = [each for each in made if each.is_small][:5]
     where = request.request.repository
+    found = [] if request.request.fixes else small(request, backlog, made)
     return [
         f"A fix of {short(each.issue.key)} is likely small: countersign fix {ticket(backlog, each)} --repo {where}"
-        for each in small
+        for each in found
     ]
+
+
+def fixes(request: ProposeTriage, backlog: Backlog, made: Sequence[Draft]) -> list[Effect]:
+    """Runs that would fix them, where those were asked for. Each proposes a change that waits for its own signature."""
+    found = small(request, backlog, made) if request.request.fixes else []
+    where = request.request.repository
+    return [
+        start_effect(
+            request.run,
+            request.revision,
+            "ticket_to_pr",
+            {"ticket": ticket(backlog, each), "repository": where},
+            short(each.issue.key),
+        )
+        for each in found
+    ]
+
+
+def small(request: ProposeTriage, backlog: Backlog, made: Sequence[Draft]) -> list[Draft]:
+    """Those whose fix is likely small, at most five. GitLab's issues can't be read as tickets."""
+    if not request.request.repository or tracker_of(backlog.source) == "gitlab":
+        return []
+    return [each for each in made if each.is_small][:5]
 
 
 def ticket(backlog: Backlog, draft: Draft) -> str:

@@ -14,6 +14,7 @@ from activities.effects.issue_update import UpdateIssue
 from activities.effects.kinds import EffectContext, EffectKind
 from activities.effects.payment_file import PaymentFile
 from activities.effects.pull_params import pull_effect, pull_panel
+from activities.effects.run_start import StartRun, start_effect
 from activities.effects.slack_post import PostParams, PostToSlack, post_effect
 from activities.effects.ticket_update import UpdateTicket
 
@@ -22,6 +23,7 @@ _ALL: tuple[EffectKind, ...] = (
     ChangeFiles(),
     OpenPullRequest(),
     UpdateIssue(),
+    StartRun(),
     PaymentFile(),
     MakeTask(),
     SetField(),
@@ -53,5 +55,6 @@ __all__ = [
     "post_effect",
     "pull_effect",
     "pull_panel",
+    "start_effect",
     "task_effect",
 ]

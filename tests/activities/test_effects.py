@@ -27,7 +27,7 @@ POINTS = [
 ]  # those of a machine are tried in tests/machines
 MERGING = ("git.before_merge", "git.after_merge")  # tests/activities/test_git_change.py kills there
 PULLING = ("pull.before_open", "pull.after_open")  # tests/activities/test_pull_request.py kills there
-ISSUES = ("issue.after_part",)  # tests/activities/test_issue_update.py kills there
+ISSUES = ("issue.after_part", "run.after_start")  # test_issue_update.py and test_run_start.py kill there
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ ELSEWHERE = {
     "crm.after_change",  # tests/activities/test_crm_effects.py, as the next
     "slack.after_post",
     *DEALS_POINTS,
+    "run.after_start",
     "git.after_push",
     "git.before_merge",
     "git.after_merge",

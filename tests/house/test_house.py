@@ -20,6 +20,7 @@ from tests.activities import (
     test_issue_update,
     test_payment_file,
     test_pull_request,
+    test_run_start,
     test_ticket_update,
 )
 from workers import discovery
@@ -100,6 +101,7 @@ def test_every_kind_of_effect_is_killed_at_every_point() -> None:
         "git.change": test_git_change.POINTS_OF_IT,
         "git.pull_request": test_pull_request.POINTS_OF_IT,
         "issue.update": test_issue_update.POINTS_OF_IT,
+        "run.start": test_run_start.POINTS_OF_IT,
         "payment.file": test_payment_file.POINTS_OF_IT,
         "crm.task": test_crm_effects.POINTS_OF_TASK,
         "crm.field": test_crm_effects.POINTS_OF_FIELD,

@@ -131,3 +131,26 @@ async def test_a_repository_that_can_not_be_read_costs_the_files_and_not_the_run
     assert "The code was not read: " in proposal.summary
     assert by_issue(proposal)["GEN-372"]["question"] is True
     await here.decide(proposal, "reject", reason="not needed")
+
+
+async def test_a_likely_small_fix_is_started_by_the_same_signature(triaging: Triaging) -> None:
+    here, reports = triaging.here, triaging.reports
+    request = BugTriageRequest(
+        source=str(reports.source), repository=str(reports.repository), issue="GEN-370", fixes=True
+    )
+    run = await here.start("bug_triage", request)
+    proposal = await here.waiting(run)
+    [start] = [each for each in proposal.effects if each.kind == "run.start"]
+    assert start.says == "start ticket_to_pr on GEN-370"
+    for each in proposal.effects:
+        if each.kind != "run.start":
+            proposal = here.ledger.proposal((await revise(here.command, proposal, drop=(each.key,))).digest)
+    await here.decide(proposal, "approve")
+    outcome = await here.outcome(run)
+    fix = str(outcome.effects[0].facts["run"])
+    record = here.ledger.run(fix)
+    assert (record.workflow, record.repository in ("", str(reports.repository))) == ("ticket_to_pr", True)
+    note = await here.waiting(fix)
+    assert note.started_by is not None
+    assert note.started_by.name == "ana"
+    await here.decide(note, "reject", reason="not needed")
