@@ -160,6 +160,7 @@ class DealsTrained(Contract):
     brier: float | None = None
     base_brier: float | None = Field(default=None, description="of always saying the base rate")
     report: str = Field(default="", description="artifact reference of what is known of it, for the proposal")
+    backtest: str = Field(default="", description="artifact reference of a Backtest; made on Mondays")
     note: str = Field(default="", description="the ledger's sentence")
 
     @property

@@ -14,8 +14,6 @@ from activities.scoring.additive import Additive
 from activities.scoring.training import Effort, train
 from contracts.backtest import Backtest, BacktestWeek
 from contracts.deals import Book, Opportunity
-from contracts.plots import PlotPanel, PlotSeries
-from contracts.proposal import MarkdownPanel, Panel
 
 WEEKS = 13
 DEALS = 1_500  # closed ones that each week's model looks at
@@ -86,26 +84,3 @@ def _won(deals: Sequence[Opportunity]) -> float:
 
 def _value(deal: Opportunity) -> float:
     return 0.0 if deal.value is None else max(0.0, float(deal.value))
-
-
-def panels(found: Backtest) -> tuple[Panel, ...]:
-    """For a proposal: the sentence, and the weeks as a plot that the console draws."""
-    title = "How last quarter's list would have done"
-    if not found.weeks:
-        return (MarkdownPanel(title=title, text=found.says, folded=True),)
-    names = {"The list": "listed_won", "What the team worked on": "team_won", "As many, blindly": "random"}
-    series = tuple(
-        PlotSeries(name=name, y=tuple(np.cumsum([float(getattr(week, of)) for week in found.weeks]).tolist()))
-        for name, of in names.items()
-    )
-    undecided = f" {found.undecided:,} deals are still open and count as nothing." if found.undecided else ""
-    return (
-        PlotPanel(
-            title=title,
-            series=series,
-            days=tuple(week.day for week in found.weeks),
-            unit=found.currency,
-            note=f"Value that was won since, summed over the weeks. {found.says}{undecided}",
-            folded=True,
-        ),
-    )

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from temporalio import activity
 
+from activities.deal_scoring.backtest_panels import panels as backtested
 from activities.deal_scoring.money import money
 from activities.deal_scoring.panels import chance, panels
 from activities.effects import FieldParams, PostParams, TaskParams, field_effect, post_effect, task_effect
@@ -13,9 +14,10 @@ from activities.progress import progress
 from activities.reviewing import reviewed
 from activities.toolbox import Toolbox
 from contracts import shown
+from contracts.backtest import Backtest
 from contracts.deals import Book, ProposeDeals, RankedDeal, Ranking, RepPlan
 from contracts.methodology import Member, Methodology
-from contracts.proposal import Check, Effect, Proposal
+from contracts.proposal import Check, Effect, Panel, Proposal
 from contracts.runs import Sealed
 from contracts.steps import DEALS_PROPOSE
 
@@ -50,7 +52,7 @@ class DealsProposing:
             summary=summary(made, methodology),
             drafted_by="baseline",
             effects=tuple(effects(request, made, book, methodology)),
-            panels=panels(made, book, request.trained),
+            panels=(*panels(made, book, request.trained), *self._backtest(request)),
             checks=checks(made, methodology),
             cost=request.cost,
             role=request.role,
@@ -61,6 +63,10 @@ class DealsProposing:
         ledger.store_proposal(proposal)
         ledger.update_run(request.run, state="waiting", subject=made.source[-200:], says=proposal.summary[:500])
         return Sealed.of(proposal, alarms)
+
+    def _backtest(self, request: ProposeDeals) -> tuple[Panel, ...]:
+        kept = request.trained.backtest
+        return backtested(self._toolbox.artifacts.get_model(Backtest, kept)) if kept else ()
 
 
 def title(made: Ranking) -> str:

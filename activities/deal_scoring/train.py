@@ -25,6 +25,7 @@ class DealsTraining:
 
     def _train(self, request: TrainDeals, said: Progress) -> DealsTrained:
         # Takes a second to load, and most workers need none of it.
+        from activities.deal_scoring.backtest import backtest
         from activities.deal_scoring.learning import WORKFLOW, learn, told
         from activities.scoring.store import ModelStore
 
@@ -33,4 +34,7 @@ class DealsTraining:
 
         book = self._artifacts.get_model(Book, request.book)
         stored = learn(book, ModelStore(self._state, WORKFLOW), source=book.source, say=say)
-        return told(stored, self._artifacts, len(book.closed))
+        found = told(stored, self._artifacts, len(book.closed))
+        if book.today.weekday() != 0 or not found.model:
+            return found
+        return found.model_copy(update={"backtest": self._artifacts.put_model(backtest(book, say=say))})

@@ -2,13 +2,23 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from activities.deal_scoring.backtest import backtest, panels
+from activities.deal_scoring import backtest as module
+from activities.deal_scoring import learning
+from activities.deal_scoring.backtest import backtest
+from activities.deal_scoring.backtest_panels import panels
+from activities.deal_scoring.learning import learn
+from activities.deal_scoring.train import DealsTraining
+from activities.progress import Progress
 from activities.scoring.training import Effort
 from contracts.backtest import Backtest
+from contracts.deals import TrainDeals
 from contracts.plots import PlotPanel
+from ledger.artifacts import FolderArtifacts
 from tests.activities.deal_scoring.generated_book import book
 
 QUICK = Effort(members=1, resamples=0, rounds=40)
@@ -50,3 +60,15 @@ def test_without_activities_or_work_it_says_why_there_is_none() -> None:
         backtest(early, weeks=2, effort=QUICK).why_not == "In the last 2 weeks nobody worked on a deal that was open."
     )
     assert len(panels(backtest(nothing))) == 1
+
+
+def test_a_monday_has_the_backtest_and_another_day_does_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(learning, "learn", lambda book, store, **_: learn(book, store, effort=QUICK))
+    monkeypatch.setattr(module, "backtest", lambda book, **_: Backtest(why_not="made"))
+    artifacts = FolderArtifacts(tmp_path / "artifacts")
+    training = DealsTraining(SimpleNamespace(artifacts=artifacts, state=tmp_path))  # type: ignore[arg-type]
+    for day in (BOOK.today, BOOK.today + timedelta(days=1)):
+        ref = artifacts.put_model(book(today=day))
+        trained = training._train(TrainDeals(run="r", book=ref, methodology=ref), Progress(""))
+        assert trained.model
+        assert bool(trained.backtest) == (day.weekday() == 0)
