@@ -103,12 +103,13 @@ def _burst(places: Labels, at: Times, names: Labels, expected: float, chance: fl
     return Burst(tuple(int(names[p]) for p in order), float(at[order[0]]), float(at[order[-1]]), expected, chance)
 
 
-def duplicates(vectors: Matrix, texts: Sequence[str], others: Matrix, other_texts: Sequence[str]) -> list[int]:
-    """For each text the place of the other that says the same, or -1. Other numbers in it make it another case."""
-    if not len(others) or not len(vectors):
-        return [-1] * len(vectors)
-    with threadpool_limits(1):
-        alike = vectors @ others.T
+def duplicates(alike: Matrix, texts: Sequence[str], other_texts: Sequence[str]) -> list[int]:
+    """For each text the place of the other that says the same, or -1. Other numbers in it make it another case.
+
+    `alike`: the cosine of each to each of the others, less than 0 where that one is out of the question.
+    """
+    if not alike.size:
+        return [-1] * len(texts)
     places = alike.argmax(1)
     pairs = zip(texts, places, alike.max(1), strict=True)
     return [int(p) if score >= SAME and _say_the_same(text, other_texts[p]) else -1 for text, p, score in pairs]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from activities.support_triage.bursts import Burst, bursts, closeness, duplicates
 from activities.support_triage.encoders import Encoder, Matrix, Say, quiet
@@ -143,14 +144,13 @@ class Desk:
     ) -> dict[str, str]:
         """By a ticket's key the id of an earlier one that says the same."""
         pool, rows = [*opened, *tickets], np.vstack([others, vectors])
-        texts = [ticket.words for ticket in pool]
-        found = {}
-        for place, ticket in enumerate(tickets):
-            before = [p for p in range(len(opened) + place) if pool[p].key != ticket.key]
-            (same,) = duplicates(vectors[place : place + 1], [ticket.words], rows[before], [texts[p] for p in before])
-            if same >= 0:
-                found[ticket.key] = pool[before[same]].id
-        return found
+        with threadpool_limits(1):
+            alike = vectors @ rows.T
+        for place, ticket in enumerate(tickets):  # itself, and what came after it, are out of the question
+            alike[place, len(opened) + place :] = -1
+            alike[place, [p for p, other in enumerate(opened) if other.key == ticket.key]] = -1
+        same = duplicates(alike, [ticket.words for ticket in tickets], [ticket.words for ticket in pool])
+        return {ticket.key: pool[p].id for ticket, p in zip(tickets, same, strict=True) if p >= 0}
 
     def bursts(self, tickets: Sequence[SupportTicket], now: float) -> list[Burst]:
         """Incidents among tickets of the last days or weeks, by places in `tickets`. One without a time is left out."""
