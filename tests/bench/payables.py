@@ -32,6 +32,7 @@ from contracts.payables import (
     ScheduleInput,
     Terms,
 )
+from tests.bench.payables_rolling import regret
 
 NAMES = {"invoiceNumber", "customerID", "InvoiceDate", "DueDate", "InvoiceAmount", "SettledDate"}
 OUTCOMES = {"DaysToSettle", "DaysLate"}  # filled in when it was settled
@@ -55,6 +56,9 @@ def main() -> None:
     train = found(options.train)
     figures = foretold(rows, read(train) if train else [])
     figures |= scheduled([each.amount for each in rows if each.amount > 0])
+    loose, tight = (regret(rows, bill, tight=tight) for tight in (False, True))
+    figures |= {"regret": loose["regret"], "regret_tight": tight["regret"], "optimum_gap_tight": tight["optimum_gap"]}
+    figures["floor_broken"] += loose["floor_broken"] + tight["floor_broken"]
     ctypes.CDLL(None).fflush(None)  # HiGHS may have words of its own waiting, which would come last
     print(json.dumps({**figures, "seconds": round(time.perf_counter() - began, 1)}), flush=True)
 
