@@ -384,6 +384,7 @@ def test_where_the_apis_are() -> None:
         "https://gitlab.com/api/v4",
         "https://api.linear.app",
         "https://acme.atlassian.net",
+        "https://api.hubapi.com",
     ]
 
 
