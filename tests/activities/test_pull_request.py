@@ -13,7 +13,6 @@ from activities.faults import POINTS
 from activities.services.repository import github_repository
 from contracts.errors import AccessRefused, BadInput, CountersignError, DestinationMoved, NotSigned, ServiceBusy
 from tests.activities.pull_world import Pulling, act, pulling
-from tests.activities.test_effects import PULLING
 from tests.support import forked
 from tests.support.git_server import READ, WRITE
 from tests.support.repositories import git
@@ -22,6 +21,8 @@ from tests.support.services.wire import said
 from tests.support.tls_host import Answer, Seen
 from workers.services import services
 from workers.settings import Settings
+
+PULLING = ("pull.before_open", "pull.after_open")
 
 
 @pytest.fixture
