@@ -2,7 +2,8 @@
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal as D
 
@@ -278,6 +279,32 @@ def test_each_way_to_relax_is_enough_and_little_less_is_not(line: CreditLine | N
         assert ways[kind].day is not None
     assert set(ways["late"].payables) <= {"a", "b"}
     assert ways["late"].says.startswith("Let ")
+
+
+def let_late(case: ScheduleInput, names: Collection[str], days: int) -> ScheduleInput:
+    """The same with these payables' vendors waiting so long."""
+    waits = {"terms": Terms(max_late_days=days)}
+    bills = tuple(each.model_copy(update=waits) if each.id in names else each for each in case.payables)
+    return case.model_copy(update={"payables": bills})
+
+
+def test_letting_the_named_ones_be_late_is_enough_and_none_of_them_can_be_spared() -> None:
+    punctual = Terms(max_late_days=0)
+    amounts = {"a": "700", "b": "400", "c": "350", "d": "100"}
+    bills = [payable(name, amount, terms=punctual, days=20) for name, amount in amounts.items()]
+    came = (ReceiptBand(currency="EUR", day=date(2026, 4, 8), low=D(2000), expected=D(2000), high=D(2000)),)
+    case = given(*bills, accounts=(account("800"),), receipts=came)
+    (none,) = make_schedule(case).infeasible
+    [way] = [way for way in none.relax if way.kind == "late"]
+    # 750 of 1,550 are missing until April 8th: nothing less than 400 and 350 does.
+    assert (set(way.payables), way.amount) == ({"b", "c"}, D(750))
+    days = int(re.findall(r"up to (\d+) days late", way.says)[0])
+    after = make_schedule(let_late(case, way.payables, days))
+    assert not after.infeasible
+    assert {each.payable for each in after.payments if each.kind == "late"} == set(way.payables)
+    assert make_schedule(let_late(case, way.payables, days - 1)).infeasible
+    for spared in way.payables:
+        assert make_schedule(let_late(case, set(way.payables) - {spared}, 90)).infeasible
 
 
 def test_an_account_that_breaks_its_floor_with_nothing_to_pay_says_so() -> None:
