@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from contracts.base import Contract
-from contracts.payables import CashAccount, CashFlow, Currency, Payable, Receivable, Schedule, Terms
+from contracts.payables import CashAccount, CashFlow, Currency, Payable, ReceiptsReport, Receivable, Schedule, Terms
 from contracts.runs import Review
 
 Format = Literal["pain.001.001.09", "pain.001.001.03"]
@@ -236,6 +236,7 @@ class Plan(Contract):
     holds: tuple[Hold, ...] = ()
     credits: tuple[Credit, ...] = ()
     receipts: str = Field(default="", description="how the receipts were foretold, in words")
+    forecast: ReceiptsReport | None = Field(default=None, description="how well; None: nothing was to foretell")
     memory: Memory = Memory()
     before: date | None = Field(default=None, description="of the plan that `changes` are since")
     changes: tuple[Change, ...] = ()

@@ -1,6 +1,7 @@
 """The activities of payables: read the books, make the plan."""
 
 import asyncio
+from collections.abc import Callable
 from itertools import islice
 
 from temporalio import activity
@@ -46,16 +47,20 @@ class PayablesActivities:
     @activity.defn(name=PAYABLES_PLAN.name)
     async def plan(self, request: MakePlan) -> Planned:
         """Hold what is suspicious, foretell what comes in, and schedule the rest."""
-        async with progress("planning what to pay when"):
-            return await asyncio.to_thread(self._plan, request)
+        async with progress("planning what to pay when") as told:
 
-    def _plan(self, request: MakePlan) -> Planned:
+            def say(words: str) -> None:
+                told.says = words
+
+            return await asyncio.to_thread(self._plan, request, say)
+
+    def _plan(self, request: MakePlan, say: Callable[[str], None]) -> Planned:
         tools = self._toolbox
         books = tools.artifacts.get_model(Books, request.books)
         before, out = self._before(request.run, books.source)
         known = earlier(tools.ledger, books.source)
         plan = make_plan(
-            books, request.books, request.now, earlier=known, before=before, dropped=out, asked=request.asked
+            books, request.books, request.now, earlier=known, before=before, dropped=out, asked=request.asked, say=say
         )
         return planned(plan, tools.artifacts.put_model(plan))
 

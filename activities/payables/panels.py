@@ -20,7 +20,8 @@ def panels(plan: Plan, books: Books, part: str) -> tuple[Panel, ...]:
     if part == "alone":
         return tuple(filter(None, (desk.evidence(), desk.paid_now(alone=True))))
     first = (*desk.infeasible(), desk.answered(), desk.paid_now(alone=False), desk.held(), desk.apart())
-    rest = (desk.changed(), *desk.curves(), desk.early(), desk.calendar(), desk.later(), desk.credited(), desk.unread())
+    rest = (desk.changed(), *desk.curves(), desk.early(), desk.calendar(), desk.later(), desk.foretold())
+    rest = (*rest, desk.credited(), desk.unread())
     return tuple(filter(None, (*first, *rest)))
 
 
@@ -146,6 +147,28 @@ class _Desk:
             if not each.held
         ]
         return _rows("Not paid in this time", ("Vendor", "Invoice", "Amount", "Why"), rows, folded=True)
+
+    def foretold(self) -> Panel | None:
+        """Which forecast of receipts serves, how it did, and what it does not look at."""
+        report = self.plan.forecast
+        if report is None:
+            return None
+        scores = (
+            ("Trained model", report.days_mae),
+            ("Each customer's median", report.customer_median_mae),
+            ("One median for all", report.overall_median_mae),
+        )
+        rows = [
+            (name, f"off by {days:.1f} days on {report.judged:,} later ones")
+            for name, days in scores
+            if days is not None
+        ]
+        if report.late_auc is not None:
+            rows.append(("Late or not, told in order", f"AUC {report.late_auc:.2f}"))
+        rows.append(("Looks at", ", ".join(("customer", "weekend", *(name[:40] for name in report.columns)))))
+        rows += [(f"Leaves out {name[:40]}", why) for name, why in report.left_out.items()]
+        rows.append(("Version", f"sha256 {report.sha256[:16]} of {report.rows:,} settled invoices"))
+        return _rows("How receipts were foretold", ("", ""), rows, note=self.plan.receipts, folded=True)
 
     def credited(self) -> Panel | None:
         rows = [

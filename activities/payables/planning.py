@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from activities.effects.payment_file import Earlier
-from activities.payables.expecting import expected
+from activities.payables.expecting import Say, expected
 from activities.payables.holds import find_holds
 from activities.payables.netting import netted
 from activities.payables.pain001 import not_supported
@@ -26,8 +26,10 @@ def make_plan(
     before: Plan | None = None,
     dropped: Sequence[Dropped] = (),
     asked: Sequence[Asked] = (),
+    say: Say = lambda _: None,
 ) -> Plan:
     """When to pay what. `earlier`: what was signed and written before; `before`: the plan of the run before this one.
+    `say` is told how far it is.
 
     PayablesUnusable names what in the books can't be scheduled.
     """
@@ -40,7 +42,8 @@ def make_plan(
     stopped = {hold.invoice: hold.says for hold in holds if not hold.alone}
     amounts, credits = netted(books.invoices, stopped)
     payees = {each.id: _payable(each, books, amounts, stopped) for each in books.invoices if each.amount > 0}
-    bands, receipts = expected(books)
+    foretold = expected(books, say)
+    say(f"scheduling {len(payees):,} invoices")
     given = ScheduleInput(
         now=now,
         payables=tuple(
@@ -48,7 +51,7 @@ def make_plan(
         ),
         accounts=books.settings.accounts,
         flows=(*books.flows, *_leaving(earlier, books)),
-        receipts=bands,
+        receipts=foretold.bands,
         horizon_days=books.settings.horizon_days,
         approval_days=books.settings.approval_days,
         firm_days=books.settings.firm_days,
@@ -63,7 +66,8 @@ def make_plan(
         payees=payees,
         holds=holds,
         credits=credits,
-        receipts=receipts,
+        receipts=foretold.says,
+        forecast=foretold.report,
         memory=memory,
         dropped=tuple(each for each in dropped if any(invoice in payees for invoice in each.invoices)),
         waiting=waiting,

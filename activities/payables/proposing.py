@@ -111,6 +111,8 @@ def _checks(effects: tuple[Effect, ...], plan: Plan, books: Books) -> Iterator[C
         yield Check(name="Schema", passed=True, says=f"every file is valid {formats}")
     ids = [line.id for each in files for line in each.lines]
     yield Check(name="Once", passed=len(ids) == len(set(ids)), says="no invoice is in two files")
+    if plan.forecast is not None:
+        yield Check(name="Receipts", passed=True, says=plan.receipts)
     for each in plan.schedule.accounts:
         low = min((point.low for point in each.curve), default=Decimal(0))
         ways = "kept" if low >= each.floor else "kept on the days that are decided now, and at risk later"

@@ -6,9 +6,10 @@ that is a date only counts by whether it had come by then. Columns that tell the
 reason.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,13 @@ from scipy.sparse import csr_array, diags_array
 from scipy.sparse.linalg import cg
 from threadpoolctl import threadpool_limits
 
+from activities.scoring.judging import auc
 from contracts.payables import Expected, ReceiptsReport, Receivable
 
 Floats = NDArray[np.float64]
 NEWEST = 20_000  # invoices learnt from
 LEVELS = 12  # values of a fact; one with more is no category
+GROWN = 0.95  # of the days that invoices took: whose age is less teaches nothing yet
 LEAST = 40  # settled invoices, below which nothing is judged
 ROUNDS, NEAR = 12, 1.0  # of reweighting, and the days within which an error counts as square
 PENALTY = {"customer": 0.35, "fact": 0.1, "both": 3.0, "week": 1.0, "all": 0.01}
@@ -38,8 +41,8 @@ class Columns:
     left_out: dict[str, str]
 
     @classmethod
-    def of(cls, rows: Sequence[Receivable]) -> "Columns":
-        """From settled invoices."""
+    def of(cls, rows: Sequence[Receivable], waiting: Sequence[Receivable] = ()) -> "Columns":
+        """From settled invoices; what other values open ones have is no fact, but the outcome: `paid late`."""
         dates: dict[str, str] = {}
         categories: list[str] = []
         out: dict[str, str] = {}
@@ -55,6 +58,8 @@ class Columns:
                 out[name] = "A number: it may tell the outcome." if tells else "Has too many values for a category."
             elif len(levels) < 2 and "" not in values:
                 out[name] = "Is always the same."
+            elif _other(name, set(values), waiting):
+                out[name] = "Open invoices have other values: it may tell the outcome."
             else:
                 categories.append(name)
         return cls(dates, tuple(categories), out)
@@ -83,6 +88,11 @@ def _day(text: str, form: str) -> date | None:
         return None
 
 
+def _other(name: str, levels: set[str], waiting: Sequence[Receivable]) -> bool:
+    """Whether most open invoices have a value that no settled one has."""
+    return sum(each.facts.get(name, "").strip() not in levels for each in waiting) > len(waiting) / 2
+
+
 def _numbers(levels: set[str]) -> bool:
     return all(each.replace(".", "", 1).replace("-", "", 1).isdigit() for each in levels)
 
@@ -95,13 +105,13 @@ class Model:
     effects: dict[tuple[str, str], float]
 
     @classmethod
-    def fit(cls, rows: Sequence[Receivable]) -> "Model":
+    def fit(cls, rows: Sequence[Receivable], waiting: Sequence[Receivable] = ()) -> "Model":
         """From settled invoices; the newest 20,000 count."""
         settled = sorted((each for each in rows if each.settled), key=lambda each: (each.invoice_date, each.id))
         rows = settled[-NEWEST:]
         if not rows:
             return cls(Columns({}, (), {}), {})
-        columns = Columns.of(rows)
+        columns = Columns.of(rows, waiting)
         keys = [list(columns.keys(each)) for each in rows]
         known = {key: place for place, key in enumerate(dict.fromkeys(key for each in keys for key in each))}
         at = np.array([known[key] for each in keys for key in each], dtype=np.int64)
@@ -126,6 +136,14 @@ def _toward_median(table: csr_array, told: Floats, penalty: Floats) -> Floats:
     return np.asarray(at)
 
 
+def _grown(settled: list[Receivable], today: date) -> list[Receivable]:
+    """Without the youngest: of those only the quick ones are settled, which would make everybody look quick."""
+    days = [(each.settled - each.invoice_date).days for each in settled if each.settled]
+    until = today - timedelta(days=float(np.quantile(days, GROWN))) if days else today
+    grown = [each for each in settled if each.invoice_date <= until]
+    return grown if len(grown) >= LEAST else settled
+
+
 def lateness(each: Receivable) -> float:
     """Days from due to settled."""
     assert each.settled is not None
@@ -147,6 +165,30 @@ class Medians:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """How far it was off, in order, and the share of the cases up to each."""
+
+    off: Floats
+    share: Floats
+
+    @classmethod
+    def of(cls, all_: Floats, own: Floats) -> "Spread":
+        """A customer's own errors count as much as they are many; the others' are mixed in."""
+        weight = np.concatenate([np.full(len(all_), SHRINK / len(all_)), np.ones(len(own))])
+        off = np.concatenate([all_, own])
+        order = np.argsort(off, kind="stable")
+        return cls(off[order], np.cumsum(weight[order]) / weight.sum())
+
+    def quantiles(self) -> Floats:
+        return self.off[np.minimum(np.searchsorted(self.share, QUANTILES), len(self.off) - 1)]
+
+    def above(self, bound: float) -> float:
+        """The share of cases above it."""
+        at = int(np.searchsorted(self.off, bound, side="right"))
+        return max(1.0 - float(self.share[at - 1]), 0.0) if at else 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Foreteller:
     """What serves, and how far it was off on later invoices."""
 
@@ -155,17 +197,19 @@ class Foreteller:
     medians: Medians
     off: Floats
     own: dict[str, Floats]
+    spreads: dict[str, Spread] = field(default_factory=dict)  # by customer, made when asked for
 
     @classmethod
     def learn(cls, rows: Sequence[Receivable], today: date) -> "Foreteller":
         """From what was settled by today. The newest quarter judges what the rest teaches; the model may lose."""
         settled = sorted((r for r in rows if r.settled and r.settled <= today), key=lambda r: (r.invoice_date, r.id))
-        settled = settled[-NEWEST:]
+        settled = _grown(settled, today)[-NEWEST:]
+        waiting = [r for r in rows if not r.settled or r.settled > today][-NEWEST:]
         later = settled[len(settled) * 3 // 4 :] if len(settled) >= LEAST else []
         before = [r for r in settled if later and r.settled and r.settled < later[0].invoice_date]
         if not later or len(before) < LEAST // 2:
             return cls._unproved(settled)
-        model, medians = Model.fit(before), Medians(before)
+        model, medians = Model.fit(before, waiting), Medians(before)
         ways = {
             "model": [model.lateness(r) for r in later],
             "customer median": [medians.of(r) for r in later],
@@ -175,25 +219,30 @@ class Foreteller:
         errors = {name: float(np.abs(truth - np.array(said)).mean()) for name, said in ways.items()}
         serves = min(errors, key=lambda name: errors[name])
         off = truth - np.array(ways[serves])
-        own = {r.customer: off[[i for i, o in enumerate(later) if o.customer == r.customer]] for r in later}
+        places: dict[str, list[int]] = {}
+        for place, each in enumerate(later):
+            places.setdefault(each.customer, []).append(place)
+        own = {name: off[at] for name, at in places.items()}
         report = ReceiptsReport(
             rows=len(settled),
             judged=len(later),
             days_mae=errors["model"],
             customer_median_mae=errors["customer median"],
             overall_median_mae=errors["overall median"],
+            late_auc=auc(np.array(ways[serves]), (truth > 0).astype(np.int64)),
             serves=serves,
             says=f"Off by {errors[serves]:.1f} days on {len(later):,} later invoices, by the {serves}.",
+            sha256=sha256_of(settled),
             columns=(*model.columns.categories, *model.columns.dates),
             left_out=model.columns.left_out,
         )
-        return cls(report, Model.fit(settled) if serves == "model" else None, Medians(settled), off, own)
+        return cls(report, Model.fit(settled, waiting) if serves == "model" else None, Medians(settled), off, own)
 
     @classmethod
     def _unproved(cls, settled: Sequence[Receivable]) -> "Foreteller":
         says = f"{len(settled):,} settled invoices are too few to judge by: due dates and medians serve."
         serves = "overall median" if settled else "terms"
-        report = ReceiptsReport(rows=len(settled), serves=serves, says=says)
+        report = ReceiptsReport(rows=len(settled), serves=serves, says=says, sha256=sha256_of(settled))
         off = np.array([lateness(r) for r in settled] or [0.0, 15.0, 30.0])
         medians = Medians(settled)
         return cls(report, None, medians, off - medians.all, {})
@@ -203,23 +252,28 @@ class Foreteller:
         model = self.model
         serves = self.report.serves
         middle = model.lateness(each) if model else self._median(each)
-        mine = self.own.get(each.customer, np.zeros(0))
-        # A customer's own errors count as much as they are many; the others' are mixed in.
-        weight = np.concatenate([np.full(len(self.off), SHRINK / len(self.off)), np.ones(len(mine))])
-        off = np.concatenate([self.off, mine])
+        if each.customer not in self.spreads:
+            known = each.customer if each.customer in self.own else ""
+            mine = self.own.get(known, np.zeros(0))
+            self.spreads[each.customer] = self.spreads.get(known) or Spread.of(self.off, mine)
+        spread = self.spreads[each.customer]
         terms = (each.due_date - each.invoice_date).days
-        late = float(weight[middle + off > 0.5].sum() / weight.sum())
-        order = np.argsort(off, kind="stable")
-        share = np.cumsum(weight[order]) / weight.sum()
-        places = np.minimum(np.searchsorted(share, QUANTILES), len(off) - 1)
-        days = np.maximum(terms + middle + off[order][places], 0.0)
+        days = np.maximum(terms + middle + spread.quantiles(), 0.0)
         return Expected(
             receivable=each.id,
             days=max(terms + middle, 0.0),
-            late=late,
+            late=spread.above(0.5 - middle),
             quantiles=tuple(days.tolist()),
             by=serves,
         )
 
     def _median(self, each: Receivable) -> float:
         return self.medians.all if self.report.serves == "overall median" else self.medians.of(each)
+
+
+def sha256_of(settled: Sequence[Receivable]) -> str:
+    """Of the rows that were learnt from: their version. Empty where there are none."""
+    found = hashlib.sha256()
+    for each in settled:
+        found.update(each.model_dump_json().encode())
+    return found.hexdigest() if settled else ""

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from activities.payables.expecting import expected
 from activities.payables.receipts import Medians, Model, lateness
 from activities.payables.schedule import make_schedule
 from contracts.payables import (
@@ -32,12 +33,14 @@ from contracts.payables import (
     ScheduleInput,
     Terms,
 )
+from contracts.paying import Books, OwnAccount, PayingSettings
 from tests.bench.payables_rolling import regret
 
 NAMES = {"invoiceNumber", "customerID", "InvoiceDate", "DueDate", "InvoiceAmount", "SettledDate"}
 OUTCOMES = {"DaysToSettle", "DaysLate"}  # filled in when it was settled
 EVERY = timedelta(days=7)
 TODAY = date(2026, 3, 2)
+AHEAD = (2, 5, 10, 20, 40)  # days
 
 
 def main() -> None:
@@ -54,7 +57,8 @@ def main() -> None:
         return
     rows = read(path)
     train = found(options.train)
-    figures = foretold(rows, read(train) if train else [])
+    past = read(train) if train else []
+    figures = foretold(rows, past) | covered(rows, past)
     figures |= scheduled([each.amount for each in rows if each.amount > 0])
     loose, tight = (regret(rows, bill, tight=tight) for tight in (False, True))
     figures |= {"regret": loose["regret"], "regret_tight": tight["regret"], "optimum_gap_tight": tight["optimum_gap"]}
@@ -112,6 +116,33 @@ def foretold(rows: Sequence[Receivable], train: Sequence[Receivable]) -> dict[st
         "customer_median_mae": round(float(np.abs(np.array(truth) - plain).mean()), 3),
         "judged": len(truth),
     }
+
+
+def covered(rows: Sequence[Receivable], train: Sequence[Receivable]) -> dict[str, float]:
+    """How often what came until a day was in the band of receipts for it, and how often below it."""
+    today, last = rows[len(rows) // 3].invoice_date, rows[-1].invoice_date - timedelta(days=20)
+    inside, below = [], []
+    own = OwnAccount(currency="EUR", opening=D(0), iban="DE89370400440532013000")
+    settings = PayingSettings(company="measured", accounts=(own,))
+    while today < last:
+        known = [known_on(each, today) for each in (*train, *rows) if each.invoice_date <= today]
+        for band in expected(Books(source="", today=today, settings=settings, receivables=tuple(known))).bands:
+            if (band.day - today).days in AHEAD:
+                waiting = (each for each in known if each.settled is None)
+                came = settled_by((*train, *rows), {each.id for each in waiting}, band.day)
+                inside.append(band.low <= came <= band.high)
+                below.append(came < band.low)
+        today += timedelta(days=9)
+    return {"band_held": round(float(np.mean(inside)), 3), "band_below": round(float(np.mean(below)), 3)}
+
+
+def known_on(each: Receivable, today: date) -> Receivable:
+    settled = each.settled if each.settled and each.settled <= today else None
+    return each.model_copy(update={"settled": settled, "currency": "EUR"})
+
+
+def settled_by(rows: Sequence[Receivable], waiting: set[str], until: date) -> D:
+    return sum((r.amount for r in rows if r.id in waiting and r.settled and r.settled <= until), D(0))
 
 
 def scheduled(amounts: Sequence[D], count: int = 5000, seed: int = 1) -> dict[str, float]:

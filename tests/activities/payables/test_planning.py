@@ -137,10 +137,10 @@ def test_receipts_come_as_each_customer_paid_before() -> None:
             )
         facts = {"customer": customer, "amount": Decimal(1000), "currency": "EUR", "invoice_date": TODAY}
         rows.append(Receivable(id=customer, due_date=TODAY + timedelta(days=30), **facts))
-    bands, says = expected(books(receivables=tuple(rows)))
-    by_day = {band.day: band for band in bands}
+    found = expected(books(receivables=tuple(rows)))
+    by_day = {band.day: band for band in found.bands}
     assert by_day[TODAY + timedelta(days=29)].high == 0
     assert by_day[TODAY + timedelta(days=31)].low == 1000
     assert by_day[TODAY + timedelta(days=60)].expected == 1000, "the slow one comes after 70 days"
-    assert "24 settled invoices" in says
-    assert expected(books(receivables=tuple(rows))) == (bands, says), "the same each time"
+    assert "24 settled invoices as each customer paid before: they are too few to judge a model by" in found.says
+    assert expected(books(receivables=tuple(rows))) == found, "the same each time"
