@@ -20,6 +20,7 @@ GAP = 1e-3  # of what is lacking
 WHENEVER = 100_000  # days late
 ROUNDS = 3
 NAMED = 5  # vendors
+MANY, APART = 1000, 5  # of more payables than this, only each fifth bank day beyond their terms is looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +130,14 @@ def _less(money: Account, options: Sequence[Option], amount: Decimal) -> Decimal
 
 def _late(money: Account, window: Window, choices: Sequence[Choice], seconds: float) -> Iterator[Relaxation]:
     """Later than the terms allow, for as little money as possible."""
-    freed = [_freed(each, window) for each in choices]
+    apart = APART if len(choices) > MANY else 1
+    freed = [_freed(each, window, apart) for each in choices]
     solved = solve(Program(freed, money.cash()), gap=GAP, seconds=seconds)
     if solved is None or money.run(solved.options, money.planned).beyond(money.line.limit) > 0:
         return
-    late = [(each, option) for each, option in zip(choices, solved.options, strict=True) if _over(each, option)]
+    late = [
+        (each, option) for each, option in zip(choices, solved.options, strict=True) if option.late_days > _bound(each)
+    ]
     if not late:
         return
     currency = money.given.currency
@@ -151,14 +155,16 @@ def _late(money: Account, window: Window, choices: Sequence[Choice], seconds: fl
     )
 
 
-def _freed(each: Choice, window: Window) -> Choice:
-    """With every later day, too, each of which costs all of its amount, so that little is moved."""
-    free = choice(each.payable, window, max_late=WHENEVER)
-    price = float(each.payable.amount)
-    options = (replace(option, cost=option.cost + price) if _over(each, option) else option for option in free.options)
+def _freed(each: Choice, window: Window, apart: int) -> Choice:
+    """With later days, too, each of which costs all of its amount, so that little is moved."""
+    free = choice(each.payable, window, max_late=WHENEVER, each=apart)
+    price, bound = float(each.payable.amount), _bound(each)
+    options = (
+        replace(option, cost=option.cost + price) if option.late_days > bound else option for option in free.options
+    )
     return replace(free, options=tuple(options))
 
 
-def _over(each: Choice, option: Option) -> bool:
-    """Later than its terms allow, and than it has to be."""
-    return option.late_days > max(each.payable.terms.max_late_days, max(known.late_days for known in each.options))
+def _bound(each: Choice) -> int:
+    """Days late that its terms allow, or that it has to be."""
+    return max(each.payable.terms.max_late_days, max(known.late_days for known in each.options))

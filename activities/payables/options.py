@@ -66,10 +66,13 @@ class Window:
         return float(paid * self.capital_percent) / 100 * days / YEAR
 
 
-def choice(payable: Payable, window: Window, *, max_late: int | None = None) -> Choice:
-    """All options of a payable. `max_late` overrides its terms. There is always one, be it too late."""
+def choice(payable: Payable, window: Window, *, max_late: int | None = None, each: int = 1) -> Choice:
+    """All options of a payable; there is always one, be it too late.
+
+    `max_late` overrides its terms; beyond its terms only `each` so many-th place is one.
+    """
     case = _Case.of(payable, window)
-    late = _late_places(case, payable.terms.max_late_days if max_late is None else max_late)
+    late = _late_places(case, payable.terms.max_late_days if max_late is None else max_late, each)
     in_time = [place for place in (*(off.place for off in case.discounts), case.in_time) if place >= case.first]
     made = [_option(case, place) for place in sorted({*in_time, *late})]
     within = [option for option in made if option.place < window.end]
@@ -110,12 +113,14 @@ def _discounts(payable: Payable, bank: BankDays) -> Iterator[Off]:
         yield Off(bank.last_for(limit), rounded(payable.amount * each.percent / 100, payable.currency), each.percent)
 
 
-def _late_places(case: _Case, most: int) -> list[int]:
+def _late_places(case: _Case, most: int, each: int) -> list[int]:
     """Places after the due date, no later than allowed; the first one that is left, where all are."""
     begin, end = max(case.first, case.in_time + 1), case.window.end
     if begin > end:
         return []
-    late = [p for p in range(begin, end + 1) if (case.window.bank.arrives(p) - case.limit).days <= most]
+    days = {p: (case.window.bank.arrives(p) - case.limit).days for p in range(begin, end + 1)}
+    terms = case.payable.terms.max_late_days
+    late = [p for p, after in days.items() if after <= most and (after <= terms or (end - p) % each == 0)]
     return late or ([begin] if case.in_time < case.first else [])
 
 

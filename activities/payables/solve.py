@@ -24,6 +24,8 @@ Chosen = NDArray[np.bool_]
 CORES = (0, 250, 1000)  # options besides those that the relaxation took
 WHOLE = 1e-6  # what counts as nothing in a relaxation
 LEAST = 1.0  # of 100,000: costs below this are compared with this, so that none is divided by nothing
+UNFOUND, PATIENCE, ROUGH = 0.5, 20.0, 0.05  # while there is no schedule: seconds for a stage, for the last, and its gap
+NO_SUCH = 2  # what HiGHS says of a program that has no solution
 SMALL = 300  # options of a program that needs no stages
 
 
@@ -60,18 +62,23 @@ class _Best:
 
 
 def solve(program: Program, *, gap: float, seconds: float) -> Solved | None:
-    """The best schedule found. None: there is none, or none was found in time."""
+    """The best schedule found. None: there is none, or none was found long after `seconds`."""
     until = time.monotonic() + seconds
     with threadpool_limits(1):
         relaxed = _relaxed(program)
         if relaxed is None:
             return None
+        none = True
         best = _Best(relaxed.cost)
         for allowed, exact, share in _stages(program, relaxed, best):
             left = until - time.monotonic()
-            if best.gap <= gap or left <= 0:
+            if best.gap <= gap or (left <= 0 and best.x is not None):
                 break
-            _stage(program, allowed, best, gap=gap / 2, seconds=max(left * share, 0.05), exact=exact)
+            least = 0.05 if best.x is not None else UNFOUND
+            none = _stage(program, allowed, best, gap=gap / 2, seconds=max(left * share, least), exact=exact)
+        if best.x is None and not none:
+            # A busy machine must not make a schedule that there is look like none.
+            _stage(program, allowed, best, gap=ROUGH, seconds=max(PATIENCE, seconds), exact=exact)
     if best.x is None:
         return None
     options, drawn, lacking = program.read(best.x)
@@ -107,7 +114,8 @@ def _stages(program: Program, relaxed: _Relaxed, best: _Best) -> Iterator[tuple[
     yield took | (relaxed.reduced <= best.cost - relaxed.cost + WHOLE), True, 1.0
 
 
-def _stage(program: Program, allowed: Chosen, best: _Best, *, gap: float, seconds: float, exact: bool) -> None:
+def _stage(program: Program, allowed: Chosen, best: _Best, *, gap: float, seconds: float, exact: bool) -> bool:
+    """Makes the best better, if it can. Whether it is proved that nothing of what is allowed is a schedule."""
     rows, bounds = program.rows(), program.bounds()
     upper = np.asarray(bounds.ub, dtype=float)
     upper[: program.taken][~allowed] = 0.0
@@ -126,3 +134,4 @@ def _stage(program: Program, allowed: Chosen, best: _Best, *, gap: float, second
         best.bound = max(best.bound, min(float(found.mip_dual_bound), best.cost))
     if found.x is not None and found.fun < best.cost:
         best.x, best.cost = found.x, float(found.fun)
+    return bool(found.status == NO_SUCH)
