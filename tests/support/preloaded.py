@@ -8,6 +8,7 @@ for name in (
     # What is only imported when it is needed, and takes its time.
     *("alembic.command", "anthropic", "psycopg", "pytest", "sqlalchemy.dialects.postgresql.psycopg", "uvloop"),
     *("activities.models.claude", "workers.worker"),
+    *("holidays", "sepaxml", "xmlschema"),
     *("tests.activities.effect_world", "tests.activities.pull_world", "tests.activities.crm_world"),
     *("hubspot", "slack_sdk", "simple_salesforce.api", "tests.ledger.paying", "tests.ledger.process"),
 ):
