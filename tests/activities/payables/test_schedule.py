@@ -9,7 +9,12 @@ from decimal import Decimal as D
 
 import pytest
 
+from activities.payables.account import Account
+from activities.payables.bank_days import BankDays
+from activities.payables.options import Window, choice
+from activities.payables.program import Program
 from activities.payables.schedule import make_schedule
+from activities.payables.solve import SMALL, solve
 from contracts.errors import PayablesUnusable
 from contracts.payables import (
     CashAccount,
@@ -312,6 +317,22 @@ def test_an_account_that_breaks_its_floor_with_nothing_to_pay_says_so() -> None:
     (none,) = make_schedule(given(accounts=(account("100"),), flows=(wages,))).infeasible
     assert (none.day, none.short) == (date(2026, 3, 25), D(200))
     assert {way.kind for way in none.relax} == {"floor", "cash", "credit"}
+
+
+def test_a_schedule_that_is_there_is_found_however_busy_the_machine_is() -> None:
+    """With no time left when the solver begins: it takes what the first schedule needs."""
+    dice = random.Random(4)
+    bills = [payable(f"{n}", f"{dice.randrange(100, 900)}", days=dice.randrange(5, 40)) for n in range(60)]
+    cash = account("9000", line=CreditLine(limit=D(30_000), annual_percent=D(9)))
+    case = given(*bills, accounts=(cash,))
+    bank = BankDays.of(cash, case.now, MONDAY + timedelta(days=90))
+    money = Account.of(case, cash, bank, MONDAY)
+    window = Window(bank, money.first, money.end, cash.capital_percent)
+    program = Program([choice(each, window) for each in bills], money.cash())
+    assert program.taken > SMALL, "it is solved in stages"
+    found = solve(program, gap=1e-9, seconds=0.0)
+    assert found is not None
+    assert money.run(found.options, money.planned).beyond(money.line.limit) <= D("0.05")
 
 
 # Against every schedule there is
