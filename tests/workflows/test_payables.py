@@ -64,6 +64,9 @@ async def test_from_books_to_a_payment_file_and_the_next_morning(here: Platform,
     assert "%" in texts(panel(proposal, "What paying early is worth"))
     assert all(check.passed for check in proposal.checks)
     assert [each.name for each in proposal.checks][:2] == ["Control sums", "Schema"]
+    [foretold] = [each.says for each in proposal.checks if each.name == "Receipts"]
+    assert foretold.startswith("Receipts are foretold")
+    assert "later ones" in foretold, "with how far off it was"
     assert proposal.needs[0].needs == 1
     assert written(here) == before, "nothing happens before a signature"
     with out.capture():
