@@ -56,6 +56,10 @@ class AccessRefused(CountersignError):
     status = 403
 
 
+class NotAllowed(AccessRefused):
+    """The service lets this process in, and not do or see that."""
+
+
 class DiskFull(CountersignError):
     """The disk has no room for what had to be written; nothing half-written was kept."""
 
@@ -115,7 +119,6 @@ class NoRoom(CountersignError):
 
 class Interrupted(CountersignError):
     """The machine died while a call that changes files was in flight, and nobody knows how far it came.
-
     It was not run again. The next call works on a new machine that holds the files as of the last checkpoint.
     """
 
@@ -283,8 +286,7 @@ class Moved(Conflict):
 
 
 class NotSent(PatientError):
-    """A message could not be sent now: the mail server, Slack or a webhook is down, full or set up wrongly. It is tried
-    again, after `retry_after` seconds where it said so."""
+    """The mail server, Slack or a webhook is down, full or set up wrongly. It is tried again, after `retry_after`."""
 
     retryable = True
     status = 503

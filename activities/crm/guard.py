@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from activities.services.service import Service
 from activities.services.web import Reply, limited, patience
 from contracts import shown
-from contracts.errors import AccessRefused, CountersignError, DestinationMoved, ServiceBusy, StrangeReply
+from contracts.errors import AccessRefused, CountersignError, DestinationMoved, NotAllowed, ServiceBusy, StrangeReply
 
 TIMEOUT = (10.0, 60.0)  # to connect, and for each part of an answer
 LARGEST = 64 << 20
@@ -42,7 +42,7 @@ def refused(service: Service, more: str = "") -> AccessRefused:
     asks = "asks for a credential" if service.credential is None else "does not take the credential that it was given"
     told = f" It says: {quoted(service, more)}." if more else ""
     what = f"{service.name} does not let us do that." if more else f"{service.name} {asks}."
-    return AccessRefused(f"{what}{told}", subject=service.place, way_out=service.way_in)
+    return (NotAllowed if more else AccessRefused)(f"{what}{told}", subject=service.place, way_out=service.way_in)
 
 
 def unreachable(service: Service, error: Exception) -> CountersignError:

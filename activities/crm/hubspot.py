@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import urllib3
 
 from activities.crm import guard
+from activities.crm.patience import NONE, Patience
 from activities.crm.protocol import Task
 from activities.services.service import Service
 from contracts.errors import AccessRefused, BadInput, CountersignError
@@ -63,19 +64,24 @@ class HubSpotCrm:
         except Exception as error:
             raise self._as_ours(error, what, subject) from None
 
-    def pages(self, what: str, call: Callable[..., Any], **more: Any) -> Iterator[Mapping[str, Any]]:
+    def pages(
+        self, what: str, call: Callable[..., Any], patient: Patience = NONE, **more: Any
+    ) -> Iterator[Mapping[str, Any]]:
         """All results of a call, page by page."""
         after = ""
         while True:
-            said = self.asked(what, self.service.place, call, **more, **({"after": after} if after else {}))
+            given = {**more, "after": after} if after else more
+            said = patient(lambda: self.asked(what, self.service.place, call, **given))  # noqa: B023
             found = said.get("results") if isinstance(said, Mapping) else None
             if not isinstance(found, list) or not all(isinstance(each, Mapping) for each in found):
                 raise guard.strange(self.service, "results")
             yield from found
             paging = said.get("paging")
             following = paging.get("next", {}).get("after") if isinstance(paging, Mapping) else None
-            if not following or following == after:
+            if not following:
                 return
+            if str(following) == after:
+                raise guard.strange(self.service, "an end of its pages")
             after = str(following)
 
     def task_of(self, deal: str, marker: str) -> str:

@@ -5,16 +5,17 @@ secret lets us ask for a token (OAuth 2.0 client credentials).
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import requests
 from simple_salesforce import exceptions
 from simple_salesforce.api import Salesforce
 
 from activities.crm import guard
+from activities.crm.patience import NONE, Patience
 from activities.crm.protocol import Task
 from activities.services.service import Service
 from contracts.errors import AccessRefused, BadInput, ServiceBusy, StrangeReply
@@ -94,13 +95,35 @@ class SalesforceCrm:
             self.client.Opportunity.update(_id(deal), {_field(field): value})
         return self._where("Opportunity", deal)
 
-    def rows(self, query: str) -> Iterator[Mapping[str, Any]]:
-        """All rows of a query, page by page."""
+    def rows(self, query: str, *, archived: bool = False, patient: Patience = NONE) -> Iterator[Mapping[str, Any]]:
+        """All rows of a query, page by page; with `archived` those too that were put away, or deleted."""
+        said = patient(lambda: self._page(self.client.query, query, include_deleted=archived))
+        while True:
+            yield from said["records"]
+            following = said.get("nextRecordsUrl")
+            if said.get("done") or not following:
+                return
+            said = patient(lambda: self._page(self.client.query_more, following, identifier_is_url=True))  # noqa: B023
+            if said.get("nextRecordsUrl") == following:
+                raise guard.strange(self.service, "an end of its pages")
+
+    def fields(self, patient: Patience) -> Mapping[str, str]:
+        """The fields of opportunities, with what people call each. Lookups are there by their relation's name too."""
+        with self.explained("describe opportunities", self.service.place):
+            found: dict[str, str] = {}
+            for each in patient(self.client.Opportunity.describe)["fields"]:
+                found[str(each["name"])] = str(each.get("label") or "")
+                if each.get("relationshipName"):
+                    found[f"{each['relationshipName']}."] = ""
+            return found
+
+    def _page(self, call: Callable[..., Any], *args: Any, **more: Any) -> Mapping[str, Any]:
         with self.explained("answer a query", self.service.place):
-            for row in self.client.query_all_iter(query):
-                if not isinstance(row, Mapping):
-                    raise guard.strange(self.service, "rows")
-                yield row
+            said = call(*args, **more)
+        found = said.get("records") if isinstance(said, Mapping) else None
+        if not isinstance(found, list) or not all(isinstance(each, Mapping) for each in found):
+            raise guard.strange(self.service, "rows")
+        return cast(Mapping[str, Any], said)
 
     @contextmanager
     def explained(self, what: str, subject: str) -> Iterator[None]:

@@ -274,8 +274,3 @@ def cut(text: str, most: int) -> str:
 def plain_name(column: str) -> str:
     """`Economic Buyer` and `economic-buyer` are `economic_buyer`."""
     return re.sub(r"\W+", "_", column.strip().casefold()).strip("_") or column
-
-
-def rows_of(items: Iterable[Row]) -> Iterator[tuple[int, Row]]:
-    """Rows of a service, numbered."""
-    yield from enumerate(items, 1)

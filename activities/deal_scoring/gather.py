@@ -1,14 +1,19 @@
 """The context of a run: the methodology, and the book of deals from a folder or a CRM."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import date, datetime
+from functools import partial
 
 from temporalio import activity
 
-from activities.crm.reached import SCHEMES
+from activities.crm.reached import service_of
+from activities.deal_scoring.booking import Booking
 from activities.deal_scoring.folder import book_of_folder
 from activities.deal_scoring.methodology import methodology_at
-from activities.progress import progress
+from activities.deal_scoring.services.reading import Reading, of_a_service
+from activities.progress import Progress, progress
+from activities.services.service import Services
 from activities.toolbox import Toolbox
 from contracts.deals import Book, DealsGathered, GatherDeals
 from contracts.errors import BadInput
@@ -20,17 +25,21 @@ class DealsGathering:
     """Reads what is to be ranked."""
 
     def __init__(self, toolbox: Toolbox) -> None:
-        self._artifacts = toolbox.artifacts
+        self._artifacts, self._services = toolbox.artifacts, toolbox.services
 
     @activity.defn(name=DEALS_GATHER.name)
     async def gather(self, request: GatherDeals) -> DealsGathered:
-        """The book and the methodology, by reference. Raises BadMethodology, BadRows, AccessRefused, BadInput."""
-        async with progress(f"reading the deals of {request.source}"):
-            return await asyncio.to_thread(self._gather, request)
+        """The book and the methodology, by reference.
 
-    def _gather(self, request: GatherDeals) -> DealsGathered:
+        Raises BadMethodology, BadRows, AccessRefused, BadInput, ServiceBusy, StrangeReply.
+        """
+        async with progress(f"reading the deals of {request.source}") as told:
+            return await asyncio.to_thread(self._gather, request, told)
+
+    def _gather(self, request: GatherDeals, told: Progress) -> DealsGathered:
         methodology = methodology_at(request.methodology)
-        book = book_of(request.source, methodology, day_of(request.today, request.now))
+        today = day_of(request.today, request.now)
+        book = book_of(request.source, methodology, today, self._services, partial(setattr, told, "says"))
         return DealsGathered(
             book=self._artifacts.put_model(book),
             methodology=self._artifacts.put_model(methodology),
@@ -42,15 +51,24 @@ class DealsGathering:
         )
 
 
-def book_of(source: str, methodology: Methodology, today: date) -> Book:
-    """The source's book. A CRM is written to by effects; its deals are read from an export of it, a folder."""
-    if source.startswith(tuple(SCHEMES)):
-        raise BadInput(
-            f"{source!r} can't be read directly yet.",
-            subject=source,
-            way_out="Export its opportunities, activities and stage history into a folder, and give that.",
-        )
-    return book_of_folder(source, methodology, today)
+def book_of(
+    source: str, methodology: Methodology, today: date, services: Services, tell: Callable[[str], None]
+) -> Book:
+    """The source's book: of a folder, or of the service that it names."""
+    service = service_of(source, services)
+    if service is None:
+        return book_of_folder(source, methodology, today)
+    reading = Reading(Booking(of_a_service(methodology), today), service.name, tell)
+    # Each brings a client of its own that takes long to load.
+    if service.kind == "salesforce":
+        from activities.crm.salesforce import SalesforceCrm
+        from activities.deal_scoring.services.salesforce import book_of_salesforce
+
+        return book_of_salesforce(source, SalesforceCrm(service, services.authorities), reading)
+    from activities.crm.hubspot import HubSpotCrm
+    from activities.deal_scoring.services.hubspot import book_of_hubspot
+
+    return book_of_hubspot(source, HubSpotCrm(service, services.authorities), reading)
 
 
 def day_of(text: str, now: datetime) -> date:

@@ -106,10 +106,11 @@ def _json_row(path: Path, number: int, line: str) -> Row:
         raise BadRows(
             f"{path.name}, line {number:,} is no JSON object.", subject=str(path), way_out="Write one object a line."
         )
-    return {str(name): _text(value) for name, value in found.items()}
+    return {str(name): text_of(value) for name, value in found.items()}
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """A value of JSON as a cell."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -31,6 +31,7 @@ class StandInHubSpot:
     objects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     owners: list[dict[str, Any]] = field(default_factory=list)
     stages: list[dict[str, Any]] = field(default_factory=list)
+    properties: dict[str, str] = field(default_factory=dict)  # of deals, with what people call each
     trouble: Trouble | None = None
     after: Trouble | None = None
 
@@ -63,7 +64,10 @@ class StandInHubSpot:
             return error("INVALID_AUTHENTICATION", "Authentication credentials not found.", 401)
         path = path_of(seen)
         if path.startswith("/crm/v3/owners"):
-            return self._listed(seen, self.owners)
+            archived = query_of(seen).get("archived", "false").lower() == "true"
+            return self._listed(seen, [each for each in self.owners if each.get("archived", False) is archived])
+        if path == "/crm/v3/properties/deals":
+            return said({"results": [{"name": name, "label": label} for name, label in self.properties.items()]})
         if re.fullmatch(r"/crm/v3/pipelines/deals/?", path):
             return said({"results": [{"id": "default", "label": "Sales", "displayOrder": 0, "stages": self.stages}]})
         if found := re.fullmatch(r"/crm/v4/objects/deals/(\d+)/associations/tasks", path):

@@ -33,6 +33,7 @@ class StandInSalesforce:
     host: Host
     records: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
+    fields: dict[str, str] = field(default_factory=dict)  # of opportunities, with what people call each
     trouble: Trouble | None = None
     after: Trouble | None = None  # makes an answer fail after what was asked has been done
     queries: list[str] = field(default_factory=list)
@@ -53,8 +54,12 @@ class StandInSalesforce:
             return self._token(seen)
         if token_of(seen, "Bearer ") != TOKEN:
             return error("INVALID_SESSION_ID", "Session expired or invalid", 401)
-        if path == f"{DATA}/query/":
-            return self._query(query_of(seen)["q"])
+        if path == f"{DATA}/sobjects/Opportunity/describe":
+            fields = [{"name": name, "label": label} for name, label in self.fields.items()]
+            owner = {"name": "OwnerId", "label": "Owner ID", "relationshipName": "Owner"}
+            return said({"name": "Opportunity", "fields": [owner, *fields]})
+        if path in (f"{DATA}/query/", f"{DATA}/queryAll/"):
+            return self._query(query_of(seen)["q"], "queryAll" in path)
         if found := re.fullmatch(rf"{DATA}/query/01g(\d+)-(\d+)", path):
             return self._page(self.queries[int(found[1])], int(found[1]), int(found[2]))
         if found := re.fullmatch(rf"{DATA}/sobjects/(\w+)/(\w*)", path):
@@ -67,17 +72,28 @@ class StandInSalesforce:
             return said({"error": "invalid_client", "error_description": "invalid client credentials"}, 400)
         return said({"access_token": TOKEN, "instance_url": f"https://{self.place}", "token_type": "Bearer"})
 
-    def _query(self, query: str) -> Answer:
+    def _query(self, query: str, everything: bool) -> Answer:
         if strange := next((name for name in sorted(self.unknown) if name in query), ""):
             return error("INVALID_FIELD", f"No such column '{strange}' on entity 'Opportunity'.", 400)
-        self.queries.append(query)
-        return self._page(query, len(self.queries) - 1, 0)
+        selected = query.removeprefix("SELECT ").partition(" FROM ")[0].split(", ")
+        if " FROM Opportunity " in query and self.fields:
+            strange = next((each for each in selected if "." not in each and each not in self.fields), "")
+            if strange:
+                return error("INVALID_FIELD", f"No such column '{strange}' on entity 'Opportunity'.", 400)
+        self.queries.append(f"{query} ALL" if everything else query)
+        return self._page(self.queries[-1], len(self.queries) - 1, 0)
 
     def _page(self, query: str, number: int, start: int) -> Answer:
         kind = re.search(r" FROM (\w+)", query)
         rows = self.records.get(kind[1] if kind else "", [])
         if found := re.search(r"WhatId = '(\w+)'", query):
             rows = [each for each in rows if each.get("WhatId") == found[1]]
+        for name, wanted in re.findall(r"(\w+) = (true|false)", query):
+            rows = [each for each in rows if each.get(name, wanted == "true") is (wanted == "true")]
+        if not query.endswith(" ALL"):
+            rows = [each for each in rows if not each.get("IsArchived") and not each.get("IsDeleted")]
+        if found := re.search(r"ORDER BY (\w+) DESC", query):
+            rows = sorted(rows, key=lambda each: str(each.get(found[1])), reverse=True)
         more = start + PAGE < len(rows)
         body = {"totalSize": len(rows), "done": not more, "records": rows[start : start + PAGE]}
         return said(body | ({"nextRecordsUrl": f"{DATA}/query/01g{number}-{start + PAGE}"} if more else {}))
