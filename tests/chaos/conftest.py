@@ -49,6 +49,7 @@ class Workers:
     processes: dict[str, ForkServerProcess] = field(default_factory=dict)
     deaths: int = 0
     workflows: tuple[str, ...] = ("changelog",)
+    noticed: float | None = None  # seconds of silence after which one counts as dead, where the steps say more
 
     @property
     def order(self) -> Path:
@@ -58,7 +59,9 @@ class Workers:
         environ = {**environment(self.here.settings), "COUNTERSIGN_FAULT": f"@{self.order}"}
         for kind in kinds:
             log = self.folder / f"{kind}.log"
-            self.processes[kind] = forked.start(forked.worker, kind, self.workflows, environ=environ, output=log)
+            self.processes[kind] = forked.start(
+                forked.worker, kind, self.workflows, self.noticed, environ=environ, output=log
+            )
 
     async def keep_alive(self) -> None:
         while True:

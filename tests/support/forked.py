@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,10 @@ def kill(process: ForkServerProcess) -> None:
     process.join()
 
 
-def worker(kind: str, workflows: tuple[str, ...]) -> None:
-    """`countersign worker KIND`, serving the workflows of these names only."""
+def worker(kind: str, workflows: tuple[str, ...], noticed: float | None = None) -> None:
+    """`countersign worker KIND`, serving the workflows of these names only. A silent worker counts as dead after
+    `noticed` seconds, where the steps say more."""
+    from contracts import steps
     from workers import discovery
     from workers.settings import Settings
     from workers.worker import main
@@ -48,6 +51,10 @@ def worker(kind: str, workflows: tuple[str, ...]) -> None:
     # Each workflow that a worker serves is loaded anew in a sandbox of its own, which takes a second.
     every = discovery.workflow_classes
     discovery.workflow_classes = lambda: [each for each in every() if discovery.workflow_name(each) in workflows]
+    if noticed is not None:
+        for step in vars(steps).values():
+            if isinstance(step, steps.Step) and step.heartbeat > timedelta(seconds=noticed):
+                object.__setattr__(step, "heartbeat", timedelta(seconds=noticed))
     main(Settings(), "effects" if kind == "effects" else "agents")
 
 

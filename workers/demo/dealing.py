@@ -2,7 +2,7 @@
 
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
@@ -26,12 +26,14 @@ async def demo_deals(own: Path | None, methodology: str, folder: Path, screen: C
     narrator = Narrator(screen, folder / "processes.log")
     settings = settings_for(folder)
     narrator.chapter("A company that sells")
-    deals = own or make_deals(folder / "generated-deals", datetime.now(UTC).date())
+    today = datetime.now(UTC).date()
+    day = today if own else today - timedelta(days=today.weekday())  # on Mondays there is a backtest, to be shown
+    deals = own or make_deals(folder / "generated-deals", day)
     narrator.tell(
         f"{deals}: {', '.join(sorted(each.name for each in deals.iterdir()))}\n"
-        + ("Your own." if own else "Generated for this demo: no company, deal or person in it is real.")
+        + ("Your own." if own else f"Generated for this demo, as of Monday, {day}: no company, deal or person is real.")
     )
-    asked = DealsRequest(source=str(deals), methodology=methodology or _methodology(deals))
+    asked = DealsRequest(source=str(deals), methodology=methodology or _methodology(deals), today=str(day))
     narrator.chapter("Starting a Temporal server, two workers and the console")
     try:
         async with open_stage(settings, narrator, attended) as stage:
