@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from temporalio import activity
 
 from activities.deal_scoring.backtest_panels import panels as backtested
+from activities.deal_scoring.certificate import certificate
 from activities.deal_scoring.money import money
 from activities.deal_scoring.panels import chance, panels
 from activities.effects import FieldParams, PostParams, TaskParams, field_effect, post_effect, task_effect
@@ -19,6 +20,7 @@ from contracts.deals import Book, ProposeDeals, RankedDeal, Ranking, RepPlan
 from contracts.methodology import Member, Methodology
 from contracts.proposal import Check, Effect, Panel, Proposal
 from contracts.runs import Sealed
+from contracts.scoring import Trained
 from contracts.steps import DEALS_PROPOSE
 
 NEXT_STEP = "next_step"  # the column that is kept up to date, where the methodology maps one
@@ -52,7 +54,7 @@ class DealsProposing:
             summary=summary(made, methodology),
             drafted_by="baseline",
             effects=tuple(effects(request, made, book, methodology)),
-            panels=(*panels(made, book, request.trained), *self._backtest(request)),
+            panels=(*panels(made, book, request.trained), *self._of_the_model(request)),
             checks=checks(made, methodology),
             cost=request.cost,
             role=request.role,
@@ -64,9 +66,11 @@ class DealsProposing:
         ledger.update_run(request.run, state="waiting", subject=made.source[-200:], says=proposal.summary[:500])
         return Sealed.of(proposal, alarms)
 
-    def _backtest(self, request: ProposeDeals) -> tuple[Panel, ...]:
-        kept = request.trained.backtest
-        return backtested(self._toolbox.artifacts.get_model(Backtest, kept)) if kept else ()
+    def _of_the_model(self, request: ProposeDeals) -> tuple[Panel, ...]:
+        artifacts, trained = self._toolbox.artifacts, request.trained
+        judged = certificate(artifacts.get_model(Trained, trained.report)) if trained.model and trained.report else ()
+        backtest = backtested(artifacts.get_model(Backtest, trained.backtest)) if trained.backtest else ()
+        return (*judged, *backtest)
 
 
 def title(made: Ranking) -> str:

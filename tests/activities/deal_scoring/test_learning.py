@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from activities.deal_scoring import learning
+from activities.deal_scoring.certificate import certificate
 from activities.deal_scoring.learning import WORKFLOW, learn, scorer_of, told
 from activities.deal_scoring.model import in_words
 from activities.deal_scoring.moments import Looking, closed_moments, looks
@@ -67,6 +68,18 @@ def test_reasons_of_open_deals_are_exact_and_in_words(learnt: Stored, tmp_path: 
         for which in ("confirmed", "open")
     }
     assert mean["confirmed"] > mean["open"] + 0.1
+
+
+def test_its_certificate_compares_what_it_said_with_what_happened(learnt: Stored) -> None:
+    [panel] = certificate(learnt.trained)
+    said, won, looks = ([row[at].text for row in panel.rows] for at in range(3))
+    assert said == sorted(said, key=lambda text: int(text.rstrip("%")))
+    assert int(won[-1].rstrip("%")) > int(won[0].rstrip("%"))
+    assert learnt.trained.judged is not None
+    assert sum(int(each.replace(",", "")) for each in looks) == learnt.trained.judged.rows
+    assert f"Model {learnt.trained.data[:12]}" in panel.note
+    assert f"closed on {max(each.closed for each in BOOK.closed if each.closed)}." in panel.note
+    assert certificate(learnt.trained.model_copy(update={"judged": None})) == ()
 
 
 def test_noise_is_refused_and_nothing_is_scored(store: ModelStore, tmp_path: Path) -> None:
