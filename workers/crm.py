@@ -23,12 +23,15 @@ def crm_services(settings: Settings, worker: Literal["agents", "effects"]) -> It
     listed: Mapping[Kind, str] = {
         "salesforce": settings.salesforce,
         "hubspot": settings.hubspot,
-        "slack": settings.slack if worker == "effects" else "",
+        "slack": settings.slack,
     }
     known = set[tuple[str, int]]()
     for kind, hosts in listed.items():
         for part in filter(None, map(str.strip, hosts.split(","))):
             [(host, port)] = places(_host(kind, part), f"COUNTERSIGN_{kind.upper()}")
+            if kind == "slack" and worker == "agents":
+                yield Service(kind, host, port)  # to be named in proposals: messages are the effects' worker's
+                continue
             known.add((host, port))
             yield Service(kind, host, port, "", credentials.get((host, port)), setting)
     if strange := next((place for place in credentials if place not in known), None):

@@ -20,7 +20,7 @@ from contracts.methodology import Methodology
 MOST_OPEN, MOST_CLOSED = 20_000, 100_000
 MOST_ACTIVITIES, MOST_CHANGES = 500_000, 300_000
 LOOKED_AT = 5_000  # rows from which the order of day and month is read
-LONGEST_FIELD, LONGEST_NOTE, MOST_FIELDS = 200, 300, 60
+LONGEST_FIELD, LONGEST_NOTE, MOST_FIELDS = 300, 300, 60  # a next step of Salesforce has up to 255
 LARGEST_AMOUNT = Decimal(10) ** 12
 EMPTY = {"", "-", "—", "n/a", "na", "none", "null", "select"}
 T = TypeVar("T")

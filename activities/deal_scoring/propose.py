@@ -32,6 +32,7 @@ class DealsProposing:
 
     def __init__(self, toolbox: Toolbox) -> None:
         self._toolbox = toolbox
+        self._slack = next((each.place for each in toolbox.services.of("slack")), "slack.com")
 
     @activity.defn(name=DEALS_PROPOSE.name)
     async def propose(self, request: ProposeDeals) -> Sealed:
@@ -53,7 +54,7 @@ class DealsProposing:
             title=title(made),
             summary=summary(made, methodology),
             drafted_by="baseline",
-            effects=tuple(effects(request, made, book, methodology)),
+            effects=tuple(effects(request, made, book, methodology, self._slack)),
             panels=(*panels(made, book, request.trained), *self._of_the_model(request)),
             checks=checks(made, methodology),
             cost=request.cost,
@@ -122,8 +123,9 @@ def _but(names: list[str]) -> str:
     return f" But not of {', '.join(names[:5])}." if names else ""
 
 
-def effects(request: ProposeDeals, made: Ranking, book: Book, methodology: Methodology) -> Iterator[Effect]:
-    """A task for each action; the next step of its deal, where the methodology maps one; a message for each person."""
+def effects(request: ProposeDeals, made: Ranking, book: Book, methodology: Methodology, slack: str) -> Iterator[Effect]:
+    """A task for each action; the next step of its deal, where the methodology maps one; a message for each person, at
+    that host of Slack."""
     deals = {each.id: each for each in made.deals}
     kept = {each.id: each.fields.get(NEXT_STEP, "") for each in book.open}
     column = methodology.columns.opportunities.get(NEXT_STEP)
@@ -135,7 +137,7 @@ def effects(request: ProposeDeals, made: Ranking, book: Book, methodology: Metho
             if column and deal.action:
                 yield field_effect(request.run, request.revision, _field(made, deal, column, kept.get(deal.id, "")))
         if member is not None and member.slack and planned:
-            yield post_effect(request.run, request.revision, _digest(made, plan, planned, member))
+            yield post_effect(request.run, request.revision, _digest(made, plan, planned, member, slack))
 
 
 def _task(request: ProposeDeals, made: Ranking, deal: RankedDeal, member: Member | None) -> Effect:
@@ -168,7 +170,7 @@ def _field(made: Ranking, deal: RankedDeal, column: str, was: str) -> FieldParam
     )
 
 
-def _digest(made: Ranking, plan: RepPlan, planned: list[RankedDeal], member: Member) -> PostParams:
+def _digest(made: Ranking, plan: RepPlan, planned: list[RankedDeal], member: Member, slack: str) -> PostParams:
     lines = [
         f"{deal.action.says} ({money(deal.value, made.currency)}, {chance(deal)}, due {deal.action.due})"
         for deal in planned[:MOST_DIGEST]
@@ -177,6 +179,7 @@ def _digest(made: Ranking, plan: RepPlan, planned: list[RankedDeal], member: Mem
     gone = [part.says for deal in made.deals if deal.owner == plan.rep for part in deal.moved if part.good is False]
     more = [f"Moved the wrong way since {made.compared_with}: {'; '.join(gone[:5])}"] if gone else []
     return PostParams(
+        place=slack,
         to=member.slack,
         whom=plan.rep,
         heading=f"Your deals for {made.today}: {plan.used:g} of {plan.hours:g} hours",

@@ -22,6 +22,7 @@ from tests.support.services.salesforce import error
 from tests.support.services.wire import page, path_of, said
 from tests.support.tls_host import Answer, Seen
 from workers.services import services
+from workers.settings import Settings
 
 TODAY = date(2026, 11, 27)
 SERVICES = ("salesforce", "hubspot")
@@ -301,3 +302,13 @@ def test_patience_ends(naps: list[float]) -> None:
     with pytest.raises(ServiceBusy):
         Patience(3)(asked)
     assert naps == [1.0, 2.0, 4.0]
+
+
+def test_who_proposes_messages_knows_where_slack_is_and_has_nothing_that_posts() -> None:
+    settings = Settings(slack="slack.example", crm_write_credentials="slack.example=TEST_SLACK")
+    [reads], [writes] = (services(settings, kind).of("slack") for kind in ("agents", "effects"))
+    assert (reads.place, reads.credential) == ("slack.example", None)
+    assert writes.credential is not None
+    posting = settings.model_copy(update={"crm_read_credentials": "slack.example=TEST_SLACK"})
+    with pytest.raises(BadInput, match="no service of sales"):
+        services(posting, "agents")

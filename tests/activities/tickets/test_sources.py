@@ -385,6 +385,7 @@ def test_where_the_apis_are() -> None:
         "https://api.linear.app",
         "https://acme.atlassian.net",
         "https://api.hubapi.com",
+        "https://slack.com",  # to be named, without a credential
     ]
 
 
