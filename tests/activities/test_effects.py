@@ -23,8 +23,10 @@ ROOT = Path(__file__).parents[2]
 POINTS = [
     point
     for point in faults.POINTS
-    if not point.endswith(faults.MOMENTS) and point not in (*faults.MACHINE_POINTS, *faults.PAYMENT_POINTS)
-]  # those of a machine are tried in tests/machines
+    if not point.endswith(faults.MOMENTS)
+    and point not in (*faults.MACHINE_POINTS, *faults.PAYMENT_POINTS)
+    and not point.startswith("support.")
+]  # those of a machine are tried in tests/machines, those of a triage in tests/chaos
 MERGING = ("git.before_merge", "git.after_merge")  # tests/activities/test_git_change.py kills there
 
 
