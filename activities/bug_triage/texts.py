@@ -43,7 +43,7 @@ class Text:
     title: str
     prose: str
     code: str
-    hints: str
+    hints: tuple[str, ...]
     headings: tuple[str, ...]
     frames: tuple[str, ...]
     exceptions: tuple[str, ...]
@@ -53,7 +53,7 @@ class Text:
 def read(issue: Issue) -> Text:
     """The parts of an issue's title and body."""
     title, body = issue.title[:MAX_TITLE], bounded(issue.body).replace("\r\n", "\n")
-    hints = " ".join(_COMMENT.findall(body))
+    hints = tuple(_COMMENT.findall(body)[:MAX_MARKS])
     body = _COMMENT.sub("\n", body)
     code = "\n".join(next(filter(None, each), "") for each in _FENCE.findall(body))
     words = _FENCE.sub("\n", body)
@@ -70,6 +70,11 @@ def read(issue: Issue) -> Text:
         exceptions=_distinct(_EXCEPTION.findall(whole)),
         identifiers=_distinct(_IDENTIFIER.findall(_URL.sub(" ", whole))),
     )
+
+
+def without_comments(issue: Issue) -> str:
+    """The body as a page shows it: templates hide their instructions in comments."""
+    return _COMMENT.sub("\n", bounded(issue.body).replace("\r\n", "\n"))
 
 
 def bounded(body: str, limit: int = MAX_BODY) -> str:
