@@ -51,6 +51,7 @@ class Toolbox:
     owners: Mapping[str, str] = field(default_factory=dict)  # whose a credential is, by its variable's name
     mcp: Servers = field(default_factory=dict)  # the servers that policies may name
     outbox: Path | None = None  # where payment files are written; None: `outbox` in the state folder
+    embeddings: Path | None = None  # folder of the sentence model; None: word vectors stand in
     starter: Starter | None = None  # of the effects' process: what starts runs that were signed
     registries: tuple[Registry, ...] = ()  # from which machines may install a project's packages; none: they may not
 

@@ -183,6 +183,9 @@ class Settings(BaseSettings):
     )
     hooks: Path = Field(default=Path("hooks.toml"), description="TOML file of the webhooks that start runs")
     hooks_port: int = Field(default=8490, ge=1, le=65535, description="port of this host at which they are delivered")
+    embeddings: Path = Field(
+        default=Path(), description="folder of the sentence model; empty: where deploy/bin/embeddings has put it"
+    )
     payment_outbox: Path = Field(
         default=Path(), description="where payment files go; empty: outbox in the state folder"
     )
@@ -200,6 +203,14 @@ class Settings(BaseSettings):
     def outbox(self) -> Path:
         """Where payment files go."""
         return self.state / "outbox" if self.payment_outbox == Path() else self.payment_outbox.expanduser()
+
+    @property
+    def sentence_model(self) -> Path | None:
+        """The folder in which a sentence model is, if there is one: of this state, of this host, of this checkout."""
+        if self.embeddings != Path():
+            return self.embeddings.expanduser()
+        folders = (self.state, self.tools, Path(__file__).parents[1] / ".tools")
+        return next((each / "embeddings" for each in folders if (each / "embeddings").is_dir()), None)
 
     @property
     def address(self) -> str:

@@ -67,6 +67,7 @@ def toolbox(settings: Settings, ledger: Ledger, *, models: bool) -> Toolbox:
         services=services.services(settings, kind),
         leases=machines.leases(settings.state, settings.machines_memory_bytes) if models else None,
         outbox=settings.outbox,
+        embeddings=settings.sentence_model if models else None,
         effect_limits=() if models else limits_of(settings),
         policies={} if models else discovery.policies(),
         team_usd=team_budgets(settings.team_budgets),

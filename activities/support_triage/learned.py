@@ -1,13 +1,13 @@
-"""Models in the memory of a worker. One is made again from its material wherever it isn't there: the same material
-gives the same model, and nothing that was pickled is ever loaded."""
+"""The models of a worker. The same material gives the same model: in memory, else from the shelf, else fitted. Nothing
+that was pickled is ever loaded."""
 
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
+from activities.support_triage import shelf
 from activities.support_triage.desk import Desk
-from activities.support_triage.encoders import Say, best
+from activities.support_triage.encoders import Encoder, Say, best
 from activities.support_triage.history import digest
 from activities.toolbox import Toolbox
 from contracts.errors import CountersignError
@@ -15,7 +15,6 @@ from contracts.support import Example, Examples, Material
 
 MOST = 60_000  # labelled examples that are read to fit on: the newest
 KEPT = 2  # models of a worker
-EMBEDDINGS = "embeddings"  # the folder of the sentence model, among the tools; without it word vectors do
 
 _lock = threading.Lock()
 _known: "OrderedDict[str, tuple[Desk, tuple[str, ...]]]" = OrderedDict()
@@ -24,10 +23,14 @@ _known: "OrderedDict[str, tuple[Desk, tuple[str, ...]]]" = OrderedDict()
 def desk(tools: Toolbox, material: Material, say: Say) -> Desk:
     """The model of this material. BadInput where there is nothing to learn from. One thread at a time."""
     with _lock:
-        key, taken_in = digest(material.fitted), (*material.later, *material.lessons)
+        encoder = best(tools.embeddings)
+        parts, taken_in = _there(tools, material.fitted), _there(tools, (*material.later, *material.lessons))
+        key = digest((encoder.name, *parts))
         made, known = _known.get(key, (None, ()))
         if made is None or taken_in[: len(known)] != known:
-            made, known = _fitted(tools, material.fitted, say), ()
+            made, known = shelf.kept(tools, key, encoder, say), ()
+        if made is None:
+            made = shelf.keep(tools, key, _fitted(tools, parts, encoder, say), say)
         for part in taken_in[len(known) :]:
             for each in labelled(tools, (part,)):
                 made.learn(each)
@@ -38,7 +41,12 @@ def desk(tools: Toolbox, material: Material, say: Say) -> Desk:
         return made
 
 
-def _fitted(tools: Toolbox, parts: Sequence[str], say: Say) -> Desk:
+def _there(tools: Toolbox, parts: Sequence[str]) -> tuple[str, ...]:
+    """Without those that were erased: nothing is known from them any more."""
+    return tuple(part for part in parts if tools.artifacts.has(part))
+
+
+def _fitted(tools: Toolbox, parts: Sequence[str], encoder: Encoder, say: Say) -> Desk:
     newest = list[list[Example]]()
     for part in reversed(parts):  # from the newest on, so that no more is held than is learnt from
         newest.append(list(labelled(tools, (part,))))
@@ -46,12 +54,7 @@ def _fitted(tools: Toolbox, parts: Sequence[str], say: Say) -> Desk:
             break
     examples = [each for some in reversed(newest) for each in some][-MOST:]
     times = [each.at for each in examples] if all(each.at for each in examples) else []
-    return Desk.fit(examples, times, encoder=best(folder(tools)), say=say)
-
-
-def folder(tools: Toolbox) -> Path | None:
-    found = tools.state / EMBEDDINGS
-    return found if found.is_dir() else None
+    return Desk.fit(examples, times, encoder=encoder, say=say)
 
 
 def labelled(tools: Toolbox, parts: Sequence[str]) -> Iterator[Example]:
