@@ -129,6 +129,7 @@ class Triaged(Contract):
     intents: tuple[Guess, ...] = ()
     queues: tuple[Guess, ...] = ()
     confident: bool = False
+    unlike: bool = Field(default=False, description="like no ticket that was learnt from: probabilities say nothing")
     why: str = Field(default="", description="why it is handed over, or what speaks for the guess")
     priority: Priority = "normal"
     priority_why: str = ""

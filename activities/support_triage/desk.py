@@ -103,6 +103,7 @@ class Desk:
             intents=() if self.by_queue else said.guesses,
             queues=said.guesses if self.by_queue else self._queues(said.guesses),
             confident=said.confident,
+            unlike=said.unlike,
             why=said.why,
             priority=urgency,
             priority_why=why,

@@ -125,8 +125,10 @@ def title(case: Case) -> str:
 
 
 def between(item: Item) -> str:
-    """The two likeliest, with how likely."""
+    """The two likeliest, with how likely: where it is like what was learnt from, since else nobody knows."""
     guesses = (item.triaged.queues or item.triaged.intents)[:2]
+    if item.triaged.unlike:
+        return f"like nothing learnt; {' or '.join(each.label for each in guesses) or 'where'}?"
     return " or ".join(f"{each.label} ({each.probability:.0%})" for each in guesses) + "?" if guesses else "where?"
 
 

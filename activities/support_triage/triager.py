@@ -38,11 +38,15 @@ NEW_WEIGHT = 10.0  # of each example of a new intent: it has few against thousan
 
 @dataclass(frozen=True)
 class Decision:
-    """`guesses`: the two likeliest. `confident`: may be answered; else a person decides, and `why` says why."""
+    """`guesses`: the two likeliest. `confident`: may be answered; else a person decides, and `why` says why.
+
+    `unlike`: so far from all that was learnt that probabilities, which hold among tickets like those, say nothing.
+    """
 
     guesses: tuple[Guess, ...]
     confident: bool
     why: str
+    unlike: bool = False
 
 
 @dataclass
@@ -122,7 +126,8 @@ class Triager:
         guesses = tuple(Guess(label=self.intents[each], probability=float(shares[each])) for each in order)
         doubt = self._doubt(guesses, nearest, is_new=bool(order[0] >= self.fitted))
         confident = not doubt and guesses[0].probability >= self.certified.threshold
-        return Decision(guesses, confident, doubt or self._why(guesses, confident))
+        unlike = nearest < self.certified.near
+        return Decision(guesses, confident, doubt or self._why(guesses, confident), unlike)
 
     def _doubt(self, guesses: Sequence[Guess], nearest: float, is_new: bool) -> str:
         """Why it can't be answered whatever the probability; empty: it can."""
