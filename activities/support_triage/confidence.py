@@ -18,6 +18,7 @@ from activities.support_triage.words import Labels
 Vector = NDArray[np.float64]
 
 FEW = 8  # right guesses, or wrong ones, below which nothing is learnt about what tells them apart
+LEAST = 33  # guesses that a threshold stands on: 3 % of them is one
 
 
 @dataclass(frozen=True)
@@ -112,10 +113,11 @@ def _sure(signs: Matrix, right: NDArray[np.bool_]) -> Vector:
 def threshold(sure: Matrix, right: NDArray[np.bool_], precision: float, errors: float = 0.0) -> float:
     """The lowest probability from which on guesses kept `precision`, and `errors` standard errors more than it.
 
-    More than 1 where none did.
+    More than 1 where none did. Of so few that nothing could keep that, all have to be right, and `LEAST` at least.
     """
     order = np.argsort(-sure, kind="stable")
     counts = np.arange(1, len(order) + 1)
     wanted = precision + errors * np.sqrt(precision * (1 - precision) / counts)
-    good = np.flatnonzero(np.cumsum(right[order]) / counts >= wanted)
+    enough = counts >= (LEAST if errors else 1)
+    good = np.flatnonzero((np.cumsum(right[order]) / counts >= np.minimum(wanted, 1)) & enough)
     return float(sure[order[good[-1]]]) if len(good) else 1.01

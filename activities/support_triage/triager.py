@@ -24,13 +24,13 @@ from activities.support_triage.words import Labels, Terms
 from contracts.errors import BadInput
 from contracts.support import Certified, Guess
 
-CODE = "triager-1"  # changes when the same texts would give another model
+CODE = "triager-2"  # changes when the same texts would give another model
 PRECISION = 0.97  # of what is answered rather than handed over
 FEWEST = 20  # texts with an intent below which there is nothing to learn
 MOST = 30_000  # texts that a model is fitted on: the newest of each intent
 MOST_LEARNT = 20_000  # examples that are taken in between two fits
 LATER = 0.2  # share of the history that came last, on which it is judged
-SAFELY = 1.0  # standard errors by which the precision has to be kept on held-out tickets, so that it is on others
+SAFELY = 2.0  # standard errors by which the precision has to be kept on held-out tickets, so that it is on others
 CLEARLY = 2.0  # standard errors by which the commonest intent has to be beaten
 STRANGE = 0.005  # share of tickets that are less like any example than this: what is further off is never answered
 NEW_WEIGHT = 10.0  # of each example of a new intent: it has few against thousands of others

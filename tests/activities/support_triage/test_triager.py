@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from activities.support_triage.confidence import threshold
 from activities.support_triage.encoders import FILE, SmallModel, WordVectors, best
 from activities.support_triage.triager import Triager
 from contracts.errors import BadInput
@@ -109,3 +110,13 @@ def test_another_file_is_not_taken_for_the_sentence_model(tmp_path) -> None:
     assert isinstance(encoder, SmallModel)
     with pytest.raises(BadInput, match="is not the sentence model"):
         encoder.encode(["hello"])
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "is_some"), [(32, 0, False), (33, 0, True), (100, 1, False), (2_000, 30, True)]
+)
+def test_a_threshold_stands_on_enough(right: int, wrong: int, is_some: bool) -> None:
+    """The wrong ones are the surest: nothing but their share decides."""
+    hits = np.array([False] * wrong + [True] * right)
+    line = threshold(np.linspace(1, 0.5, len(hits), dtype=np.float32), hits, 0.97, 2.0)
+    assert (line <= 1) == is_some
