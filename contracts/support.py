@@ -22,8 +22,8 @@ MOST_AT_ONCE = 500  # tickets of one look, and effects of one proposal
 class SupportRequest(Contract):
     """Triage the new tickets of `source`, or the one named `ticket`, or learn from all of them.
 
-    `source`: a file of JSON Lines or CSV, a folder of such files, `zendesk://host` or
-    `intercom://host`. `history`: where solved tickets are, by the same forms; empty: in the source itself.
+    `source`: a file of JSON Lines or CSV, a folder of such files, `zendesk://host`, `intercom://host` or
+    `imap://host/folder`. `history`: where solved tickets are, by the same forms; empty: in the source itself.
     `backfill`: read the whole history, triage it and learn from it; nothing is proposed.
     """
 

@@ -1,10 +1,11 @@
 """The services that the settings name, with one worker's credentials: to read tickets or to open pull requests."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from activities.services.service import Kind, Service, Services
+from activities.services.service import Kind, Service, Services, usual
 from activities.tickets.named import SETTINGS
 from contracts.errors import BadInput
 from sandboxes.egress import Credential
@@ -41,6 +42,7 @@ def _services(settings: Settings, worker: Worker) -> Iterator[Service]:
         "erpnext": settings.erpnext if worker == "agents" else "",
         "zendesk": settings.zendesk,
         "intercom": settings.intercom,
+        "imap": settings.imap,
     }
     texts = {READ: settings.ticket_credentials, WRITE_TICKETS: settings.ticket_write_credentials}
     tickets = READ if worker == "agents" else WRITE_TICKETS
@@ -52,7 +54,7 @@ def _services(settings: Settings, worker: Worker) -> Iterator[Service]:
         given, setting = (pushing, WRITE) if by_git else (credentials, tickets)
         for part in filter(None, map(str.strip, listed.split(","))):
             made = _service(kind, part, given, setting)
-            known |= set() if by_git else {made.at}
+            known |= set() if by_git else {made.at, _written(made)}
             yield made
     _require_used(credentials, known, tickets)
 
@@ -71,7 +73,15 @@ def _service(kind: Kind, text: str, credentials: Mapping[Place, Credential], set
             f"{SETTINGS[kind]}: {text!r} has a path.", subject=SETTINGS[kind], way_out="Give the host alone."
         )
     [(host, port)] = places(where, SETTINGS[kind])
-    return Service(kind, host, port, f"{slash}{path}", credentials.get((host, port)), setting)
+    if kind == "imap" and port == 443:  # what `places` takes a host without a port for
+        port = usual(kind)
+    made = Service(kind, host, port, f"{slash}{path}", None, setting)
+    return replace(made, credential=credentials.get(made.at) or credentials.get(_written(made)))
+
+
+def _written(service: Service) -> Place:
+    """The place as settings have it, which take a host without a port for one of HTTPS."""
+    return service.host, 443 if service.port == usual(service.kind) else service.port
 
 
 def _require_used(credentials: Mapping[Place, Credential], known: set[Place], setting: str) -> None:

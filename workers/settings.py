@@ -135,6 +135,7 @@ class Settings(BaseSettings):
     jira: str = Field(default="", description="hosts that are a Jira, with a path where it has one")
     zendesk: str = Field(default="", description="hosts that are a Zendesk: acme.zendesk.com")
     intercom: str = Field(default="", description="hosts of Intercom's API: api.intercom.io")
+    imap: str = Field(default="", description="mail servers, over TLS: mail.acme.com")
     ticket_credentials: str = Field(
         default="", description="host=user:NAME,…: to read tickets with, for the agents' worker"
     )

@@ -86,6 +86,13 @@ async def writing(source: str, context: EffectContext) -> AsyncIterator[Writer]:
             subject=source,
             way_out=at.service.way_in,
         )
+    if at.service.kind == "imap":
+        from activities.support_triage.mailbox import connected
+        from activities.support_triage.writing.imap import ImapWriter
+
+        async with connected(at.service, services.authorities) as mailbox:
+            yield ImapWriter(mailbox, at.folder)
+        return
     from activities.services.web import reached
     from activities.support_triage.writing.intercom import IntercomWriter
     from activities.support_triage.writing.zendesk import ZendeskWriter

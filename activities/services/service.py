@@ -9,7 +9,19 @@ from contracts.errors import BadInput
 from sandboxes.egress import Credential
 from sandboxes.egress.operator import GIT_USER, SHORTEST
 
-Kind = Literal["github", "gitlab", "linear", "jira", "erpnext", "salesforce", "hubspot", "slack", "zendesk", "intercom"]
+Kind = Literal[
+    "github",
+    "gitlab",
+    "linear",
+    "jira",
+    "erpnext",
+    "salesforce",
+    "hubspot",
+    "slack",
+    "zendesk",
+    "intercom",
+    "imap",
+]
 NAMES: dict[Kind, str] = {
     "github": "GitHub",
     "gitlab": "GitLab",
@@ -21,6 +33,7 @@ NAMES: dict[Kind, str] = {
     "slack": "Slack",
     "zendesk": "Zendesk",
     "intercom": "Intercom",
+    "imap": "The mail server",
 }
 
 
@@ -45,8 +58,8 @@ class Service:
 
     @property
     def place(self) -> str:
-        """`host`, or `host:port` where that isn't 443; with the path."""
-        return f"{self.host}{'' if self.port == 443 else f':{self.port}'}{self.path}"
+        """`host`, or `host:port` where that isn't the usual one; with the path."""
+        return f"{self.host}{'' if self.port == usual(self.kind) else f':{self.port}'}{self.path}"
 
     @property
     def web(self) -> str:
@@ -90,9 +103,16 @@ class Service:
         """What an operator does so that this service lets us in."""
         if self.credential is not None:
             return f"Look at the token in {self.credential.name}: whether it is right, and what it may see and do."
-        who = "ana@example.com:NAME" if self.kind in ("jira", "zendesk") else "NAME"
-        return f"Set {self.setting}={self.host}{'' if self.port == 443 else f':{self.port}'}={who} where the worker is \
-started, and the variable NAME to a token of that host."
+        who = "ana@example.com:NAME" if self.kind in ("jira", "zendesk", "imap") else "NAME"
+        at = self.host if self.port == usual(self.kind) else f"{self.host}:{self.port}"
+        return (
+            f"Set {self.setting}={at}={who} where the worker is started, and the variable NAME to a token of that host."
+        )
+
+
+def usual(kind: Kind) -> int:
+    """The port where none is named: of HTTPS, or of IMAP over TLS."""
+    return 993 if kind == "imap" else 443
 
 
 @dataclass(frozen=True)

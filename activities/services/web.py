@@ -113,12 +113,13 @@ class Web:
 @asynccontextmanager
 async def reached(service: Service, authorities: Path | None) -> AsyncIterator[Web]:
     """The service, ready to be asked. BadInput for a secret that isn't set or authorities that can't be read."""
-    context = await asyncio.to_thread(_context, authorities)
+    context = await asyncio.to_thread(trusting, authorities)
     async with httpx.AsyncClient(verify=context, timeout=TIMEOUT, follow_redirects=False) as client:
         yield Web(service, client)
 
 
-def _context(authorities: Path | None) -> ssl.SSLContext:
+def trusting(authorities: Path | None) -> ssl.SSLContext:
+    """TLS with the system's authorities, and the operator's. BadInput where those can't be read."""
     context = ssl.create_default_context()
     try:
         if authorities:

@@ -12,16 +12,17 @@ from activities.support_triage.sources.protocol import Source
 from contracts.errors import BadInput
 from contracts.urls import carries_secret
 
-KINDS: tuple[Kind, ...] = ("zendesk", "intercom")
-_ELSEWHERE = re.compile(r"([a-z][a-z0-9+]*)://([^/\s]*)/?", re.IGNORECASE)
-FORMS = "a file or folder, zendesk://host or intercom://host"
+KINDS: tuple[Kind, ...] = ("zendesk", "intercom", "imap")
+_ELSEWHERE = re.compile(r"([a-z][a-z0-9+]*)://([^/\s]*)(?:/(.*))?", re.IGNORECASE)
+FORMS = "a file or folder, zendesk://host, intercom://host or imap://host/folder"
 
 
 @dataclass(frozen=True)
 class Place:
-    """A service."""
+    """A service, and the folder of a mail server."""
 
     service: Service
+    folder: str = ""
 
 
 def place(name: str, services: Services) -> Place | None:
@@ -31,7 +32,7 @@ def place(name: str, services: Services) -> Place | None:
         return None
     scheme, where = found[1].lower(), found[2].lower()
     kind = next((each for each in KINDS if each == scheme), None)
-    if kind is None:
+    if kind is None or (found[3] and kind != "imap"):
         raise BadInput(f"{name!r} is no source of tickets.", subject=name, way_out=f"Name {FORMS}.")
     if carries_secret(name) or "@" in where:
         raise BadInput(
@@ -46,7 +47,7 @@ def place(name: str, services: Services) -> Place | None:
             subject=name,
             way_out=f"Set COUNTERSIGN_{kind.upper()}={where or 'host'} where the worker is started.",
         )
-    return Place(service)
+    return Place(service, found[3] or "")
 
 
 @asynccontextmanager
@@ -60,5 +61,12 @@ async def opened(name: str, services: Services) -> AsyncIterator[Source]:
     from activities.support_triage.sources.intercom import Intercom
     from activities.support_triage.sources.zendesk import Zendesk
 
+    if at.service.kind == "imap":
+        from activities.support_triage.mailbox import connected
+        from activities.support_triage.sources.imap import Imap
+
+        async with connected(at.service, services.authorities) as mailbox:
+            yield Imap(name, mailbox, at.folder)
+        return
     async with reached(at.service, services.authorities) as web:
         yield Zendesk(name, web) if at.service.kind == "zendesk" else Intercom(name, web)
