@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 from workflows.carrying import carried_out
 from workflows.steps import step
@@ -134,7 +134,12 @@ class ReviewGate:
         async with self._busy:
             run = workflow.info().workflow_id
             request = AskStanding(run=run, digest=sealed.digest)
-            answer = await step(STANDING, request, summary="Ask whether a standing approval covers it")
+            try:
+                answer = await step(STANDING, request, summary="Ask whether a standing approval covers it")
+            except ActivityError as error:
+                if is_cancelled_exception(error):
+                    raise
+                return None  # such as a ledger of yesterday, which doesn't know the proposal again yet
             decision, done = answer.decision, list[Done]()
             for key in sealed.effects if decision else ():
                 assert decision is not None
