@@ -1,5 +1,6 @@
 """Processes forked from one that has imported everything: real processes to kill, without seconds of imports."""
 
+import contextlib
 import ctypes
 import multiprocessing
 import os
@@ -36,7 +37,8 @@ def died(work: Callable[..., None], *args: Any, environ: Mapping[str, str], outp
 def kill(process: ForkServerProcess) -> None:
     """Kill it, if it is alive, and wait for its end."""
     if process.is_alive() and process.pid is not None:
-        os.kill(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it died meanwhile, and the server of forks has buried it
+            os.kill(process.pid, signal.SIGKILL)
     process.join()
 
 
