@@ -4,10 +4,9 @@ itself is never written (activities/bug_triage/sources/files.py reads both)."""
 import asyncio
 import fcntl
 import json
-import os
 from pathlib import Path
-from typing import BinaryIO
 
+from activities.beside import append
 from activities.bug_triage.sources.files import updates, updates_file
 from activities.bug_triage.sources.place import Place
 from activities.effects.issue_params import ASKS, FIELDS, MARK, IssueParams
@@ -55,22 +54,10 @@ class FileIssue:
         try:
             with updates_file(self._path).open("a+b") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
-                _append_line(file, json.dumps(line, ensure_ascii=False).encode())
+                append(file.fileno(), json.dumps(line, ensure_ascii=False).encode() + b"\n", updates_file(self._path))
         except PermissionError as error:
             raise AccessRefused(
                 f"Nothing may be written beside {str(self._path)!r}.",
                 subject=str(self._path),
                 way_out="Let the effects' worker write to its folder.",
             ) from error
-
-
-def _append_line(file: BinaryIO, line: bytes) -> None:
-    """A whole line, on the disk when this returns. The rest of one that a crash cut short is ended first."""
-    file.seek(0, os.SEEK_END)
-    if file.tell():
-        file.seek(-1, os.SEEK_END)
-        if file.read(1) != b"\n":
-            file.write(b"\n")
-    file.write(line + b"\n")
-    file.flush()
-    os.fsync(file.fileno())

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from activities.beside import UPDATES
 from activities.bug_triage.sources.decided import spellings
 from activities.bug_triage.sources.rows import Reading, columns_of, issue_of
 from contracts.bug_triage import Backlog
@@ -20,7 +21,6 @@ from contracts.errors import AccessRefused, BadInput, NotFound
 LARGEST = 1 << 30
 LONGEST_LINE = 32 << 20
 MOST = 50_000
-UPDATES = ".updates.jsonl"
 WAY_OUT = "Give JSON Lines (an object a line) or CSV with a line of names, in UTF-8."
 
 

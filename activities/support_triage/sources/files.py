@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from activities.beside import UPDATES
 from activities.support_triage.sources import rows
 from activities.support_triage.sources.protocol import Page
 from contracts.errors import AccessRefused, BadInput, NotFound
 from contracts.support import SupportTicket
 
 ENDINGS = (".jsonl", ".ndjson", ".csv")
-UPDATES = ".updates.jsonl"  # what the effect writes beside a file
 LONGEST = 16 << 20  # bytes of a line
 BEFORE = 4096  # bytes before a cursor that have to be as they were
 MOST_NOTES, MOST_FILES = 20, 10_000

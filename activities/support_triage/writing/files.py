@@ -6,9 +6,9 @@ import json
 import os
 from pathlib import Path
 
-from activities.support_triage.sources.files import UPDATES
+from activities.beside import UPDATES, append
 from activities.support_triage.writing.protocol import Signed
-from contracts.errors import AccessRefused, DestinationMoved, DiskFull
+from contracts.errors import AccessRefused, DestinationMoved
 
 
 class FileWriter:
@@ -46,7 +46,7 @@ class FileWriter:
         with os.fdopen(number, "r+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if not self._has(signed.mark):
-                _append(number, line(signed), self.path)
+                append(number, line(signed), self.path)
 
 
 def line(signed: Signed) -> bytes:
@@ -54,21 +54,6 @@ def line(signed: Signed) -> bytes:
     told = signed.params.model_dump(mode="json", exclude={"source"})
     told |= {"note": signed.note, "signed_by": signed.person, "run": signed.run, "digest": signed.digest}
     return json.dumps({"effect": signed.mark, **told}, ensure_ascii=False, sort_keys=True).encode() + b"\n"
-
-
-def _append(number: int, data: bytes, path: Path) -> None:
-    """A whole line, behind one that a dead process left torn."""
-    size = os.fstat(number).st_size
-    torn = size > 0 and os.pread(number, 1, size - 1) != b"\n"
-    try:
-        written = os.write(number, (b"\n" if torn else b"") + data)
-        os.fsync(number)
-    except OSError as error:
-        os.ftruncate(number, size)
-        raise DiskFull(f"{str(path)!r} can't be written: {error.strerror}.", subject=str(path)) from error
-    if written < len(data):
-        os.ftruncate(number, size)
-        raise DiskFull(f"There is no room for a line in {str(path)!r}.", subject=str(path), way_out="Make room.")
 
 
 def _mark(told: bytes) -> str:
