@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from temporalio.client import Client, Plugin
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -70,6 +70,19 @@ async def connect(
                     way_out="Start it with `countersign up`, or set TEMPORAL_ADDRESS to a running one.",
                 ) from error
             await asyncio.sleep(0.2)
+
+
+def kept(settings: Settings, artifacts: ArtifactStore) -> Callable[[], Awaitable[Client]]:
+    """What gives a server's requests the one client that they share, made when the first asks for it."""
+    lock, known = asyncio.Lock(), list[Client]()
+
+    async def client() -> Client:
+        async with lock:
+            if not known:
+                known.append(await connect(settings, artifacts, patience=2))
+            return known[0]
+
+    return client
 
 
 def measured(settings: Settings) -> Runtime | None:

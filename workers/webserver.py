@@ -1,17 +1,15 @@
 """The console's process: FastAPI on this host only, with the ledger and a Temporal client behind it."""
 
-import asyncio
 import os
 from typing import Any
 
 import uvicorn
-from temporalio.client import Client
 
 from console.app import create_app
 from console.deps import ConsoleDeps
 from ledger import FolderArtifacts
 from workers import changes
-from workers.client import connect
+from workers.client import kept
 from workers.installation import open_ledger
 from workers.notify import setting_up
 from workers.organisation import provider
@@ -23,19 +21,10 @@ def serve(settings: Settings) -> None:
     ledger = open_ledger(settings)
     changes.tell(ledger, "console", settings)
     artifacts = FolderArtifacts(settings.artifacts)
-    lock = asyncio.Lock()
-    known: list[Client] = []
-
-    async def temporal() -> Client:
-        async with lock:
-            if not known:
-                known.append(await connect(settings, artifacts, patience=2))
-            return known[0]
-
     deps = ConsoleDeps(
         ledger=ledger,
         artifacts=artifacts,
-        temporal=temporal,
+        temporal=kept(settings, artifacts),
         temporal_ui=settings.ui,
         namespace=settings.namespace,
         base_url=settings.console_url,

@@ -1,16 +1,14 @@
 """The process of it: `countersign hooks serve`."""
 
-import asyncio
 import os
 from collections.abc import Mapping
 
 import uvicorn
-from temporalio.client import Client
 
 from contracts.errors import BadInput
 from ledger import FolderArtifacts
 from workers import changes, credentials, discovery
-from workers.client import connect
+from workers.client import kept
 from workers.hooks.declared import Hook, read
 from workers.hooks.intake import Intake
 from workers.installation import open_ledger
@@ -53,18 +51,10 @@ def serve(settings: Settings) -> None:
     known = secrets(hooks, os.environ)
     ledger = open_ledger(settings)
     artifacts = FolderArtifacts(settings.artifacts)
-    lock, clients = asyncio.Lock(), list[Client]()
-
-    async def temporal() -> Client:
-        async with lock:
-            if not clients:
-                clients.append(await connect(settings, artifacts, patience=2))
-            return clients[0]
-
     try:
         changes.tell(ledger, "hooks", settings)
         credentials.tell(ledger, "hooks", {hook.secret for hook in hooks.values()})
-        app = Intake(hooks, known, ledger, temporal).app()
+        app = Intake(hooks, known, ledger, kept(settings, artifacts)).app()
         uvicorn.run(app, host="127.0.0.1", port=settings.hooks_port, log_level="warning", server_header=False)
     finally:
         ledger.close()
