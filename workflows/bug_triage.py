@@ -7,7 +7,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 from temporalio.workflow import ParentClosePolicy
 
 from workflows.ending import carry_out, close, rejection
-from workflows.gate import ReviewGate, review
+from workflows.gate import ReviewGate, no_text, review
 from workflows.machine import Machine
 from workflows.measuring import again
 from workflows.steps import show, step
@@ -27,7 +27,6 @@ with workflow.unsafe.imports_passed_through():
         Reproduce,
         Reproduction,
     )
-    from contracts.decision import Revision
     from contracts.machine import MachineSpec
     from contracts.policy import Gate, Policy, SandboxPolicy, Schedule
     from contracts.runs import STARTED_BY, Outcome, Sealed
@@ -35,6 +34,8 @@ with workflow.unsafe.imports_passed_through():
 
 # What a report says is tried in a machine of its own, with little of everything.
 TRIAL = SandboxPolicy(wall_seconds=60, memory_bytes=512 << 20, processes=64, output_bytes=4 << 20)
+
+NO_TEXT = "There is no text to edit here. Drop single issues, change what happens to them, or ask in words."
 
 
 @workflow.defn(name="bug_triage", failure_exception_types=[ValueError, TypeError, LookupError])
@@ -150,7 +151,7 @@ class BugTriage:
     async def decided(self, found: Doubtful, which: str) -> Outcome:
         for _ in range(self.policy.gate.rounds):
             sealed = await self.propose(found, which)
-            decided = await self.gate.decision(sealed, reseal=no_text)
+            decided = await self.gate.decision(sealed, reseal=no_text(NO_TEXT))
             if decided is None:
                 return await self.close("expired", "Nobody decided in time. Nothing was done.", sealed)
             sealed, decision = decided
@@ -185,13 +186,6 @@ class BugTriage:
 
     async def close(self, state: str, says: str, sealed: Sealed | None = None) -> Outcome:
         return await close(self.policy, self.gate, state, says, sealed)
-
-
-async def no_text(edit: Revision) -> Sealed:
-    raise ApplicationError(
-        "There is no text to edit here. Drop single issues, change what happens to them, or ask in words.",
-        type="BadInput",
-    )
 
 
 def cause_of(error: ActivityError | ApplicationError) -> str:

@@ -3,10 +3,9 @@
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 
 from workflows.ending import carry_out, close, rejection
-from workflows.gate import ReviewGate, review
+from workflows.gate import ReviewGate, no_text, review
 from workflows.steps import show, step
 
 with workflow.unsafe.imports_passed_through():
@@ -22,10 +21,11 @@ with workflow.unsafe.imports_passed_through():
         RankDeals,
         TrainDeals,
     )
-    from contracts.decision import Revision
     from contracts.policy import Gate, Policy, Schedule
     from contracts.runs import Outcome, Sealed
     from contracts.steps import DEALS_GATHER, DEALS_PROPOSE, DEALS_RANK, DEALS_TRAIN
+
+NO_TEXT = "There is no text to edit here. Drop or change single tasks, or ask for changes in words."
 
 
 @workflow.defn(name="deal_scoring", failure_exception_types=[ValueError, TypeError, LookupError])
@@ -63,7 +63,7 @@ class DealScoring:
             if ranked.planned == 0:
                 return await self.close("nothing to do", f"{ranked.says} No proposal.")
             sealed = await self.propose(context, trained, ranked)
-            decided = await self.gate.decision(sealed, reseal=no_text)
+            decided = await self.gate.decision(sealed, reseal=no_text(NO_TEXT))
             if decided is None:
                 return await self.close("expired", "Nobody decided in time. Nothing was done.", sealed)
             sealed, decision = decided
@@ -125,9 +125,3 @@ class DealScoring:
 
     async def close(self, state: str, says: str, sealed: Sealed | None = None) -> Outcome:
         return await close(self.policy, self.gate, state, says, sealed)
-
-
-async def no_text(edit: Revision) -> Sealed:
-    raise ApplicationError(
-        "There is no text to edit here. Drop or change single tasks, or ask for changes in words.", type="BadInput"
-    )

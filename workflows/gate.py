@@ -40,6 +40,16 @@ with workflow.unsafe.imports_passed_through():
 
 Reseal = Callable[[Revision], Awaitable[Sealed]]
 
+
+def no_text(way_out: str) -> Reseal:
+    """Of a proposal without a text: an edit is refused, and told what a person can do instead."""
+
+    async def refused(edit: Revision) -> Sealed:
+        raise ApplicationError(way_out, type="BadInput")
+
+    return refused
+
+
 # A flood of signals must not grow the history of our own making: beyond this they are dropped, unread.
 MOST_UNREAD = 500
 # How long an edit waits for a run that is still sealing what the person already reads.

@@ -3,16 +3,14 @@
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 from temporalio.workflow import ParentClosePolicy
 
 from workflows.ending import carry_out, close, rejection
-from workflows.gate import ReviewGate, review
+from workflows.gate import ReviewGate, no_text, review
 from workflows.steps import show, step
 
 with workflow.unsafe.imports_passed_through():
     # Types only, see workflows/steps.py.
-    from contracts.decision import Revision
     from contracts.paying import (
         APART,
         Asked,
@@ -28,6 +26,8 @@ with workflow.unsafe.imports_passed_through():
     from contracts.steps import PAYABLES_GATHER, PAYABLES_PLAN, PAYABLES_PROPOSE
 
 ROLES = ("approver", "reviewer")
+
+NO_TEXT = "There is no text to edit here. Drop single files, or ask for changes in words."
 
 
 @workflow.defn(name="payables", failure_exception_types=[ValueError, TypeError, LookupError])
@@ -109,7 +109,7 @@ class Payables:
     async def decided(self, plan: str, books: BooksGathered | None) -> Outcome:
         for _ in range(self.policy.gate.rounds):
             sealed = await self.propose(plan)
-            decided = await self.gate.decision(sealed, reseal=no_text)
+            decided = await self.gate.decision(sealed, reseal=no_text(NO_TEXT))
             if decided is None:
                 return await self.close("expired", "Nobody decided in time. Nothing was done.", sealed)
             sealed, decision = decided
@@ -142,9 +142,3 @@ class Payables:
 
     async def close(self, state: str, says: str, sealed: Sealed | None = None) -> Outcome:
         return await close(self.policy, self.gate, state, says, sealed)
-
-
-async def no_text(edit: Revision) -> Sealed:
-    raise ApplicationError(
-        "There is no text to edit here. Drop single files, or ask for changes in words.", type="BadInput"
-    )

@@ -5,11 +5,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 
 from workflows.agent import at_work
 from workflows.ending import carry_out, close, rejection
-from workflows.gate import ReviewGate, review
+from workflows.gate import ReviewGate, no_text, review
 from workflows.installing import installed
 from workflows.machine import In, Machine, Made
 from workflows.measuring import again
@@ -19,7 +18,6 @@ with workflow.unsafe.imports_passed_through():
     # Types only, see workflows/steps.py.
     from contracts.agent import AgentEnd, AgentInput, AgentTask
     from contracts.budgets import Spender
-    from contracts.decision import Revision
     from contracts.machine import MachineSpec, MachineState
     from contracts.policy import Budget, Gate, Policy, SandboxPolicy
     from contracts.proposal import Cost
@@ -53,6 +51,8 @@ with workflow.unsafe.imports_passed_through():
     )
 
 AGENT_TRIES = 2
+
+NO_TEXT = "A change of code can't be edited here. Ask for changes in words, and the run goes on with them."
 
 
 @workflow.defn(name="ticket_to_pr", failure_exception_types=[ValueError, TypeError, LookupError])
@@ -91,7 +91,7 @@ class TicketToPr:
                 proved = await self.fix()
                 sealed = await self.propose(proved)
                 await self.machine.park()  # it waits for days at no cost, and the work is kept
-                decided = await self.gate.decision(sealed, reseal=no_edits)
+                decided = await self.gate.decision(sealed, reseal=no_text(NO_TEXT))
                 if decided is None:
                     return await self.close("expired", "Nobody decided in time. Nothing was done.", sealed)
                 sealed, decision = decided
@@ -267,13 +267,6 @@ class TicketToPr:
 
     async def close(self, state: str, says: str, sealed: Sealed | None = None) -> Outcome:
         return await close(self.policy, self.gate, state, says, sealed)
-
-
-async def no_edits(edit: Revision) -> Sealed:
-    raise ApplicationError(
-        "A change of code can't be edited here. Ask for changes in words, and the run goes on with them.",
-        type="BadInput",
-    )
 
 
 def since(began: datetime) -> float:
