@@ -13,7 +13,7 @@ from workers.devserver import Binary, DevServer
 from workers.watcher import watch
 from workers.worker import build
 
-pytest.register_assert_rewrite("tests.e2e.failures")
+pytest.register_assert_rewrite("tests.e2e.failures", "tests.e2e.unattended")
 
 Installed = Callable[..., AbstractAsyncContextManager[Platform]]
 

@@ -1,14 +1,11 @@
 """`countersign demo-deals` with nobody at the keyboard: a whole morning of a generated company."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
+from tests.e2e.unattended import unattended
 from workers.devserver import Binary
 
-ROOT = Path(__file__).parents[2]
 SENTENCES = (
     "no company, deal or person is real.",
     "Nobody is at the keyboard",
@@ -20,19 +17,7 @@ SENTENCES = (
 
 
 def test_a_morning_ends_with_tasks_in_the_outbox(temporal_binary: Binary, tmp_path: Path) -> None:
-    path = f"{temporal_binary.path.parent}:{os.environ['PATH']}"
-    done = subprocess.run(
-        [sys.executable, "-m", "workers", "demo-deals"],
-        cwd=tmp_path,
-        env={"PATH": path, "PYTHONPATH": str(ROOT), "CI": "true", "NO_COLOR": "1", "HOME": str(tmp_path)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    said = " ".join(done.stdout.split())
+    said = unattended("demo-deals", temporal_binary, tmp_path)
     assert [each for each in SENTENCES if each not in said] == []
     files = list((tmp_path / ".demo" / "generated-deals" / "outbox").glob("*.json"))
     assert f"{len(files)} in all." in said
