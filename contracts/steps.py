@@ -10,7 +10,21 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from contracts import agent, bug_triage, changelog, deals, install, machine, mcp, paying, runs, support, text, ticket
+from contracts import (
+    agent,
+    answers,
+    bug_triage,
+    changelog,
+    deals,
+    install,
+    machine,
+    mcp,
+    paying,
+    runs,
+    support,
+    text,
+    ticket,
+)
 from contracts.decision import Ruling
 
 In = TypeVar("In", bound=BaseModel)
@@ -190,6 +204,7 @@ SUPPORT_BACKFILL = Step(
     heartbeat=timedelta(seconds=10),
 )
 SUPPORT_LOOK = Step("support.look", support.LookRequest, support.Looked, timeout=timedelta(minutes=30))
+SUPPORT_WORD = Step("support.word", answers.WordAnswers, answers.Worded, timeout=timedelta(minutes=15))
 SUPPORT_PROPOSE = Step("support.propose", support.ProposeTriage, runs.Sealed, timeout=timedelta(minutes=2))
 SUPPORT_CORRECT = Step("support.correct", support.CorrectRequest, support.Corrected)
 

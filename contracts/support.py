@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
+from contracts.answers import Worded
 from contracts.base import Contract
 from contracts.runs import Review
 
@@ -53,6 +54,7 @@ class SupportTicket(Contract):
     solution: str = ""
     url: str = ""
     left_out: int = 0
+    automatic: str = Field(default="", description="why it is a machine's mail, which nobody answers; empty: it isn't")
 
     @property
     def key(self) -> str:
@@ -113,7 +115,7 @@ class Certified(Contract):
 
 
 class SimilarTicket(Contract):
-    """A solved ticket that is like this one, masked. `score`: 0 to 1."""
+    """A solved ticket that is like this one, masked. `score`: 0 to 1. `taught`: a reviewer wrote its solution."""
 
     key: str
     id: str
@@ -121,6 +123,7 @@ class SimilarTicket(Contract):
     solution: str = ""
     url: str = ""
     score: float
+    taught: bool = False
 
 
 class Triaged(Contract):
@@ -153,6 +156,7 @@ class Example(Contract):
     solution: str = ""
     url: str = ""
     corrected: bool = False
+    taught: bool = Field(default=False, description="the solution is what a reviewer made of a drafted answer")
     at: float = Field(default=0, description="when it came, seconds since 1970; 0: nobody knows")
 
 
@@ -267,6 +271,7 @@ class ProposeTriage(Contract):
     version: str
     revision: int
     case: str
+    worded: Worded = Worded()
     words: tuple[str, ...] = Field(default=(), description="what reviewers asked for, oldest first")
     role: str
     expire_seconds: float
@@ -274,10 +279,11 @@ class ProposeTriage(Contract):
 
 
 class CorrectRequest(Contract):
-    """Keep what people made of a case: `digest` is the revision that was decided on."""
+    """Keep what people made of a case: `digest` is the revision that was decided on, `worded` what a model made."""
 
     digest: str
     case: str
+    worded: str = ""
 
 
 class Corrected(Contract):

@@ -1,9 +1,15 @@
 """Support triage: what each new ticket is about, where it belongs, and what could be answered."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    WorkflowAlreadyStartedError,
+    is_cancelled_exception,
+)
 
 from workflows.ending import carry_out, close, rejection
 from workflows.gate import ReviewGate, review
@@ -11,8 +17,10 @@ from workflows.steps import show, step
 
 with workflow.unsafe.imports_passed_through():
     # Types only, see workflows/steps.py.
+    from contracts.answers import WordAnswers, Worded
+    from contracts.budgets import Spender
     from contracts.decision import Revision
-    from contracts.policy import Gate, Policy, Schedule
+    from contracts.policy import Budget, Gate, Policy, Schedule
     from contracts.runs import Outcome, Sealed
     from contracts.steps import (
         SUPPORT_BACKFILL,
@@ -20,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
         SUPPORT_LEARN,
         SUPPORT_LOOK,
         SUPPORT_PROPOSE,
+        SUPPORT_WORD,
     )
     from contracts.support import (
         CorrectRequest,
@@ -32,6 +41,8 @@ with workflow.unsafe.imports_passed_through():
         SupportRequest,
     )
 
+WORDED = "worded-answers"
+
 
 @workflow.defn(name="support_triage", failure_exception_types=[ValueError, TypeError, LookupError])
 class SupportTriage:
@@ -41,6 +52,7 @@ class SupportTriage:
     policy = Policy(
         summary="Says what new tickets are about, where they belong, and what could be answered",
         team="support",
+        budget=Budget(usd=Decimal("0.50"), month_usd=Decimal("50")),
         schedule=Schedule(cron="*/5 * * * *", catch_up=timedelta(minutes=30)),
         gate=Gate(role="reviewer", remind_after=timedelta(hours=4), expire_after=timedelta(days=3)),
         effects=("ticket.update",),
@@ -118,13 +130,14 @@ class SupportTriage:
 
     async def review(self, case: str) -> Outcome:
         for _ in range(self.policy.gate.rounds):
-            sealed = await self.propose(case)
+            worded = await self.word(case)
+            sealed = await self.propose(case, worded)
             decided = await self.gate.decision(sealed, reseal=self.reseal)
             if decided is None:
                 return await self.close("expired", "Nobody decided in time. The tickets are looked at again.", sealed)
             sealed, decision = decided
             if decision.statement.verdict == "approve":
-                request = CorrectRequest(digest=sealed.digest, case=case)
+                request = CorrectRequest(digest=sealed.digest, case=case, worded=worded.answers)
                 await step(SUPPORT_CORRECT, request, summary="Keep what was signed, to learn from")
                 return await carry_out(self.policy, self.gate, sealed, decision)
             if decision.statement.verdict == "reject":
@@ -132,7 +145,21 @@ class SupportTriage:
             self.words += (decision.statement.words,)
         return await self.close("rejected", f"Changes were asked for {self.policy.gate.rounds} times.", sealed)
 
-    async def propose(self, case: str) -> Sealed:
+    async def word(self, case: str) -> Worded:
+        """Answers in a model's words where there is one and its checks pass; else the baseline's stand."""
+        if not workflow.patched(WORDED):
+            return Worded()
+        show(self.policy, state="composing", says="Wording the drafted answers")
+        spender = Spender.of(self.policy, run=workflow.info().workflow_id, workflow=workflow.info().workflow_type)
+        asked = WordAnswers(case=case, words=self.words, spender=spender, route=self.policy.route)
+        try:
+            return await step(SUPPORT_WORD, asked, summary="Let a model word the drafted answers, where there is one")
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            return Worded(fallback=f"The model could not be used: {error.cause}"[:500])
+
+    async def propose(self, case: str, worded: Worded) -> Sealed:
         self.revision += 1
         sealed = await step(
             SUPPORT_PROPOSE,
@@ -142,6 +169,7 @@ class SupportTriage:
                 version=self.policy.version,
                 revision=self.gate.numbered(self.revision),
                 case=case,
+                worded=worded,
                 words=self.words,
                 role=self.policy.gate.role,
                 expire_seconds=self.policy.gate.expire_after.total_seconds(),
@@ -149,7 +177,8 @@ class SupportTriage:
             ),
             summary=f"Seal revision {self.gate.numbered(self.revision)}",
         )
-        show(self.policy, state="waiting for review", subject=sealed.title, says=f"Waiting for review: {sealed.title}.")
+        says = f"Waiting for review: {sealed.title}."
+        show(self.policy, state="waiting for review", subject=sealed.title, cost=sealed.cost, says=says)
         return sealed
 
     async def reseal(self, _: Revision) -> Sealed:

@@ -36,7 +36,12 @@ def facts(text: str) -> Iterator[str]:
 
 def evidence(changes: Iterable[Change]) -> str:
     """Everything that the commits say and touch, in lower case."""
-    return _bare("\n".join(part for change in changes for part in _texts(change)))
+    return of_texts(part for change in changes for part in _texts(change))
+
+
+def of_texts(texts: Iterable[str]) -> str:
+    """The same of any texts."""
+    return _bare("\n".join(texts))
 
 
 def _bare(text: str) -> str:

@@ -23,7 +23,9 @@ from activities.support_triage.triager import Decision, Triager
 from contracts.support import PRIORITIES, Example, Guess, Priority, SimilarTicket, SupportTicket, Triaged
 
 SIMILAR = 3  # solved tickets that are named
+CANDIDATES = 30  # nearest ones that they are chosen from
 LIKE = 0.6  # part of the way from unlike to similar, below which a solved ticket isn't named
+HARDLY = 0.1  # of a cosine, by which another solved ticket may be nearer than one that a reviewer answered
 USUAL = 5  # tickets of an intent from which its usual priority is told
 
 
@@ -86,7 +88,8 @@ class Desk:
         texts = [ticket.words for ticket in tickets]
         read = self.triager.read(texts)
         others = self.triager.encoder.encode([ticket.words for ticket in already_open])
-        decisions, similar = self.triager.decide_read(read), self._similar(read.vectors)
+        decisions = self.triager.decide_read(read)
+        similar = self._similar(read.vectors, [each.guesses[0].label for each in decisions])
         same = self._same(tickets, read.vectors, already_open, others)
         return [
             self._triaged(ticket, decision, tuple(alike), same.get(ticket.key, ""))
@@ -127,18 +130,29 @@ class Desk:
         found = counts.most_common(1)[0][0] if counts.total() >= USUAL else "normal"
         return next((each for each in PRIORITIES if each == found), "normal")
 
-    def _similar(self, vectors: Matrix) -> list[list[SimilarTicket]]:
-        """Solved tickets that are like each, those with a solution first."""
+    def _similar(self, vectors: Matrix, labels: Sequence[str]) -> list[list[SimilarTicket]]:
+        """Solved tickets that are like each, those with a solution and the label that it likely has first."""
         if not len(vectors):
             return []
-        places, alike = self.triager.members.near.nearest(vectors, 4 * SIMILAR)
+        places, alike = self.triager.members.near.nearest(vectors, CANDIDATES)
         found = []
-        for row, scores in zip(places, alike, strict=True):
+        for row, scores, label in zip(places, alike, labels, strict=True):
             pairs = [(self.kept[place], float(score)) for place, score in zip(row, scores, strict=True)]
             pairs = [(example, score) for example, score in pairs if score >= LIKE * self.close]
-            pairs.sort(key=lambda pair: not pair[0].solution)  # stable: within either the nearest first
-            found.append([_named(example, score) for example, score in pairs[:SIMILAR]])
+            found.append([_named(*pair) for pair in self._ranked(pairs, label)[:SIMILAR]])
         return found
+
+    def _ranked(self, pairs: Sequence[tuple[Example, float]], label: str) -> list[tuple[Example, float]]:
+        """What answers best first: of each kind the nearest. A reviewer's words go before others that are hardly
+        nearer; what is like it in its words alone, and was about something else, goes last of the solved ones."""
+        mine = {each.key for each, _ in pairs if label_of(each, self.by_queue) == label}
+        best = max((score for each, score in pairs if each.solution and each.key in mine), default=0.0)
+
+        def rank(pair: tuple[Example, float]) -> tuple[bool, bool, bool, float]:
+            each, score = pair
+            return not each.solution, each.key not in mine, not each.taught or score < best - HARDLY, -score
+
+        return sorted(pairs, key=rank)
 
     def _same(
         self, tickets: Sequence[SupportTicket], vectors: Matrix, opened: Sequence[SupportTicket], others: Matrix
@@ -191,4 +205,5 @@ def _named(example: Example, score: float) -> SimilarTicket:
         solution=example.solution,
         url=example.url,
         score=min(max(score, 0.0), 1.0),
+        taught=example.taught,
     )

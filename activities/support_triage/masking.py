@@ -31,6 +31,7 @@ KINDS = {
     "SECRET": "secret",
     "BIRTHDAY": "birthday",
     "LONG_NUMBER": "number",
+    "ADDRESS": "address",
     "PERSON": "name",
 }
 REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "IN", "BR", "AU")
@@ -53,6 +54,25 @@ _PAPER = (
     r"(?:passport|reisepass|pasaporte|passeport|passaporto|passaporte|identity card|id card|personalausweis|"
     r"driving licen[cs]e|driver'?s licen[cs]e)[^\n]{0,25}?"
 )
+_ON = rf"(?:(?:{_OF}\p{{Lu}}[\p{{L}}.'’-]{{1,30}}|\d{{1,3}}(?:st|nd|rd|th))[ ]){{1,4}}"  # the words of a street's name
+_TOWN = (
+    r"(?:,?[ ]{1,2}(?:\p{Lu}[\p{L}'’-]{1,30},?[ ]){0,2}"
+    r"(?:\d{4,5}(?:[ ]?[A-Z]{2})?|[A-Z]{1,2}\d[A-Z\d]?[ ]?\d[A-Z]{2})\b(?:[ ]\p{Lu}[\p{L}-]{1,30}){0,2})?"
+)
+_KIND_OF_STREET = (
+    r"(?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Dr|Boulevard|Blvd|Court|Square|Terrace|Crescent|Highway|Hwy|"
+    r"Parkway|Gardens)\b[.]?"  # without Place, Close and Row, which begin sentences
+)
+_CAPITAL = r"\p{Lu}[\p{L}'’-]{1,30}"
+_STREETS = (
+    rf"(?<![\w.])\d{{1,5}}[A-Z]?,?[ ]{_ON}{_KIND_OF_STREET}",
+    r"\b\p{Lu}[\p{L}-]{2,40}(?:straße|strasse|str[.]|weg|platz|allee|gasse)[ ]\d{1,4}(?:[ ]?[a-z])?\b"
+    r"(?![ ]?(?:km|m|min|Minuten|Stunden|Tage)\b)",
+    r"(?<![\w.])\d{1,4}(?:[ ]?(?:bis|ter))?,?[ ](?i:rue|avenue|boulevard|quai|allée|chemin|impasse)[ ]"
+    rf"(?:(?:de|du|des|la|le|les|l['’])[ ]?){{0,3}}{_CAPITAL}(?:[ ]{_CAPITAL}){{0,3}}",
+    r"\b(?:[Cc]alle|C/|[Aa]venida|Avda[.]|Plaza|Paseo|Via|Viale|Piazza|Corso|Rua|Travessa)[ ]"
+    rf"{_OF}{_CAPITAL}(?:[ ]{_OF}{_CAPITAL}){{0,3}},?[ ](?:n[º°.][ ]?)?\d{{1,4}}\b",
+)
 _LIKE_NAME = r"[\p{L}'’-]{2,30}(?:\s(?!and\b|i\b|my\b|but\b|from\b|with\b)[\p{L}'’-]{2,30})?"
 
 # Entity, pattern, and whether capitals count. What is behind may be of any length: Presidio runs the `regex` package.
@@ -68,6 +88,7 @@ PATTERNS: tuple[tuple[str, str, bool], ...] = (
     ("BIRTHDAY", r"(?<=(?:born|birth|birthday|dob|geboren)[^\n\d]{0,20})\d{1,4}[./-]\d{1,2}[./-]\d{1,4}", False),
     ("SECRET", r"(?<=(?:password|passwort|passcode|pin|cvv|cvc)\s{0,3}(?:is|was|:|=)\s{0,3})[^\s,;]{3,64}", False),
     ("LONG_NUMBER", r"(?<![\d.-])\d(?:[ -]?\d){10,18}(?![\d-])", False),
+    *(("ADDRESS", rf"{street}{_TOWN}", True) for street in _STREETS),
     ("PERSON", rf"(?<={_GREETING}){_NO_NAME}{_NAME}", True),
     ("PERSON", rf"(?<=\b(?:Mr|Mrs|Ms|Miss|Dr|Prof|Herr|Frau|Señor|Señora|Mme)\.?\s){_NAME}", True),
     ("PERSON", rf"(?<={_I_AM}){_NO_NAME}{_NAME}", True),

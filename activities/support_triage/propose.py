@@ -1,9 +1,7 @@
 """The steps `support.propose` and `support.correct`: a case as a proposal, and what a person made of it as examples."""
 
 import asyncio
-import re
 from collections import Counter
-from collections.abc import Sequence
 from datetime import timedelta
 
 from temporalio import activity
@@ -11,15 +9,19 @@ from temporalio import activity
 from activities.effects.ticket_params import UPDATE, TicketParams, panels, ticket_effect, ticket_params
 from activities.reviewing import reviewed
 from activities.support_triage.evidence import evidence
+from activities.support_triage.heard import asked_for, not_understood
+from activities.support_triage.masking import mask
+from activities.support_triage.wording import drafts
 from activities.toolbox import Toolbox
 from contracts import shown
+from contracts.answers import WordedAnswers
 from contracts.changelog import counted
 from contracts.proposal import Check, Effect, Proposal
 from contracts.runs import Sealed
 from contracts.steps import SUPPORT_CORRECT, SUPPORT_PROPOSE
 from contracts.support import Case, Corrected, CorrectRequest, Example, Examples, Item, ProposeTriage
 
-_ASKED = re.compile(r"\s*(?:ticket\s+)?(\S+?)\s*(?::|->|→)\s*(.{1,80}?)\s*[.;]?\s*", re.IGNORECASE)
+MOST_TAUGHT = 4_000  # characters of a reviewer's answer that are learnt
 
 
 class SupportProposing:
@@ -34,8 +36,11 @@ class SupportProposing:
         return await asyncio.to_thread(self._propose, request)
 
     def _propose(self, request: ProposeTriage) -> Sealed:
-        case = self.tools.artifacts.get_model(Case, request.case)
+        before, worded = self.tools.artifacts.get_model(Case, request.case), self._worded(request.worded.answers)
+        case = drafts.with_answers(before, worded)
         wanted, unheard = asked_for(case, request.words)
+        is_worded = any(each.text for each in worded.answers)
+        told = (summary(case), drafts.says(case, worded), not_understood(unheard, is_worded=is_worded))
         effects = tuple(effect(request, case, each, wanted.get(each.ticket.id, "")) for each in case.items)
         created = activity.info().scheduled_time
         draft = Proposal(
@@ -45,19 +50,30 @@ class SupportProposing:
             run=request.run,
             revision=request.revision,
             title=title(case),
-            summary=" ".join(filter(None, (summary(case), unheard))),
-            drafted_by="baseline",
+            summary=" ".join(filter(None, told)),
+            drafted_by="model" if is_worded else "baseline",
+            fallback=request.worded.fallback,
             effects=effects,
-            panels=(*panels([ticket_params(each.params) for each in effects]), *evidence(case)),
+            panels=(
+                *panels([ticket_params(each.params) for each in effects]),
+                *drafts.panels(before, worded),
+                *evidence(case),
+            ),
             checks=checks(case),
+            cost=request.worded.cost,
             role=request.role,
             created_at=created,
             expires_at=created + timedelta(seconds=request.expire_seconds),
         )
         proposal, alarms = reviewed(draft, request.review, self.tools)
         self.ledger.store_proposal(proposal)
-        self.ledger.update_run(request.run, state="waiting", says=proposal.title, subject=proposal.title[:200])
+        paid = None if proposal.cost.usd is None else str(proposal.cost.usd)
+        said = proposal.title
+        self.ledger.update_run(request.run, state="waiting", says=said, subject=said[:200], cost_usd=paid)
         return Sealed.of(proposal, alarms)
+
+    def _worded(self, ref: str) -> WordedAnswers:
+        return self.tools.artifacts.get_model(WordedAnswers, ref) if ref else WordedAnswers()
 
     @activity.defn(name=SUPPORT_CORRECT.name)
     async def correct(self, request: CorrectRequest) -> Corrected:
@@ -65,7 +81,7 @@ class SupportProposing:
         return await asyncio.to_thread(self._correct, request)
 
     def _correct(self, request: CorrectRequest) -> Corrected:
-        case = self.tools.artifacts.get_model(Case, request.case)
+        case = drafts.with_answers(self.tools.artifacts.get_model(Case, request.case), self._worded(request.worded))
         signed = [ticket_params(each.params) for each in self.ledger.proposal(request.digest).effects]
         items = {each.ticket.id: each for each in case.items}
         made = [example(items[each.ticket], each) for each in signed if each.ticket in items]
@@ -75,7 +91,9 @@ class SupportProposing:
         ref = self.tools.artifacts.put_model(Examples(examples=tuple(made)))
         self.ledger.teach(case.items[0].ticket.source, [each.key for each in made], ref)
         corrections = sum(each.corrected for each in made)
+        taught = sum(each.taught for each in made)
         says = f"{counted(len(made), 'signed ticket')} to learn from, {corrections:,} of them corrected."
+        says += f" {counted(taught, 'answer')} in a reviewer's words." if taught else ""
         return Corrected(examples=len(made), corrections=corrections, says=says)
 
 
@@ -97,19 +115,6 @@ def effect(request: ProposeTriage, case: Case, each: Item, queue: str) -> Effect
         duplicate_of="" if case.kind != "batch" else said.duplicate_of,
         incident=incident,
     )
-
-
-def asked_for(case: Case, words: Sequence[str]) -> tuple[dict[str, str], str]:
-    """Queues that reviewers asked for (`1042: Billing`), by ticket; and an answer to what can't be acted on."""
-    ids, wanted, unheard = {each.ticket.id for each in case.items}, dict[str, str](), list[str]()
-    for line in (line for said in words for line in re.split(r"[\n;]", said) if line.strip()):
-        found = _ASKED.fullmatch(line)
-        if found and found[1].lstrip("#") in ids:
-            wanted[found[1].lstrip("#")] = " ".join(found[2].split())
-        else:
-            unheard.append(line.strip()[:100])
-    told = "; ".join(f"“{each}”" for each in unheard)
-    return wanted, f"The baseline can't act on {told}: write `ticket: queue`." if told else ""
 
 
 def title(case: Case) -> str:
@@ -164,6 +169,8 @@ def example(item: Item, signed: TicketParams) -> Example:
     changed_queue = signed.queue != proposed[0]
     # Who moved it elsewhere and said nothing of the intent has not confirmed the intent.
     intent = "" if changed_queue and signed.intent == proposed[1] else signed.intent
+    # What a person made of an answer is what solves such tickets from now on. One left as it was teaches nothing new.
+    is_taught = bool(signed.answer) and signed.answer != item.answer
     return Example(
         key=ticket.key,
         id=ticket.id,
@@ -172,6 +179,8 @@ def example(item: Item, signed: TicketParams) -> Example:
         intent=intent,
         queue=signed.queue,
         priority=signed.priority or "",
+        solution=mask(signed.answer).text[:MOST_TAUGHT] if is_taught else "",
+        taught=is_taught,
         url=ticket.url,
         corrected=(signed.queue, signed.intent) != proposed,
         at=ticket.created_at.timestamp() if ticket.created_at else 0,

@@ -16,7 +16,10 @@ from workers.devserver import Binary, DevServer
 
 pytestmark = pytest.mark.chaos
 
-DIES_AT = ("support.learn.worked", "support.kept", "support.look.worked", "support.correct.worked")
+DIES_AT = (
+    *("support.learn.worked", "support.kept", "support.look.worked"),
+    *("support.word.worked", "support.correct.worked"),
+)
 
 
 async def test_killed_at_each_step_no_ticket_is_lost_or_updated_twice(temporal_binary: Binary, tmp_path: Path) -> None:

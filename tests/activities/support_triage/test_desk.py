@@ -79,6 +79,23 @@ def test_what_was_corrected_is_known_at_once_and_survives_being_kept(desk: Desk)
         assert [said.intents[0].label for said in each.triage(asked)] == ["cancel", "delivery"]
 
 
+def test_what_a_reviewer_made_of_an_answer_comes_first_next_time_where_it_is_about_the_same(desk: Desk) -> None:
+    kept = load(dump(desk), WordVectors())
+    asked = [ticket("1", "Hi, where is my lamp?"), ticket("2", "locked out of the app again")]
+    before = [each.similar[0].solution for each in kept.triage(asked)]
+    words = "It is on its way. You can follow it under Orders."
+    edited = Example(
+        key="made#e", id="e", text="where is my lamp? Hello", intent="delivery", solution=words, taught=True
+    )
+    kept.learn(edited)
+    for each in (kept, load(dump(kept), WordVectors())):
+        lamp, locked = each.triage(asked)
+        assert (lamp.similar[0].id, lamp.similar[0].solution, lamp.similar[0].taught) == ("e", words, True)
+        assert [one.solution for one in lamp.similar[1:]] != [words] * 2
+        assert locked.similar[0].solution == before[1]
+    assert before[0] != words
+
+
 @pytest.mark.parametrize("kept", [b"", b"PK rubbish", b"\x80\x04cposix\nsystem\n"], ids=["empty", "rubbish", "pickle"])
 def test_what_is_no_model_is_refused(kept: bytes) -> None:
     with pytest.raises(BadInput, match="no model of support triage"):

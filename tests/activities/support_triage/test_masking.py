@@ -11,6 +11,10 @@ from activities.support_triage.masking import MOST_CHARACTERS, mask
 FIRST = ("Ana", "Jean-Luc", "Olivia", "Mehmet", "Søren", "Zoë", "Ravi", "Mary", "O'Neil", "Łukasz")
 LAST = ("Silva", "van Dyk", "Müller", "Okafor", "Nguyen", "Smith", "de la Cruz", "Kowalski", "Ito")
 PHONES = ("+44 20 7946 0", "(212) 555-0", "+49 30 90180", "0171 9876", "+33 1 42 68 5")
+STREETS = (
+    *("{}B Baker Street, London NW1 6XE", "{} Old Mill Rd", "{} West 42nd Avenue, Springfield 62704"),
+    *("Hauptstraße {}, 10115 Berlin", "Lindenallee {} b", "{} rue de la Paix, 75002 Paris", "Via Garibaldi {}"),
+)
 SENTENCES = (
     "Please call me at {phone} about my order.",
     "my mobile: {phone}",
@@ -23,6 +27,7 @@ SENTENCES = (
     "Where is my refund?\nKind regards,\n{name}",
     "Hello, my name is {name} and I can't log in",
     "Dear Dr. {name}, the invoice is wrong",
+    "please send it to {address}",
 )
 
 
@@ -54,11 +59,12 @@ MAKERS: dict[str, Callable[[random.Random], str]] = {
     "iban": _iban,
     "passport": lambda rng: rng.choice(["C", "L8", "XA", ""]) + _digits(rng, 7),
     "ip": lambda rng: ".".join(str(rng.randrange(1, 255)) for _ in range(4)),
+    "address": lambda rng: rng.choice(STREETS).format(rng.randrange(100, 400)),
     "name": lambda rng: f"{rng.choice(FIRST)} {rng.choice(LAST)}",
 }  # fmt: skip
 
 
-def recall(count: int = 40) -> dict[str, float]:
+def recall(count: int = 20) -> dict[str, float]:
     """The share of each kind of which nothing is left."""
     rng = random.Random(7)
     found: dict[str, list[bool]] = {kind: [] for kind in MAKERS}
@@ -82,6 +88,7 @@ def test_nearly_all_of_each_kind_is_found() -> None:
     [
         "Hello there, I am Very unhappy with order 123456. It cost 1,299.00 EUR on 2024-05-03 at 10:30.",
         "Dear Team, version 2.10.4 of the app crashes. Error 0x80070005 again. Best,\nThanks",
+        "On 14 May Place an order for 2 New Products; Mein Arbeitsweg 5 km ist lang. Close the account at 12 Am.",
         "Where is my card? I ordered it 2 weeks ago and the top-up of 500 failed 3 times.",
     ],
 )

@@ -1,0 +1,1 @@
+"""A model words the drafted answers, under checks."""
