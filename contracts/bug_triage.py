@@ -2,6 +2,7 @@
 are in contracts/bugs.py. Bodies lie in the artifact store under references; every text of an issue is untrusted.
 """
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -65,18 +66,52 @@ class BugTriageRequest(Contract):
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+class Milestone(Contract):
+    """One that is open in a tracker, or a version of Jira's that is not released."""
+
+    title: str
+    due: datetime | None = None
+
+
 class Backlog(Contract):
-    """All issues of a source, open and closed, oldest first, as far as they were read."""
+    """All issues of a source, open and closed, oldest first, as far as they were read.
+
+    As an artifact it has its issues in `parts`, artifacts of their own, so that what didn't change is kept once
+    (activities/bug_triage/backlogs.py).
+    """
 
     source: str
     project: str
     says_where: str = Field(default="", description="the source as people call it")
-    issues: tuple[Issue, ...]
+    issues: tuple[Issue, ...] = ()
+    parts: tuple[str, ...] = Field(default=(), description="artifacts with the issues, where they do not stand here")
     names: dict[str, str] = Field(default_factory=dict, description="what people are called, by what the source uses")
+    milestones: tuple[Milestone, ...] = Field(default=(), description="that are open, the one due first before all")
     label_of: dict[str, str] = Field(
         default_factory=dict, description='"kind:bug": the label that the team uses for it'
     )
     left_out: str = Field(default="", description="what was not read, and why")
+
+
+class Issues(Contract):
+    """A part of a backlog."""
+
+    issues: tuple[Issue, ...]
+
+
+class History(Contract):
+    """How a source was read last. `form`: of what is kept; another one is read anew.
+
+    `began`: when that reading began, by our clock. `until`: what changed later, by the source's, is not in it.
+    `whole`: when all of it was read, and `milestones`: when those were, by our clock.
+    """
+
+    form: int
+    backlog: str = ""
+    began: datetime
+    until: datetime
+    whole: datetime
+    milestones: datetime
 
 
 class GatherBugs(Contract):

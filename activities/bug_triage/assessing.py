@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 
 from temporalio import activity
 
+from activities.bug_triage import backlogs
 from activities.bug_triage.clues import runnable
 from activities.bug_triage.learned import Learned, chosen, learned, taught
 from activities.progress import Progress, progress
 from activities.toolbox import Toolbox
 from contracts.base import Contract
-from contracts.bug_triage import DOUBTFUL, AssessBugs, Assessed, Assessment, Backlog, BugsAssessed
+from contracts.bug_triage import DOUBTFUL, AssessBugs, Assessed, Assessment, BugsAssessed
 from contracts.bugs import Alike, Issue, Judgement, Standing
 from contracts.digests import canonical_json
 from contracts.runs import run_of
@@ -41,7 +42,7 @@ class BugAssessing:
     async def assess(self, request: AssessBugs) -> BugsAssessed:
         """The likeliest of everything, with what speaks for it. No issue is lost: what this run leaves is counted."""
         async with progress("reading what people decided before") as told:
-            backlog = await asyncio.to_thread(self._tools.artifacts.get_model, Backlog, request.backlog)
+            backlog = await asyncio.to_thread(backlogs.read, self._tools.artifacts, request.backlog)
             run = run_of(activity.info().workflow_id or "") if activity.in_activity() else ""
             known = await asyncio.to_thread(learned, self._tools.ledger, request.workflow, backlog.source, run)
             history = taught(backlog.issues, known)

@@ -4,6 +4,7 @@ import asyncio
 
 from temporalio import activity
 
+from activities.bug_triage import backlogs
 from activities.bug_triage.clues import clues
 from activities.bug_triage.ranking import ranked
 from activities.bug_triage.searching import Searched
@@ -11,7 +12,7 @@ from activities.bug_triage.trying import tried
 from activities.machine.calls import MachineCalls
 from activities.progress import progress
 from contracts import steps
-from contracts.bug_triage import Assessment, Backlog, BugsLocated, Code, LocateBugs, Located, Reproduce, Reproduction
+from contracts.bug_triage import Assessment, BugsLocated, Code, LocateBugs, Located, Reproduce, Reproduction
 
 
 class BugCalls(MachineCalls):
@@ -22,7 +23,7 @@ class BugCalls(MachineCalls):
         """Likely files and owners of every issue that is proposed. Only git reads here, and changes nothing."""
         async with self._using(request) as held, progress("reading the repository") as told:
             assessment = await asyncio.to_thread(self._artifacts.get_model, Assessment, request.assessment)
-            backlog = await asyncio.to_thread(self._artifacts.get_model, Backlog, request.backlog)
+            backlog = await asyncio.to_thread(backlogs.read, self._artifacts, request.backlog)
             by_name = ":" not in backlog.source.partition("/")[0]
             names = {each.assignee: backlog.names.get(each.assignee, each.assignee) for each in backlog.issues}
             names.pop("", None)

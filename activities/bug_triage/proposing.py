@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from temporalio import activity
 
+from activities.bug_triage import backlogs
 from activities.bug_triage.assessing import is_measured
 from activities.bug_triage.drafting import Draft, drafts, params_of, short, tracker_of
 from activities.bug_triage.panels import panels
@@ -45,7 +46,8 @@ class BugProposing:
     def unsealed(self, request: ProposeTriage, now: datetime) -> Proposal:
         """The proposal of a request, made at `now`."""
         get = self._tools.artifacts.get_model
-        backlog, assessment = get(Backlog, request.backlog), get(Assessment, request.assessment)
+        backlog = backlogs.read(self._tools.artifacts, request.backlog)
+        assessment = get(Assessment, request.assessment)
         code = get(Code, request.code) if request.code else Code(note=request.note)
         made, asked = drafted(request, backlog, assessment, code)
         notes = told(request, backlog, assessment, asked)

@@ -17,7 +17,7 @@ import httpx
 
 from activities.services.service import Service
 from contracts import shown
-from contracts.errors import AccessRefused, BadInput, CountersignError, ServiceBusy, StrangeReply
+from contracts.errors import AccessRefused, BadInput, CountersignError, ServiceBusy, StrangeReply, TooLarge
 
 LARGEST = 8 << 20
 SECONDS = 60.0
@@ -70,7 +70,7 @@ class Web:
             async for part in response.aiter_bytes():
                 said += part
                 if len(said) > LARGEST:
-                    raise StrangeReply(f"{self.service.name} answers with over 8 MB.", subject=self.service.place)
+                    raise TooLarge(f"{self.service.name} answers with over 8 MB.", subject=self.service.place)
             found = {name.lower(): value for name, value in response.headers.items()}
             return Reply(response.status_code, found, bytes(said))
 

@@ -4,44 +4,82 @@ import base64
 import json
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from activities.bug_triage.sources.decided import decided, kind_of
-from activities.bug_triage.sources.pages import all_pages, bounded
+from activities.bug_triage.sources.pages import Page, Read, all_pages, bounded, changed_pages, newest_of
 from activities.bug_triage.sources.place import Place
 from activities.bug_triage.sources.rows import moment
+from activities.bug_triage.sources.since import MOST_MILESTONES, Since
 from activities.progress import Progress
 from activities.services.web import Reply, Web, reached
 from activities.tickets import adf, bounds
+from contracts.bug_triage import Milestone
 from contracts.bugs import Issue
 from contracts.errors import AccessRefused, BadInput, CountersignError, NotFound, StrangeReply
 from ledger import ArtifactStore
 
 FIELDS = (
     "summary,description,issuetype,priority,components,labels,status,resolution,versions,assignee,reporter,created,"
-    "issuelinks"
+    "updated,issuelinks"
 )
-PER_PAGE = 100
 
 
-async def read(place: Place, authorities: Path | None, told: Progress, store: ArtifactStore) -> tuple[list[Issue], str]:
-    """All issues, and what was left out. Raises as `asked` does, and ServiceBusy."""
+async def read(
+    place: Place, authorities: Path | None, told: Progress, store: ArtifactStore, since: Since | None = None
+) -> Read:
+    """All issues, or those that changed since. Raises as `asked` does, and ServiceBusy."""
     assert place.service is not None
+    # Moments in JQL are read in the time zone of whoever asks. A span is not.
+    which = f'AND updated >= "-{since.minutes}m" ORDER BY updated DESC' if since else "ORDER BY created DESC"
+    jql = f'project = "{place.what}" {which}'
     async with reached(place.service, authorities) as web:
 
-        async def ask(cursor: str) -> tuple[list[Issue], str]:
-            query = {"jql": f'project = "{place.what}" ORDER BY created DESC', "fields": FIELDS, "maxResults": PER_PAGE}
+        async def ask(cursor: str, size: int) -> Page:
+            query = {"jql": jql, "fields": FIELDS, "maxResults": size}
             if is_cloud(web):
                 path, more = "search/jql", {"nextPageToken": cursor} if cursor else {}
             else:
                 path, more = "search", {"startAt": cursor or "0"}
             found = await asked(web, "GET", f"{path}?{urlencode({**query, **more})}", str(place))
-            rows = bounds.listed(bounds.under(found, "issues"))
             if not isinstance(found, dict) or "issues" not in found:
                 raise StrangeReply(f"{web.service.name} answers without issues.", subject=str(place))
-            return [_issue(place, row) for row in rows if bounds.name(row, "key")], _next(web, found, cursor, len(rows))
+            rows = bounds.listed(found["issues"])
+            return _page(place, rows, _next(web, found, cursor, len(rows)))
 
-        return await all_pages(ask, told, store, place.what)
+        return await (changed_pages(ask, told, place.what) if since else all_pages(ask, told, store, place.what))
+
+
+async def one(place: Place, authorities: Path | None, number: str) -> Page:
+    """One issue. NotFound where there is none of that key."""
+    assert place.service is not None
+    async with reached(place.service, authorities) as web:
+        query = urlencode({"fields": FIELDS})
+        row = await asked(web, "GET", f"issue/{quote(number, safe='')}?{query}", place.key(number))
+        if not bounds.name(row, "key"):
+            raise StrangeReply(f"{web.service.name} answers without an issue.", subject=place.key(number))
+        return _page(place, [row], "")
+
+
+async def milestones(place: Place, authorities: Path | None) -> list[Milestone]:
+    """Versions that are neither released nor archived."""
+    assert place.service is not None
+    async with reached(place.service, authorities) as web:
+        rows = await asked(web, "GET", f"project/{quote(place.what, safe='')}/versions", str(place))
+    return [
+        Milestone(title=bounds.name(each, "name"), due=moment(bounds.under(each, "releaseDate")))
+        for each in bounds.listed(rows)
+        if not (bounds.under(each, "released") or bounds.under(each, "archived"))
+    ][-MOST_MILESTONES:]
+
+
+def _page(place: Place, rows: list[Any], following: str) -> Page:
+    issues = tuple(_issue(place, row) for row in rows if bounds.name(row, "key"))
+    people = [bounds.under(row, "fields", "assignee") for row in rows]
+    names = {bounds.name(each, "accountId", "name"): bounds.name(each, "displayName", "name") for each in people}
+    names.pop("", None)
+    newest = newest_of(bounds.under(row, "fields", "updated") for row in rows)
+    return Page(issues=issues, next=following, newest=newest, names=names)
 
 
 def _next(web: Web, found: dict[str, Any], cursor: str, count: int) -> str:

@@ -5,48 +5,89 @@ from pathlib import Path
 from typing import Any
 
 from activities.bug_triage.sources.decided import decided
-from activities.bug_triage.sources.pages import all_pages, bounded
+from activities.bug_triage.sources.pages import Page, Read, all_pages, bounded, changed_pages, newest_of
 from activities.bug_triage.sources.place import Place
 from activities.bug_triage.sources.rows import moment
+from activities.bug_triage.sources.since import ISO, Since
 from activities.progress import Progress
 from activities.services.web import Web, patience, reached
 from activities.tickets import bounds
+from contracts.bug_triage import Milestone
 from contracts.bugs import Issue
 from contracts.errors import AccessRefused, BadInput, CountersignError, NotFound, ServiceBusy, StrangeReply
 from ledger import ArtifactStore
 
-QUERY = """\
-query Issues($team: String!, $after: String) {
-  issues(filter: { team: { key: { eq: $team } } }, first: 100, after: $after, orderBy: createdAt) {
-    nodes {
-      identifier title description url createdAt priorityLabel
+NODE = """\
+      identifier title description url createdAt updatedAt priorityLabel
       creator { displayName name } assignee { id displayName name } state { type }
       labels(first: 50) { nodes { name } }
+"""
+QUERY = (
+    """\
+query Issues($filter: IssueFilter!, $first: Int!, $after: String, $by: PaginationOrderBy!) {
+  issues(filter: $filter, first: $first, after: $after, orderBy: $by) {
+    nodes {
+"""
+    + NODE
+    + """\
     }
     pageInfo { hasNextPage endCursor }
   }
 }
 """
+)
+ONE = "query Issue($id: String!) {\n  issue(id: $id) {\n" + NODE + "  }\n}\n"
 NO_PRIORITY = "No priority"
 
 
-async def read(place: Place, authorities: Path | None, told: Progress, store: ArtifactStore) -> tuple[list[Issue], str]:
-    """All issues, and what was left out. Raises as `asked` does, and ServiceBusy."""
+async def read(
+    place: Place, authorities: Path | None, told: Progress, store: ArtifactStore, since: Since | None = None
+) -> Read:
+    """All issues, or those that changed since. Raises as `asked` does, and ServiceBusy."""
     assert place.service is not None
+    which: dict[str, Any] = {"team": {"key": {"eq": place.what}}}
+    if since:
+        which["updatedAt"] = {"gte": since.moment.strftime(ISO)}
+    by = "updatedAt" if since else "createdAt"
     async with reached(place.service, authorities) as web:
 
-        async def ask(cursor: str) -> tuple[list[Issue], str]:
-            data = await asked(web, QUERY, {"team": place.what, "after": cursor or None}, str(place))
-            found = data.get("issues")
-            rows = [row for row in bounds.listed(bounds.under(found, "nodes")) if bounds.name(row, "identifier")]
-            if not isinstance(found, dict) or (not rows and not cursor and not isinstance(found.get("nodes"), list)):
+        async def ask(cursor: str, size: int) -> Page:
+            given = {"filter": which, "first": size, "after": cursor or None, "by": by}
+            found = (await asked(web, QUERY, given, str(place))).get("issues")
+            if not isinstance(bounds.under(found, "nodes"), list):
                 raise StrangeReply(f"{web.service.name} answers without issues.", subject=str(place))
             more = bounds.under(found, "pageInfo", "hasNextPage")
-            return [_issue(place, row) for row in rows], bounds.text(
-                bounds.under(found, "pageInfo", "endCursor")
-            ) if more else ""
+            return _page(
+                place,
+                bounds.under(found, "nodes"),
+                bounds.text(bounds.under(found, "pageInfo", "endCursor")) if more else "",
+            )
 
-        return await all_pages(ask, told, store, place.what)
+        return await (changed_pages(ask, told, place.what) if since else all_pages(ask, told, store, place.what))
+
+
+async def one(place: Place, authorities: Path | None, number: str) -> Page:
+    """One issue. NotFound where there is none of that key."""
+    assert place.service is not None
+    async with reached(place.service, authorities) as web:
+        row = (await asked(web, ONE, {"id": number}, place.key(number))).get("issue")
+        if not bounds.name(row, "identifier"):
+            raise NotFound(f"{web.service.name} has no issue {number} for us.", subject=place.key(number))
+        return _page(place, [row], "")
+
+
+async def milestones(place: Place, authorities: Path | None) -> list[Milestone]:
+    """None: Linear's belong to projects and not to a team, and an issue may have no project."""
+    return []
+
+
+def _page(place: Place, rows: list[Any], following: str) -> Page:
+    issues = tuple(_issue(place, row) for row in rows if bounds.name(row, "identifier"))
+    people = [bounds.under(row, "assignee") for row in rows]
+    names = {bounds.name(each, "id"): bounds.name(each, "displayName", "name") for each in people}
+    names.pop("", None)
+    newest = newest_of(bounds.under(row, "updatedAt") for row in rows)
+    return Page(issues=issues, next=following, newest=newest, names=names)
 
 
 async def asked(web: Web, query: str, variables: dict[str, Any], subject: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from activities.bug_triage import backlogs
 from activities.bug_triage.assessing import BugAssessing
 from activities.bug_triage.drafting import drafts
 from activities.bug_triage.gathering import BugGathering
@@ -81,8 +82,8 @@ async def assessed(folder: Path, *rows: dict[str, object]) -> tuple[Backlog, Ass
     gathered = await BugGathering(tools).gather(GatherBugs(source=str(written(folder / "bugs.jsonl", *rows))))
     found = await BugAssessing(tools).assess(AssessBugs(backlog=gathered.backlog))
     world.ledger.close()
-    get = tools.artifacts.get_model
-    return get(Backlog, gathered.backlog), get(Assessment, found.assessment)
+    assessment = tools.artifacts.get_model(Assessment, found.assessment)
+    return backlogs.read(tools.artifacts, gathered.backlog), assessment
 
 
 async def test_five_megabytes_with_an_order_to_the_agent_are_bounded_and_not_obeyed(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.support.tls_host import Answer, Host, Seen, serving
 TOKEN = "sentinel-of-the-trackers-9911"
 USER = "bot@example.com"
 BEGAN = "2026-01-05T08:00:00Z"
+BEGAN_AT = datetime.fromisoformat(BEGAN)
 
 
 @dataclass
@@ -37,6 +39,7 @@ class Issue:
     links: list[int] = field(default_factory=list)
     closed: bool = False
     is_pull: bool = False
+    updated: datetime = BEGAN_AT
 
 
 @dataclass
@@ -48,6 +51,8 @@ class Tracker:
     issues: dict[int, Issue] = field(default_factory=dict)
     people: tuple[str, ...] = ("ana", "bo")
     known_labels: tuple[str, ...] = ("bug", "ui")
+    now: datetime = BEGAN_AT
+    milestones: tuple[str, ...] = ("2.0",)
     trouble: Trouble | None = None
     after: Trouble | None = None
 
@@ -70,7 +75,8 @@ class Tracker:
 
     def add(self, count: int, **more: Any) -> None:
         for number in range(len(self.issues) + 1, len(self.issues) + count + 1):
-            self.issues[number] = Issue(number, f"Issue {number}", f"It breaks, number {number}", **more)
+            given = {"title": f"Issue {number}", "body": f"It breaks, number {number}", "updated": self.now, **more}
+            self.issues[number] = Issue(number, **given)
 
     def changes(self) -> list[Seen]:
         """The requests that change something."""
@@ -86,8 +92,12 @@ class Tracker:
             return broken
         return answer
 
-    def newest(self) -> list[Issue]:
-        return [self.issues[number] for number in sorted(self.issues, reverse=True)]
+    def newest(self, since: str = "") -> list[Issue]:
+        """The newest first; of those that changed since, whichever changed last."""
+        if not since:
+            return [self.issues[number] for number in sorted(self.issues, reverse=True)]
+        changed = [each for each in self.issues.values() if each.updated >= datetime.fromisoformat(since)]
+        return sorted(changed, key=lambda each: each.updated, reverse=True)
 
 
 def refused(kind: str, seen: Seen) -> Answer | None:
@@ -103,7 +113,7 @@ def refused(kind: str, seen: Seen) -> Answer | None:
 
 def _page(rows: list[Any], seen: Seen, size: int) -> tuple[list[Any], int]:
     """A page, and the number of the next; 0: none."""
-    at = int(query_of(seen).get("page", 1))
+    at, size = int(query_of(seen).get("page", 1)), int(query_of(seen).get("per_page", size))
     return rows[(at - 1) * size : at * size], at + 1 if at * size < len(rows) else 0
 
 
@@ -113,10 +123,10 @@ def _page(rows: list[Any], seen: Seen, size: int) -> tuple[list[Any], int]:
 def speak_github(self: Tracker, seen: Seen) -> Answer:
     path = path_of(seen).removeprefix("/api/v3/repos/acme/app")
     if path == "/issues":
-        rows, _ = _page([_github(each) for each in self.newest()], seen, 100)
+        rows, _ = _page([_github(each) for each in self.newest(query_of(seen).get("since", ""))], seen, 100)
         return said(rows)
     if path == "/milestones":
-        return said([{"number": 3, "title": "2.0"}])
+        return said([{"number": 3, "title": each} for each in self.milestones])
     found = re.fullmatch(r"/issues/(\d+)(/\w+)?", path)
     issue = self.issues.get(int(found[1])) if found else None
     if found is None or issue is None:
@@ -143,6 +153,7 @@ def _github(issue: Issue) -> dict[str, Any]:
         "body": issue.body,
         "state": "closed" if issue.closed else "open",
         "created_at": BEGAN,
+        "updated_at": issue.updated.isoformat(),
         "user": {"login": "octocat"},
         "labels": [{"name": each} for each in issue.labels],
         "assignee": assigned[0] if assigned else None,
@@ -163,10 +174,11 @@ def speak_gitlab(self: Tracker, seen: Seen) -> Answer:
         return said([{"id": self.people.index(name) + 7, "username": name}] if name in self.people else [])
     project = "projects/acme%2Fweb%2Fapp"
     if path == f"{project}/issues":
-        rows, following = _page([_gitlab(each) for each in self.newest()], seen, 100)
+        issues = self.newest(query_of(seen).get("updated_after", ""))
+        rows, following = _page([_gitlab(each) for each in issues], seen, 100)
         return said(rows, **{"X-Next-Page": str(following or "")})
     if path == f"{project}/milestones":
-        return said([{"id": 5, "title": "2.0"}])
+        return said([{"id": 5, "title": each} for each in self.milestones])
     found = re.fullmatch(rf"{project}/issues/(\d+)(/\w+)?", path)
     issue = self.issues.get(int(found[1])) if found else None
     if found is None or issue is None:
@@ -201,6 +213,7 @@ def _gitlab(issue: Issue) -> dict[str, Any]:
         "description": issue.body,
         "state": "closed" if issue.closed else "opened",
         "created_at": BEGAN,
+        "updated_at": issue.updated.isoformat(),
         "author": {"username": "octocat"},
         "labels": issue.labels,
         "assignees": [{"username": issue.assignee}] if issue.assignee else [],
@@ -215,10 +228,14 @@ def _gitlab(issue: Issue) -> dict[str, Any]:
 def speak_jira(self: Tracker, seen: Seen) -> Answer:
     path = path_of(seen).removeprefix("/rest/api/3/")
     if path == "search/jql":
-        at = int(query_of(seen).get("nextPageToken", "t0")[1:])
-        rows = [_jira(each) for each in self.newest()][at : at + 100]
-        more = {"nextPageToken": f"t{at + 100}"} if at + 100 < len(self.issues) else {"isLast": True}
-        return said({"issues": rows, **more})
+        asked = query_of(seen)
+        at, size = int(asked.get("nextPageToken", "t0")[1:]), int(asked["maxResults"])
+        span = re.search(r'updated >= "-(\d+)m"', asked["jql"])
+        issues = self.newest((self.now - timedelta(minutes=int(span[1]))).isoformat() if span else "")
+        more = {"nextPageToken": f"t{at + size}"} if at + size < len(issues) else {"isLast": True}
+        return said({"issues": [_jira(each) for each in issues[at : at + size]], **more})
+    if path == "project/APP/versions":
+        return said([{"name": "1.0", "released": True}, *({"name": each} for each in self.milestones)])
     if path == "issueLink":
         asked = json.loads(seen.body)
         self.issues[_number(asked["inwardIssue"]["key"])].links.append(_number(asked["outwardIssue"]["key"]))
@@ -245,6 +262,10 @@ def speak_jira(self: Tracker, seen: Seen) -> Answer:
     return Answer(b"", 204)
 
 
+def shown_name(issue: Issue) -> str:
+    return f"{issue.assignee.title()} Example"
+
+
 def paragraph_of(text: str) -> dict[str, Any]:
     inside = [paragraph(line)["content"][0] for line in text.split("\n") if line]
     return {"type": "doc", "version": 1, "content": inside}
@@ -264,9 +285,10 @@ def _jira(issue: Issue) -> dict[str, Any]:
         "components": [{"name": issue.component}] if issue.component else [],
         "labels": issue.labels,
         "status": {"name": "To Do", "statusCategory": {"key": "done" if issue.closed else "new"}},
-        "assignee": {"accountId": issue.assignee} if issue.assignee else None,
+        "assignee": {"accountId": issue.assignee, "displayName": shown_name(issue)} if issue.assignee else None,
         "fixVersions": [{"name": issue.milestone}] if issue.milestone else [],
         "created": BEGAN,
+        "updated": issue.updated.isoformat(),
         "issuelinks": links,
     }
     return {"id": "1", "key": f"APP-{issue.number}", "fields": fields}
@@ -279,9 +301,10 @@ def speak_linear(self: Tracker, seen: Seen) -> Answer:
     asked = json.loads(seen.body)
     given, query = asked["variables"], asked["query"]
     if query.startswith("query Issues"):
-        at = int(given["after"] or 0)
-        nodes = [_linear(each) for each in self.newest()][at : at + 100]
-        more = {"hasNextPage": at + 100 < len(self.issues), "endCursor": str(at + 100)}
+        at, size = int(given["after"] or 0), given["first"]
+        issues = self.newest(given["filter"].get("updatedAt", {}).get("gte", ""))
+        nodes = [_linear(each) for each in issues[at : at + size]]
+        more = {"hasNextPage": at + size < len(issues), "endCursor": str(at + size)}
         return said({"data": {"issues": {"nodes": nodes, "pageInfo": more}}})
     if query.startswith("query Labels"):
         nodes = [
@@ -320,9 +343,10 @@ def _linear(issue: Issue) -> dict[str, Any]:
         "description": issue.body,
         "url": f"https://linear.app/acme/issue/APP-{issue.number}/slug",
         "createdAt": BEGAN,
+        "updatedAt": issue.updated.isoformat(),
         "priorityLabel": issue.priority or "No priority",
         "creator": {"displayName": "octocat"},
-        "assignee": {"id": issue.assignee, "displayName": issue.assignee} if issue.assignee else None,
+        "assignee": {"id": issue.assignee, "displayName": shown_name(issue)} if issue.assignee else None,
         "state": {"type": "completed" if issue.closed else "unstarted"},
         "labels": {"nodes": [{"id": f"l-{each}", "name": each} for each in issue.labels]},
         "relations": {"nodes": [{"relatedIssue": {"identifier": f"APP-{each}"}} for each in issue.links]},
