@@ -2,6 +2,7 @@
 are in contracts/bugs.py. Bodies lie in the artifact store under references; every text of an issue is untrusted.
 """
 
+import re
 from datetime import datetime
 from typing import Literal
 
@@ -17,6 +18,9 @@ from contracts.runs import Review
 Part = Literal["version", "steps", "expected", "environment", "log"]
 PARTS: tuple[Part, ...] = ("version", "steps", "expected", "environment", "log")
 
+
+# Languages whose snippets are tried.
+TRIED = ("python", "javascript", "go", "java", "ruby", "php")
 
 DOUBTFUL = "-doubtful"  # how the id of the run ends that has those in doubt
 
@@ -57,7 +61,27 @@ class BugTriageRequest(Contract):
     most_doubtful: int = Field(default=10, ge=0, le=50)
     reproductions: int = Field(default=5, ge=0, le=20, description="reports that are tried out in one run; 0: none")
     fixes: bool = Field(default=False, description="propose to start ticket_to_pr where a fix is likely small")
+    images: dict[str, str] = Field(
+        default_factory=dict, description="of containers to try a snippet in, by its language: javascript=node:22,go=…"
+    )
     doubtful: Doubtful | None = None
+
+    @field_validator("images", mode="before")
+    @classmethod
+    def in_one_text(cls, value: object) -> object:
+        """On a command line they stand in one text."""
+        if not isinstance(value, str):
+            return value
+        pairs = [part.partition("=") for part in filter(None, map(str.strip, value.split(",")))]
+        return {name.strip(): image.strip() for name, _, image in pairs}
+
+    @field_validator("images")
+    @classmethod
+    def of_languages_that_are_tried(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, image in value.items():
+            if name not in TRIED or not re.fullmatch(r"[a-z0-9][\w./:@-]{0,200}", image):
+                raise ValueError(f"write LANGUAGE=IMAGE with one of {', '.join(TRIED)}, and not {name}={image}")
+        return value
 
     @field_validator("issue", mode="before")
     @classmethod
@@ -179,6 +203,7 @@ class BugsAssessed(Contract):
     doubtful: int
     waiting: int = 0
     runnable: tuple[str, ...] = Field(default=(), description="keys of reports with something that can be run")
+    languages: dict[str, str] = Field(default_factory=dict, description="of those with a snippet, by key")
     says: str = ""
 
 

@@ -35,6 +35,10 @@ with workflow.unsafe.imports_passed_through():
 # What a report says is tried in a machine of its own, with little of everything.
 TRIAL = SandboxPolicy(wall_seconds=60, memory_bytes=512 << 20, processes=64, output_bytes=4 << 20)
 
+# A compiler takes more, and Java as much.
+COMPILES = ("go", "java")
+LARGE_TRIAL = TRIAL.model_copy(update={"wall_seconds": 150.0, "memory_bytes": 1 << 30, "processes": 256})
+
 NO_TEXT = "There is no text to edit here. Drop single issues, change what happens to them, or ask in words."
 
 
@@ -119,7 +123,9 @@ class BugTriage:
         made = []
         for number, key in enumerate(assessed.runnable[: self.request.reproductions], 1):
             show(self.policy, state="working", says=f"Trying what {key} says")
-            spec = MachineSpec(repository=self.request.repository, sandbox=TRIAL)
+            language = assessed.languages.get(key, "")
+            sandbox = trial(language, self.request.images.get(language, ""))
+            spec = MachineSpec(repository=self.request.repository, sandbox=sandbox)
             async with Machine(spec, name=f"trial-{number}") as machine:
                 made.append(await self.tried(machine, assessed.assessment, key))
         return tuple(made)
@@ -133,8 +139,10 @@ class BugTriage:
                 ),
                 what,
             )
-        except ApplicationError as error:
-            return Reproduction(key=key, says=f"{key} could not be tried: {error.message}"[:300])
+        except (ActivityError, ApplicationError) as error:
+            if is_cancelled_exception(error):
+                raise
+            return Reproduction(key=key, says=f"{key}: {cause_of(error)}"[:300])
 
     async def hand_over(self, found: Doubtful) -> None:
         """Those in doubt get a run of their own, so that nobody waits for the other half."""
@@ -186,6 +194,12 @@ class BugTriage:
 
     async def close(self, state: str, says: str, sealed: Sealed | None = None) -> Outcome:
         return await close(self.policy, self.gate, state, says, sealed)
+
+
+def trial(language: str, image: str) -> SandboxPolicy:
+    """The machine for a snippet in a language; `image`: of a container that has it, where the settings name one."""
+    policy = LARGE_TRIAL if language in COMPILES else TRIAL
+    return policy.model_copy(update={"image": image}) if image else policy
 
 
 def cause_of(error: ActivityError | ApplicationError) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from temporalio import activity
 
 from activities.bug_triage import backlogs
-from activities.bug_triage.clues import runnable
 from activities.bug_triage.learned import Learned, chosen, learned, taught
+from activities.bug_triage.snippets import LANGUAGES, runnable
 from activities.progress import Progress, progress
 from activities.toolbox import Toolbox
 from contracts.base import Contract
@@ -83,13 +83,16 @@ class BugAssessing:
 
     async def _kept(self, made: Assessment) -> BugsAssessed:
         both = (*made.confident, *made.doubtful)
+        found = {each.issue.key: runnable(each.issue) for each in both if is_bug(each)}
+        kinds = {key: each.kind for key, each in found.items() if each}
         return BugsAssessed(
             assessment=await asyncio.to_thread(self._tools.artifacts.put_model, made),
             judged=made.judged,
             confident=len(made.confident),
             doubtful=len(made.doubtful),
             waiting=made.waiting,
-            runnable=tuple(each.issue.key for each in both if is_bug(each) and runnable(each.issue)),
+            runnable=tuple(kinds),
+            languages={key: kind for key, kind in kinds.items() if kind in LANGUAGES},
             says=f"{made.judged:,} new issues judged: {len(made.confident)} to propose, {len(made.doubtful)} in doubt, "
             f"{made.waiting:,} left for the next run",
         )

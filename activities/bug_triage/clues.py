@@ -1,4 +1,4 @@
-"""What in a report points at code: paths, stack frames, identifiers, rare words; and what of it can be run. Pure."""
+"""What in a report points at code: paths, stack frames, identifiers, rare words. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,6 @@ _PATH = re.compile(
 )
 _TICKED = re.compile(r"`([^`\n]{2,100})`")
 _CALL = re.compile(r"\b([A-Za-z_]\w{2,60})\(")
-_FENCE = re.compile(r"(?:```|~~~)[ \t]*([\w+-]*)[^\n]*\n(.*?)\n\s*(?:```|~~~)", re.DOTALL)
 _COMMON = {
     "print",
     "len",
@@ -113,36 +112,3 @@ def _telling(name: str) -> bool:
     return (
         3 <= len(name) <= LONGEST and name.lower() not in _COMMON and re.fullmatch(r"[A-Za-z_][\w.]*", name) is not None
     )
-
-
-@dataclass(frozen=True)
-class Runnable:
-    """Something in a report that can be run: a Python snippet, or one command."""
-
-    kind: str
-    text: str
-
-
-MOST_SNIPPET = 10_000
-_PYTHONIC = re.compile(r"^(?:from \w|import \w|def \w|class \w|print\(|assert |\w+ = |\w[\w.]*\()", re.M)
-_COMMAND = re.compile(r"^\$ (python3? (?:-m|-c|[\w./-]+\.py)[^\n|;&<>`$]{0,400}|pytest[^\n|;&<>`$]{0,400})$", re.M)
-
-
-def runnable(issue: Issue) -> Runnable | None:
-    """The first Python snippet or command of a report; None where it has none. Nothing of it is run here."""
-    body = texts.bounded(issue.body).replace("\r\n", "\n")
-    for language, code in _FENCE.findall(body):
-        if len(code) > MOST_SNIPPET or "Traceback (most recent call last)" in code:
-            continue
-        if command := _COMMAND.search(code):
-            return Runnable("command", command[1])
-        if ">>> " in code:
-            return Runnable("python", "\n".join(_session(code)))
-        if language.lower() in ("python", "py", "python3") or (not language and _PYTHONIC.search(code)):
-            return Runnable("python", code)
-    return None
-
-
-def _session(code: str) -> list[str]:
-    """The input lines of an interactive session."""
-    return [line[4:] for line in code.splitlines() if line.startswith((">>> ", "... "))]

@@ -8,6 +8,7 @@ from activities.bug_triage.assessing import is_bug, is_same
 from activities.bug_triage.assigning import by_part, loads, suggested
 from activities.bug_triage.blocking import blocker, newest_of
 from activities.bug_triage.missing import asked_by_past, lacks, question
+from activities.bug_triage.snippets import not_run, runnable
 from activities.effects.issue_linear import PRIORITIES
 from activities.effects.issue_params import IssueParams
 from contracts.bug_triage import Assessed, Assignee, Backlog, Blocker, Code, Located, Part, Reproduction
@@ -61,7 +62,8 @@ def drafts(
     made = []
     for each in found:
         draft = _judged(each, asks, sure=sure, measured=measured)
-        where, result = located.get(each.issue.key), results.get(each.issue.key)
+        where = located.get(each.issue.key)
+        result = results.get(each.issue.key) or (_untried(each) if code.commit else None)
         draft = replace(draft, located=where, tried=result)
         if is_bug(each):
             judged = blocker(each.issue, each.judgement.urgent, newest)
@@ -72,6 +74,13 @@ def drafts(
                 draft = replace(draft, assignee=who)
         made.append(replace(draft, params=params_of(draft, backlog)))
     return made
+
+
+def _untried(each: Assessed) -> Reproduction | None:
+    """What is known of a report that is not tried, for a snippet in a language that is not run."""
+    key, language = each.issue.key, not_run(each.issue) if is_bug(each) and not runnable(each.issue) else ""
+    says = f"{key}: a snippet in {language}, which is not run here"
+    return Reproduction(key=key, command=f"a snippet in {language}", says=says) if language else None
 
 
 def asks_of(backlog: Backlog, code: Code) -> tuple[Part, ...]:

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from activities.bug_triage.assessing import is_bug
 from activities.bug_triage.drafting import Draft, short
+from activities.bug_triage.snippets import runnable
 from activities.changelog.render import plain
 from activities.effects.issue_params import plan, row
 from contracts.bug_triage import Assessment, Backlog, Code
@@ -30,7 +32,7 @@ def panels(
         _why(drafts),
         *_same(drafts),
         *_files(drafts),
-        *_tried(drafts),
+        *_tried(drafts, code),
         *([_quoted(drafts[0])] if which == "one" else []),
         _standing(assessment, code),
     )
@@ -135,19 +137,22 @@ def _files(drafts: Sequence[Draft]) -> list[Panel]:
     return [TablePanel(title="Likely files", columns=columns, rows=rows)] if rows else []
 
 
-def _tried(drafts: Sequence[Draft]) -> list[Panel]:
+def _tried(drafts: Sequence[Draft], code: Code) -> list[Panel]:
     tried = [(each, each.tried) for each in drafts if each.tried is not None]
+    left = [each for each in drafts if code.commit and not each.tried and is_bug(each.found) and runnable(each.issue)]
     rows = tuple(
         (
             _link(each),
             Cell(text=STATES[result.state], tone="bad" if result.state == "reproduced" else ""),
             Cell(text=plain(result.says.removeprefix(f"{result.key}: "), 200)),
+            Cell(text=plain(result.command, 120)),
             Cell(text=plain(result.output[-300:], 300)),
         )
         for each, result in tried
     )
-    note = "Each in a machine of its own, without a network."
-    columns = ("issue", "", "what happened", "the end of what it printed")
+    more = f" Not tried, as there are so many in one run: {', '.join(short(each.issue.key) for each in left)}."
+    note = f"Each in a machine of its own, without a network.{more if left else ''}"
+    columns = ("issue", "", "what happened", "what was run", "the end of what it printed")
     return [TablePanel(title="Tried out", columns=columns, rows=rows, note=note)] if rows else []
 
 

@@ -1,23 +1,44 @@
-"""A report's own snippet or command, tried in a machine that nothing else is done in: no network, little time. What it
+"""A report's own snippet or commands, tried in a machine that nothing else is done in: no network, little time. What it
 prints is untrusted, and nothing is run outside."""
 
+import json
 import re
-import shlex
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 
-from activities.bug_triage import texts
-from activities.bug_triage.clues import Runnable, runnable
+from activities.bug_triage.comparing import compared
+from activities.bug_triage.snippets import LANGUAGES, runnable
 from activities.ticket_to_pr.calls import looked_at
 from contracts.bug_triage import Reproduction
 from contracts.bugs import Issue
+from contracts.errors import BadInput, NotFound
 from sandboxes.protocol import Result, Sandbox
 
-SECONDS = 20.0
-SNIPPET = "report/snippet.py"
 MOST_OUTPUT = 1_500
-_LAST = re.compile(r"^(?:[\w.]+\.)?(\w+(?:Error|Exception|Warning|Exit|Interrupt))\b(?::.*)?$", re.M)
-_HANGS = re.compile(
-    r"\b(?:hangs?|hung|freez\w+|infinite loop|never (?:ends|returns|finishes)|deadlock\w*|stuck)\b", re.I
-)
+SECONDS = 20.0  # of each command
+# Go's compiler keeps what it has made in the machine, and asks nobody for anything.
+GO = {"GOFLAGS": "-mod=mod", "GOPROXY": "off", "GOTOOLCHAIN": "local", "GOCACHE": "/tmp/go-cache"}  # noqa: S108
+# Where Go's own archive puts it, which is on no path of ours.
+WHERE = 'command -v -- "$1" || command -v -- "/usr/local/go/bin/$1"'
+_PACKAGE = re.compile(r"(?:@[\w.-]{1,100}/)?[\w][\w.-]{0,100}")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One machine with the repository in `folder`."""
+
+    sandbox: Sandbox
+    folder: str
+    environment: Mapping[str, str]
+
+    async def run(self, argv: Sequence[str], seconds: float) -> Result:
+        return await self.sandbox.exec(argv, cwd=f"/work/{self.folder}", env=self.environment, timeout=seconds)
+
+    async def where(self, program: str) -> str:
+        """The program's path in the machine; empty: there is none."""
+        looked = await self.run(["sh", "-c", WHERE, "sh", program], 10)
+        return looked.stdout.decode(errors="replace").strip()
 
 
 async def tried(sandbox: Sandbox, folder: str, issue: Issue) -> Reproduction:
@@ -25,65 +46,65 @@ async def tried(sandbox: Sandbox, folder: str, issue: Issue) -> Reproduction:
     found = runnable(issue)
     if found is None:
         return Reproduction(key=issue.key, says=f"{issue.key} has nothing that can be run")
-    argv = await _prepared(sandbox, found)
-    project = await looked_at(sandbox, folder)
-    paths = [project.environment.get("PYTHONPATH", ""), f"/work/{folder}", f"/work/{folder}/src"]
-    env = {**project.environment, "PYTHONPATH": ":".join(filter(None, paths)), "PYTHONDONTWRITEBYTECODE": "1"}
-    result = await sandbox.exec(argv, cwd=f"/work/{folder}", env=env, timeout=SECONDS)
-    state, why = compared(issue, result)
+    trial, commands = Trial(sandbox, folder, await _environment(sandbox, folder)), []
+    for argv in map(_by_interpreter, found.argvs):
+        path = await trial.where(argv[0])
+        if not path:
+            says = f"{issue.key}: {found.says[:100]}; there is no {argv[0]} in the sandbox image"
+            return Reproduction(key=issue.key, command=found.says[:300], says=says[:300])
+        commands.append([path, *argv[1:]])
+    if path := found.file(folder):
+        await sandbox.write(path, found.text.encode("utf-8", "replace"))
+    if found.kind == "javascript":
+        await _known_by_its_name(trial)
+    seconds = LANGUAGES[found.kind].seconds if found.kind in LANGUAGES else SECONDS
+    result, said = await _run(trial, commands, seconds)
+    state, why = compared(issue, found, result, seconds)
     return Reproduction(
         key=issue.key,
         state=state,
-        command=found.text if found.kind == "command" else "the report's snippet",
-        output=_end(result),
+        command=found.says[:300],
+        output=said[-MOST_OUTPUT:],
         seconds=round(result.seconds, 2),
         says=f"{issue.key}: {why}"[:300],
     )
 
 
-async def _prepared(sandbox: Sandbox, found: Runnable) -> list[str]:
-    if found.kind == "command":
-        words = shlex.split(found.text)
-        return ["python3", *words[1:]] if words[0].startswith("python") else ["python3", "-m", *words]
-    await sandbox.write(SNIPPET, found.text.encode("utf-8", "replace"))
-    return ["python3", f"/work/{SNIPPET}"]
+async def _run(trial: Trial, commands: Sequence[Sequence[str]], seconds: float) -> tuple[Result, str]:
+    """One after the other until one fails: how the last one ended, and the ends of what all printed."""
+    said = ""
+    for argv in commands:
+        result = await trial.run(argv, seconds)
+        said += _end(result)
+        if result.exit_code or result.timed_out:
+            break
+    return result, said
 
 
-def compared(issue: Issue, result: Result) -> tuple[str, str]:
-    """What it shows, and why. `reproduced` takes the exception that the report names, or that it hangs as reported."""
-    told = reported(issue)
-    if result.timed_out:
-        if _HANGS.search(f"{issue.title}\n{issue.body[:5000]}"):
-            return "reproduced", f"it did not end in {SECONDS:.0f} s, as reported"
-        return "could not", f"it did not end in {SECONDS:.0f} s"
-    seen = raised(result)
-    if seen and seen in told:
-        return "reproduced", f"the same {seen}"
-    if seen in ("ModuleNotFoundError", "ImportError", "SyntaxError", "IndentationError"):
-        return "could not", f"it needs something that is not here, or can't be read ({seen})"
-    if seen or result.exit_code:
-        what = seen or f"exit code {result.exit_code}"
-        return "other", f"{what}, and the report tells of {', '.join(told[:2]) or 'no exception'}"
-    if told:
-        return "did not", f"it ended without {told[0]}"
-    return "could not", "it ran to its end, and the report names no exception to compare with"
+def _by_interpreter(words: list[str]) -> list[str]:
+    """Python and pytest by the interpreter that is there."""
+    if words[0] in ("python", "python3"):
+        return ["python3", *words[1:]]
+    return ["python3", "-m", *words] if words[0] == "pytest" else words
 
 
-def reported(issue: Issue) -> list[str]:
-    """The exceptions that a report tells of: the ones that ended a traceback first."""
-    body = texts.bounded(issue.body).replace("\r\n", "\n")
-    ended = _LAST.findall(body)
-    return list(dict.fromkeys((*reversed(ended), *texts.read(issue).exceptions)))
+async def _known_by_its_name(trial: Trial) -> None:
+    """Let Node find the project as its users do, by the name that it has in package.json."""
+    with suppress(NotFound, ValueError, AttributeError, BadInput):
+        said = json.loads(await trial.sandbox.read(f"{trial.folder}/package.json", limit=1 << 20))
+        name = said.get("name")
+        if isinstance(name, str) and _PACKAGE.fullmatch(name):
+            link = f"/work/{trial.folder}/node_modules/{name}"
+            make = 'mkdir -p -- "$(dirname -- "$1")" && { [ -e "$1" ] || ln -s -- "$2" "$1"; }'
+            await trial.run(["sh", "-c", make, "sh", link, f"/work/{trial.folder}"], 10)
 
 
-def raised(result: Result) -> str:
-    """The exception that ended the program."""
-    if not result.exit_code:
-        return ""
-    found = _LAST.findall(result.stderr.decode(errors="replace")[-20_000:])
-    return str(found[-1]) if found else ""
+async def _environment(sandbox: Sandbox, folder: str) -> dict[str, str]:
+    project = await looked_at(sandbox, folder)
+    paths = [project.environment.get("PYTHONPATH", ""), f"/work/{folder}", f"/work/{folder}/src"]
+    mine = {"PYTHONPATH": ":".join(filter(None, paths)), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**project.environment, **mine, **GO, "RUBYLIB": f"/work/{folder}/lib"}
 
 
 def _end(result: Result) -> str:
-    both = (result.stdout[-MOST_OUTPUT:] + result.stderr[-MOST_OUTPUT:]).decode(errors="replace")
-    return both[-MOST_OUTPUT:]
+    return (result.stdout[-MOST_OUTPUT:] + result.stderr[-MOST_OUTPUT:]).decode(errors="replace")

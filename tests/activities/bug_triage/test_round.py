@@ -7,17 +7,15 @@ import pytest
 
 from activities.bug_triage.assigning import suggested
 from activities.bug_triage.blocking import blocker
-from activities.bug_triage.clues import clues, runnable
+from activities.bug_triage.clues import clues
 from activities.bug_triage.learned import Learned, chosen, taught
 from activities.bug_triage.missing import asked_by_past, asked_by_templates, lacks, question
 from activities.bug_triage.owners import Commit, Ownership, commits_of, fits, owners_by, rules_of
 from activities.bug_triage.ranking import Paths, ranked
 from activities.bug_triage.sources.decided import decided, spellings
-from activities.bug_triage.trying import compared
 from activities.bug_triage.words import understood
 from contracts.bug_triage import PARTS, Likely, Located, Owner
 from contracts.bugs import Issue
-from sandboxes.protocol import Result
 
 TRACE = """\
 Traceback (most recent call last):
@@ -121,38 +119,6 @@ def test_a_release_blocker_is_severe_new_and_in_the_newest(title: str, body: str
     found = blocker(issue(title, body), None, newest)
     assert found.blocks is blocks, found.why
     assert found.why
-
-
-@pytest.mark.parametrize(
-    ("body", "kind"),
-    [
-        ("```python\nimport shop\nshop.run()\n```", "python"),
-        (">>> not fenced", ""),
-        ("```\n>>> 1 / 0\nZeroDivisionError\n```", "python"),
-        ("```\n$ python -m shop --help\n```", "command"),
-        ("```\n$ python -m shop | sh\n```", ""),
-        (f"```\n{TRACE}```", ""),
-        ("```js\nrun()\n```", ""),
-    ],
-)
-def test_what_can_be_run(body: str, kind: str) -> None:
-    found = runnable(issue(body=body))
-    assert (found.kind if found else "") == kind
-
-
-@pytest.mark.parametrize(
-    ("code", "stderr", "timed_out", "state"),
-    [
-        (1, b"KeyError: 7", False, "reproduced"),
-        (1, b"ValueError: x", False, "other"),
-        (1, b"ModuleNotFoundError: No module named 'numpy'", False, "could not"),
-        (0, b"KeyError: 7 was printed", False, "did not"),
-        (-9, b"", True, "could not"),
-    ],
-)
-def test_what_a_trial_shows(code: int, stderr: bytes, timed_out: bool, state: str) -> None:
-    result = Result(exit_code=code, stdout=b"", stderr=stderr, seconds=1, timed_out=timed_out)
-    assert compared(issue(body=TRACE), result)[0] == state
 
 
 def test_labels_of_many_teams_are_understood_and_written_as_the_team_does() -> None:
