@@ -4,9 +4,9 @@ Pure.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from contracts.bug_triage import Blocker
+from contracts.bug_triage import Blocker, Milestone
 from contracts.bugs import Issue
 
 GRAVE = {
@@ -57,6 +57,21 @@ def blocker(issue: Issue, urgent: float | None, newest: str) -> Blocker:
     return Blocker(
         blocks=False, why=f"It {_verb(severe)}{worked}, in {said(max(affected))}, which is older than {newest}."
     )
+
+
+def milestone_of(milestones: Sequence[Milestone], newest: str) -> str:
+    """The open milestone that a blocker belongs to: the one due first; where none has a date the lowest version after
+    the newest; else the only one there is. Empty: it is not clear which."""
+    due = [each for each in milestones if each.due]
+    if due:
+        return min(due, key=lambda each: (str(each.due), each.title)).title
+    latest = version_of(newest)
+    later = [
+        (found, each.title) for each in milestones if latest and (found := version_of(each.title)) and found > latest
+    ]
+    if later:
+        return min(later)[1]
+    return milestones[0].title if len(milestones) == 1 else ""
 
 
 def versions_of(issue: Issue) -> list[tuple[int, int, int]]:

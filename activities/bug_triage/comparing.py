@@ -25,7 +25,8 @@ _MESSAGE = re.compile(r"^(?:panic: |fatal error: |Error: |PHP Fatal error:\s+|Un
 _LACKS = re.compile(
     r"Cannot find (?:module|package)|no required module provides|is not in (?:std|GOROOT)|missing go\.sum entry|"
     r"module lookup disabled|error: package [\w.]+ does not exist|cannot load such file|No module named|"
-    r"\bcom\.sun\.tools\.javac\b|Error occurred during initialization of VM|command not found|Could not find or load main class|Missing script|cannot find main module"
+    r"\bcom\.sun\.tools\.javac\b|Error occurred during initialization of VM|"
+    r"command not found|Could not find or load main class|Missing script|cannot find main module"
 )
 _UNREAD = re.compile(
     r"^(?:\S{0,200}: )?SyntaxError\b|IndentationError|error: compilation failed|^PHP Parse error|"

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 
 from activities.bug_triage.assessing import is_bug, is_same
 from activities.bug_triage.assigning import by_part, loads, suggested
-from activities.bug_triage.blocking import blocker, newest_of
+from activities.bug_triage.blocking import blocker, milestone_of, newest_of
 from activities.bug_triage.missing import asked_by_past, lacks, question
 from activities.bug_triage.snippets import not_run, runnable
+from activities.bug_triage.sources.decided import BLOCKER
 from activities.effects.issue_linear import PRIORITIES
 from activities.effects.issue_params import IssueParams
 from contracts.bug_triage import Assessed, Assignee, Backlog, Blocker, Code, Located, Part, Reproduction
@@ -29,6 +30,7 @@ class Draft:
     located: Located | None = None
     assignee: Assignee = field(default_factory=Assignee)
     blocker: Blocker = field(default_factory=lambda: Blocker(blocks=False, why=""))
+    milestone: str = ""
     tried: Reproduction | None = None
     params: IssueParams | None = None
 
@@ -72,6 +74,8 @@ def drafts(
                 who = suggested(where, draft.component or each.issue.component, load, parts, given, backlog.names)
                 given[who.who] += bool(who.who)
                 draft = replace(draft, assignee=who)
+            if judged.blocks:
+                draft = replace(draft, milestone=milestone_of(backlog.milestones, newest))
         made.append(replace(draft, params=params_of(draft, backlog)))
     return made
 
@@ -127,6 +131,8 @@ def params_of(draft: Draft, backlog: Backlog) -> IssueParams | None:
         issue=issue.key,
         title=" ".join(spelt(issue.title, frozenset()).split())[:300],
         assignee=draft.assignee.who,
+        assignee_name=draft.assignee.name if draft.assignee.name != draft.assignee.who else "",
+        milestone=draft.milestone,
         comment=comment,
         question=asks and not draft.same,
         duplicate_of=draft.same.key if draft.same else "",
@@ -144,6 +150,8 @@ def _decisions(draft: Draft, label_of: Mapping[str, str], tracker: str) -> dict[
     labels = [label_of.get(f"{name}:{value}", value) for name, value in said.items() if value and name not in fields]
     if tracker == "jira":
         labels = []  # its issues have a type from the first
+    if draft.blocker.blocks and (marks := label_of.get(BLOCKER)) and marks not in draft.issue.labels:
+        labels.append(marks)
     return {**{name: said[name] for name in fields}, "labels": tuple(labels)}
 
 

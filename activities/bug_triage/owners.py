@@ -103,7 +103,14 @@ def who(author: str, email: str, names: Mapping[str, str], *, by_name: bool) -> 
     if found := _NOREPLY.match(email):
         return found[1]
     local = email.partition("@")[0].lower()
-    return next((key for key, name in names.items() if name == author or key.lower() in (author.lower(), local)), "")
+    return next(
+        (
+            key
+            for key, name in names.items()
+            if name.casefold() == author.casefold() or key.lower() in (author.lower(), local)
+        ),
+        "",
+    )
 
 
 def rules_of(codeowners: str) -> list[tuple[str, tuple[str, ...]]]:

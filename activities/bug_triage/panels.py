@@ -47,10 +47,12 @@ def _blockers(drafts: Sequence[Draft]) -> list[Panel]:
             Cell(text=plain(each.issue.title, 120)),
             Cell(text="blocks" if each.blocker.blocks else "perhaps", tone="bad" if each.blocker.blocks else ""),
             Cell(text=each.blocker.why),
+            Cell(text=plain(each.milestone, 60)),
         )
         for each in sorted(found, key=lambda each: not each.blocker.blocks)
     )
-    return [TablePanel(title="May block the release", columns=("issue", "title", "", "why"), rows=rows)] if rows else []
+    columns = ("issue", "title", "", "why", "milestone")
+    return [TablePanel(title="May block the release", columns=columns, rows=rows)] if rows else []
 
 
 def _choices(drafts: Sequence[Draft]) -> Panel:

@@ -82,7 +82,7 @@ def _as_asked(draft: Draft, asked: Asked, backlog: Backlog) -> Draft:
     if kind:
         draft = replace(draft, kind=kind)
         draft = replace(draft, params=params_of(draft, backlog))
-    return replace(draft, params=person(asked, draft, draft.params)) if draft.params else draft
+    return replace(draft, params=person(asked, draft, draft.params, backlog.names)) if draft.params else draft
 
 
 def effects(request: ProposeTriage, made: Sequence[Draft]) -> tuple[Effect, ...]:

@@ -1,7 +1,7 @@
 """What a reviewer asked for in words, as far as it can be acted on without a model. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from activities.bug_triage.drafting import Draft, short
@@ -44,7 +44,11 @@ def names(draft: Draft) -> set[str]:
     return {draft.issue.key.lower(), called.lower(), called.lstrip("#").lower()}
 
 
-def person(asked: Asked, draft: Draft, params: IssueParams) -> IssueParams:
-    """The parameters with whoever a reviewer named."""
+def person(asked: Asked, draft: Draft, params: IssueParams, called: Mapping[str, str]) -> IssueParams:
+    """The parameters with whoever a reviewer named. `called`: what people are called, where the source has ids."""
     who = next((asked.people[name] for name in names(draft) if name in asked.people), "")
-    return params.model_copy(update={"assignee": who}) if who else params
+    asked_for = who.casefold()
+    ids = [key for key, name in called.items() if asked_for in (name.casefold(), *name.casefold().split()[:1])]
+    if len(ids) == 1:
+        return params.with_assignee(ids[0]).model_copy(update={"assignee_name": called[ids[0]]})
+    return params.with_assignee(who) if who else params

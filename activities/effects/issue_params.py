@@ -25,7 +25,8 @@ class IssueParams(Contract):
     """One issue of one source, and what is to become of it. What is empty stays as it is.
 
     `labels` are added. `kind`, `priority`, `component` are fields, where the source has them. A `question` is a comment
-    that asks the reporter, and is made at most once for an issue, whoever asked. `title` is for people.
+    that asks the reporter, and is made at most once for an issue, whoever asked. `title` is for people, and
+    `assignee_name`, where `assignee` is an id.
     """
 
     source: str = Field(min_length=1)
@@ -36,6 +37,7 @@ class IssueParams(Contract):
     priority: str = Field(default="", max_length=100)
     component: str = Field(default="", max_length=100)
     assignee: str = Field(default="", max_length=200)
+    assignee_name: str = Field(default="", max_length=200)
     milestone: str = Field(default="", max_length=200)
     comment: str = Field(default="", max_length=30_000)
     question: bool = False
@@ -55,7 +57,7 @@ class IssueParams(Contract):
                 raise ValueError(f"{label!r} is no label")
         return tuple(dict.fromkeys(value))
 
-    @field_validator(*FIELDS, "issue", "duplicate_of")
+    @field_validator(*FIELDS, "assignee_name", "issue", "duplicate_of")
     @classmethod
     def plain_words(cls, value: str) -> str:
         if value and one_line(value) != value:
@@ -76,6 +78,15 @@ class IssueParams(Contract):
         return f"#{number}" if "#" in self.issue else self.issue.rpartition("/")[2].rpartition(":")[2]
 
     @property
+    def who(self) -> str:
+        """The assignee as people call them."""
+        return self.assignee_name or self.assignee
+
+    def with_assignee(self, who: str) -> "IssueParams":
+        """With somebody else: the name of whoever it was is not theirs."""
+        return self.model_copy(update={"assignee": who, "assignee_name": ""})
+
+    @property
     def parts(self) -> tuple[str, ...]:
         """What would be done, in words."""
         fields = [f"{name} {getattr(self, name)}" for name in FIELDS if name != "assignee" and getattr(self, name)]
@@ -85,7 +96,7 @@ class IssueParams(Contract):
                 (
                     f"label {', '.join(self.labels)}" if self.labels else "",
                     f"set {', '.join(fields)}" if fields else "",
-                    f"assign {self.assignee}" if self.assignee else "",
+                    f"assign {self.who}" if self.assignee else "",
                     f"link it as the same as {self.duplicate_of}" if self.duplicate_of else "",
                     ("ask the reporter" if self.question else "comment") if self.comment else "",
                 ),
@@ -126,7 +137,7 @@ def row(params: IssueParams, href: str | None = None) -> tuple[Cell, ...]:
         Cell(text=params.short, href=href),
         Cell(text=params.title[:120]),
         Cell(text=", ".join(filter(None, (*params.labels, *fields)))),
-        Cell(text=params.assignee),
+        Cell(text=params.who),
         Cell(text=f"{'asks: ' if params.question else ''}{' '.join(params.comment.split())[:300]}"),
         Cell(text=params.duplicate_of),
     )

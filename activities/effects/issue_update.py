@@ -72,6 +72,8 @@ class UpdateIssue:
         self, effect: Effect, params: Mapping[str, JsonValue], panels: tuple[Panel, ...]
     ) -> tuple[Effect, tuple[Panel, ...]]:
         before, after = issue_params(effect.params), issue_params(params)
+        if after.assignee != before.assignee:
+            after = after.with_assignee(after.assignee)
         made = {"params": after.model_dump(mode="json"), "says": sentence(after)}
         return effect.model_copy(update=made), retold(panels, before, after)
 

@@ -22,6 +22,13 @@ _PREFIX = re.compile(
 _PRIORITY = re.compile(r"^(?:p[0-5]|s[0-4]|sev-?[0-5]|blocker|critical|urgent|major|minor|trivial)$", re.IGNORECASE)
 
 
+# A label by which a team marks what holds a release up.
+_BLOCKER = re.compile(
+    r"\brelease[ _-]?(?:block(?:er|ing)?|critical)\b|\bblock(?:s|er|ing)?[ _-](?:(?:for|of|the)[ _-])*release\b", re.I
+)
+BLOCKER = "release:blocker"
+
+
 def kind_of(text: str) -> str:
     """bug, feature or question, for a label or an issue type; empty for any other word."""
     return _KIND_OF.get(re.sub(r"[^a-z]+", " ", text.lower()).strip(), "")
@@ -55,11 +62,14 @@ def decided(labels: Iterable[str]) -> dict[str, str]:
 
 
 def spellings(issues: Iterable[Sequence[str]]) -> dict[str, str]:
-    """For each decision the label that the team uses most for it: `{"kind:bug": "type: bug"}`."""
+    """For each decision the label that the team uses most for it: `{"kind:bug": "type: bug"}`; under `BLOCKER` the one
+    by which it marks what blocks a release."""
     counted: dict[str, Counter[str]] = {}
     for labels in issues:
         for label in labels:
             target, value = read(label)
             if target:
                 counted.setdefault(f"{target}:{value}", Counter())[label] += 1
+            if _BLOCKER.search(label):
+                counted.setdefault(BLOCKER, Counter())[label] += 1
     return {what: min(labels, key=lambda each: (-labels[each], each)) for what, labels in counted.items()}

@@ -6,16 +6,17 @@ from datetime import UTC, datetime
 import pytest
 
 from activities.bug_triage.assigning import suggested
-from activities.bug_triage.blocking import blocker
+from activities.bug_triage.blocking import blocker, milestone_of
 from activities.bug_triage.clues import clues
+from activities.bug_triage.drafting import drafts
 from activities.bug_triage.learned import Learned, chosen, taught
 from activities.bug_triage.missing import asked_by_past, asked_by_templates, lacks, question
 from activities.bug_triage.owners import Commit, Ownership, commits_of, fits, owners_by, rules_of
 from activities.bug_triage.ranking import Paths, ranked
 from activities.bug_triage.sources.decided import decided, spellings
-from activities.bug_triage.words import understood
-from contracts.bug_triage import PARTS, Likely, Located, Owner
-from contracts.bugs import Issue
+from activities.bug_triage.words import person, understood
+from contracts.bug_triage import PARTS, Assessed, Backlog, Code, Likely, Located, Milestone, Owner
+from contracts.bugs import Guess, Issue, Judgement
 
 TRACE = """\
 Traceback (most recent call last):
@@ -119,6 +120,63 @@ def test_a_release_blocker_is_severe_new_and_in_the_newest(title: str, body: str
     found = blocker(issue(title, body), None, newest)
     assert found.blocks is blocks, found.why
     assert found.why
+
+
+@pytest.mark.parametrize(
+    ("titles", "newest", "milestone"),
+    [
+        ({}, "2.1.0", ""),
+        ({"Next": ""}, "", "Next"),
+        ({"Next": "", "Later": ""}, "2.1.0", ""),
+        ({"v3.0": "", "v2.2": "", "v2.0": ""}, "v2.1.0", "v2.2"),
+        ({"3.0": "", "Summer": "2026-06-01", "Spring": "2026-03-01"}, "2.1.0", "Spring"),
+    ],
+)
+def test_a_blocker_belongs_to_the_milestone_that_is_due_first(
+    titles: dict[str, str], newest: str, milestone: str
+) -> None:
+    made = [Milestone.model_validate({"title": title, "due": due or None}) for title, due in titles.items()]
+    assert milestone_of(made, newest) == milestone
+
+
+@pytest.mark.parametrize("source", ["github:acme/app", "gitlab:acme/app", "jira:APP", "linear:APP", "bugs.jsonl"])
+def test_a_blocker_gets_the_teams_own_label_and_the_open_milestone(source: str) -> None:
+    past = issue(key="1", labels=("Release Blocker",), versions=("2.1.0",), state="closed")
+    new = issue("It crashes, worked in 2.0.0", "version 2.1.0")
+    backlog = Backlog(
+        source=source,
+        project="app",
+        issues=(past, new),
+        label_of=spellings([past.labels]),
+        milestones=(Milestone(title="2.2"),),
+    )
+    nothing = Guess(target="kind")
+    judged = Judgement(key="7", kind=nothing, priority=nothing, component=nothing)
+    [draft] = drafts(backlog, [Assessed(issue=new, judgement=judged)], Code(newest="2.1.0"), ())
+    assert draft.blocker.blocks
+    assert draft.params is not None
+    assert draft.params.labels == ("Release Blocker",)
+    assert draft.params.milestone == "2.2"
+
+
+def test_a_person_is_shown_and_named_by_name_where_the_tracker_has_ids() -> None:
+    where = Located(key="7", owners=(Owner(name="Ana Lee", who="u-1", share=0.6, why="60%"),))
+    called = {"u-1": "Ana Lee", "u-2": "Bo Park"}
+    backlog = Backlog(source="jira:APP", project="APP", issues=(issue(),), names=called)
+    nothing = Guess(target="kind")
+    judged = Judgement(key="7", kind=nothing, priority=nothing, component=nothing)
+    full = issue(body=f"1. Run it on Ubuntu with 2.1.0\n\nIt should return 3.\n\n```\n{TRACE}```")
+    [draft] = drafts(backlog, [Assessed(issue=full, judgement=judged)], Code(located=(where,)), ())
+    assert draft.params is not None
+    assert (draft.params.assignee, draft.params.who) == ("u-1", "Ana Lee")
+    assert "assign Ana Lee" in draft.params.parts
+    for said in ("bo", "Bo-Park", "u-2"):
+        changed = person(understood((f"assign 7 to {said}",)), draft, draft.params, called)
+        assert (changed.assignee, changed.who) == {
+            "bo": ("u-2", "Bo Park"),
+            "Bo-Park": ("Bo-Park", "Bo-Park"),
+            "u-2": ("u-2", "u-2"),
+        }[said]
 
 
 def test_labels_of_many_teams_are_understood_and_written_as_the_team_does() -> None:

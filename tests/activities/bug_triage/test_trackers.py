@@ -161,6 +161,16 @@ async def test_what_a_tracker_does_not_take_is_named(
         await trackers.carry_out(trackers.asked(kind, **wanted))
 
 
+@pytest.mark.parametrize("kind", ["github", "gitlab", "jira"])
+async def test_a_blocker_gets_its_milestone_once(trackers: Trackers, kind: str) -> None:
+    trackers.all[kind].add(1)
+    request = trackers.asked(kind, run=5, milestone="2.0", labels=("bug",))
+    for _ in range(2):
+        await trackers.carry_out(request)
+    assert trackers.all[kind].issues[1].milestone == "2.0"
+    assert len(trackers.all[kind].changes()) == 2
+
+
 async def test_without_a_credential_to_write_nothing_is_asked(trackers: Trackers) -> None:
     trackers.all["gitlab"].add(1)
     request, kept = trackers.asked("gitlab", labels=("bug",)), trackers.settings
