@@ -278,10 +278,6 @@ class StrangeReply(CountersignError):
     status = 502
 
 
-class TooLarge(StrangeReply):
-    """A service's answer is larger than is read: ask it for less at once."""
-
-
 class Moved(Conflict):
     """The ticket or repository has another address now. Nothing was read by the old one."""
 

@@ -17,7 +17,7 @@ import httpx
 
 from activities.services.service import Service
 from contracts import shown
-from contracts.errors import AccessRefused, BadInput, CountersignError, ServiceBusy, StrangeReply, TooLarge
+from contracts.errors import AccessRefused, BadInput, CountersignError, ServiceBusy, StrangeReply
 
 LARGEST = 8 << 20
 SECONDS = 60.0
@@ -28,6 +28,10 @@ SECONDARY = 60.0  # GitHub's word for limits that aren't counted: a minute at le
 # GitHub's and Jira's names, and Linear's.
 REMAINING = ("x-ratelimit-remaining", "x-ratelimit-requests-remaining")
 RESET = ("x-ratelimit-reset", "x-ratelimit-requests-reset")
+
+
+class TooLarge(StrangeReply):
+    """The answer is larger than is read: ask for less at once."""
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from pydantic import Field
 from activities.bug_triage import texts
 from activities.bug_triage.sources.rows import MOST_TITLE, moment
 from activities.progress import Progress
+from activities.services.web import TooLarge
 from contracts.base import Contract
 from contracts.bugs import Issue
-from contracts.errors import TooLarge
 from ledger import ArtifactStore
 
 MOST = 50_000
