@@ -42,8 +42,8 @@ BUG_STEPS = ("bugs.gather", "bugs.assess", "machine.locate", "machine.reproduce"
 PAYABLES_STEPS = ("payables.gather", "payables.plan", "payables.propose")
 # Of a look at tickets (tests/chaos/test_kill_a_look.py).
 SUPPORT_STEPS = (
-    *("support.learn", "support.look", "support.word"),
-    *("support.propose", "support.correct", "support.backfill"),
+    *("support.learn", "support.look", "support.word", "support.propose"),
+    *("support.correct", "support.backfill", "support.report"),
 )
 DEALS_STEPS = ("deals.gather", "deals.train", "deals.rank", "deals.propose")
 STEPS = (*RUN_STEPS, *MACHINE_STEPS, *FIX_STEPS, *BUG_STEPS, *PAYABLES_STEPS, *SUPPORT_STEPS, *DEALS_STEPS)

@@ -206,6 +206,7 @@ SUPPORT_BACKFILL = Step(
 SUPPORT_LOOK = Step("support.look", support.LookRequest, support.Looked, timeout=timedelta(minutes=30))
 SUPPORT_WORD = Step("support.word", answers.WordAnswers, answers.Worded, timeout=timedelta(minutes=15))
 SUPPORT_PROPOSE = Step("support.propose", support.ProposeTriage, runs.Sealed, timeout=timedelta(minutes=2))
+SUPPORT_REPORT = Step("support.report", support.ProposeTriage, runs.Sealed, timeout=timedelta(minutes=2))
 SUPPORT_CORRECT = Step("support.correct", support.CorrectRequest, support.Corrected)
 
 # Deals (docs/workflows/deal_scoring.md). Reading hundreds of thousands of rows keeps a process from beating.

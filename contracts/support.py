@@ -3,6 +3,7 @@
 A ticket's own words are untrusted wherever they stand: bounded as they are read, masked before they are kept.
 """
 
+from datetime import date
 from typing import Literal
 
 from pydantic import AwareDatetime, Field
@@ -25,7 +26,8 @@ class SupportRequest(Contract):
 
     `source`: a file of JSON Lines or CSV, a folder of such files, `zendesk://host`, `intercom://host` or
     `imap://host/folder`. `history`: where solved tickets are, by the same forms; empty: in the source itself.
-    `backfill`: read the whole history, triage it and learn from it; nothing is proposed.
+    `backfill`: read the whole history, learn from it, and triage what has no label in it; one report is all that is
+    proposed. `since` and `until`: only tickets that came on these days, in UTC, are triaged.
     """
 
     source: str = Field(json_schema_extra={"is_path": True})
@@ -34,6 +36,8 @@ class SupportRequest(Contract):
     backfill: bool = False
     most: int = Field(default=200, ge=1, le=MOST_AT_ONCE, description="tickets of one look; the rest is for the next")
     case: str = Field(default="", description="artifact of the case that this run is for; set by the run that found it")
+    since: date | None = Field(default=None, description="of a backfill: the first day")
+    until: date | None = Field(default=None, description="of a backfill: the last day")
 
 
 class SupportTicket(Contract):
@@ -203,13 +207,59 @@ class Sorted(Contract):
     tickets: tuple[tuple[str, Triaged], ...]
 
 
+class BackfillPlan(Contract):
+    """What a backfill goes through: laid down once, so that an attempt after a death goes through the same.
+
+    `parts`: artifacts of the history. `says`: what was learnt of it.
+    """
+
+    material: Material
+    parts: tuple[str, ...] = ()
+    read: int = 0
+    notes: tuple[str, ...] = ()
+    says: str = ""
+
+
+class Tally(Contract):
+    """How many tickets came to one label, and how many of them are sure. `examples`: ids of some."""
+
+    name: str
+    tickets: int
+    sure: int = 0
+    examples: tuple[str, ...] = ()
+
+
+class BackfillReport(Contract):
+    """What a backfill found, counted: nobody reads it ticket by ticket. `file`: where each ticket is a line.
+
+    `between`: pairs of queues that doubtful tickets are torn between. `unlike`: like nothing that was learnt.
+    """
+
+    source: str
+    read: int
+    triaged: int
+    confident: int
+    queues: tuple[Tally, ...] = ()
+    intents: tuple[Tally, ...] = ()
+    between: tuple[Tally, ...] = ()
+    unlike: int = 0
+    urgent: int = 0
+    duplicates: int = 0
+    days: str = Field(default="", description="which days were asked for; empty: all")
+    file: str = ""
+    says: str = Field(default="", description="what was learnt")
+    notes: tuple[str, ...] = ()
+
+
 class Backfilled(Contract):
-    """What a backfill made of a history. `parts`: artifacts of what was guessed."""
+    """What a backfill made of a history. `parts`: artifacts of what was guessed. `report`: the artifact of its
+    BackfillReport; empty: nothing was triaged."""
 
     read: int = 0
     triaged: int = 0
     confident: int = 0
     parts: tuple[str, ...] = ()
+    report: str = ""
     notes: tuple[str, ...] = ()
     says: str = ""
 
@@ -221,6 +271,8 @@ class LearnRequest(Contract):
     source: str
     history: str = ""
     backfill: bool = False
+    since: date | None = None
+    until: date | None = None
 
 
 class Learnt(Contract):

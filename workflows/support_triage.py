@@ -28,7 +28,9 @@ with workflow.unsafe.imports_passed_through():
         SUPPORT_LEARN,
         SUPPORT_LOOK,
         SUPPORT_PROPOSE,
+        SUPPORT_REPORT,
         SUPPORT_WORD,
+        Step,
     )
     from contracts.support import (
         CorrectRequest,
@@ -88,6 +90,8 @@ class SupportTriage:
             source=request.source,
             history=request.history,
             backfill=request.backfill,
+            since=request.since,
+            until=request.until,
         )
 
     async def learn(self, request: SupportRequest) -> Learnt:
@@ -97,7 +101,16 @@ class SupportTriage:
     async def backfill(self, request: SupportRequest) -> Outcome:
         show(self.policy, state="backfilling", says=f"Reading all of {request.history or request.source}")
         made = await step(SUPPORT_BACKFILL, self.learning(request), summary="Triage the whole history, part by part")
-        return await self.close("done", made.says)
+        if not made.report:
+            return await self.close("done", made.says)
+        sealed = await self.propose(made.report, Worded(), SUPPORT_REPORT)
+        decided = await self.gate.decision(sealed, reseal=self.reseal)
+        if decided is None:
+            return await self.close("expired", "Nobody read the report in time. What it found is kept.", sealed)
+        sealed, decision = decided
+        if decision.statement.verdict == "approve":
+            return await carry_out(self.policy, self.gate, sealed, decision)
+        return await self.close("rejected", rejection(decision), sealed)
 
     async def look(self, request: SupportRequest, learnt: Learnt) -> Looked:
         show(self.policy, state="looking", says=learnt.says)
@@ -159,10 +172,10 @@ class SupportTriage:
                 raise
             return Worded(fallback=f"The model could not be used: {error.cause}"[:500])
 
-    async def propose(self, case: str, worded: Worded) -> Sealed:
+    async def propose(self, case: str, worded: Worded, by: Step[ProposeTriage, Sealed] = SUPPORT_PROPOSE) -> Sealed:
         self.revision += 1
         sealed = await step(
-            SUPPORT_PROPOSE,
+            by,
             ProposeTriage(
                 run=workflow.info().workflow_id,
                 workflow=workflow.info().workflow_type,

@@ -10,7 +10,7 @@ Tickets and examples have to be masked (`masking.mask`) before they come here.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -76,12 +76,31 @@ class Desk:
 
     def learn(self, example: Example) -> None:
         """Take in one example: what a reviewer corrected, or a ticket that was solved."""
-        label = label_of(example, self.by_queue)
-        if not label or not example.text.strip():
+        self.learn_all([example])
+
+    def learn_all(self, examples: Sequence[Example]) -> None:
+        """Take them in, all at once. One without a label or words is passed over."""
+        found = [(each, label) for each in examples if (label := label_of(each, self.by_queue)) and each.text.strip()]
+        if not found:
             return
-        self.triager.learn(example.text, label)
-        self.kept.append(example)
-        self.count(example, label)
+        self.triager.learn_all([each.text for each, _ in found], [label for _, label in found])
+        for each, label in found:
+            self.kept.append(each)
+            self.count(each, label)
+
+    def with_examples(self, examples: Sequence[Example]) -> "Desk":
+        """Another that has learnt these, too: whoever reads this one meanwhile is not disturbed."""
+        triager = replace(self.triager, texts=[*self.triager.texts], intents=[*self.triager.intents])
+        made = replace(
+            self,
+            triager=triager,
+            kept=[*self.kept],
+            queues={name: Counter(each) for name, each in self.queues.items()},
+            priorities={name: Counter(each) for name, each in self.priorities.items()},
+        )
+        made.__dict__["by_queue"] = self.by_queue  # what it guesses is as it was fitted, whatever it learns
+        made.learn_all(examples)
+        return made
 
     def triage(self, tickets: Sequence[SupportTicket], already_open: Sequence[SupportTicket] = ()) -> list[Triaged]:
         """What is found out about each. A duplicate may be of one in `already_open`, or of an earlier of `tickets`."""

@@ -7,6 +7,7 @@ lost, and one that was being read is read again. No more than a part is in memor
 import asyncio
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from activities.progress import Progress
@@ -40,9 +41,27 @@ class Journal:
         told = json.loads(kept)
         return cls(told["cursor"], tuple(told["parts"]), told["read"], told["ended"])
 
+    def put_together(self, tools: Toolbox) -> "Journal":
+        """With small parts made one with their neighbours. What was erased is left out, and what is too long ago."""
+        made, held, size = list[str](), list[Examples](), 0
+        for part in (each for each in self.parts if tools.artifacts.has(each)):
+            examples = tools.artifacts.get_model(Examples, part)
+            if size + len(examples.examples) > PART and held:
+                made.append(_one(tools, held))
+                held, size = [], 0
+            held.append(examples)
+            size += len(examples.examples)
+        made += [_one(tools, held)] if held else []
+        return replace(self, parts=tuple(made[-MOST_PARTS:]))
+
     def keep(self, tools: Toolbox, source: str) -> None:
         told = {"cursor": self.cursor, "parts": self.parts, "read": self.read, "ended": self.ended}
         tools.ledger.move_cursor(name(source), json.dumps(told))
+
+
+def _one(tools: Toolbox, parts: Sequence[Examples]) -> str:
+    """The artifact of these as one part; a part by itself stays what it is."""
+    return tools.artifacts.put_model(Examples(examples=tuple(each for part in parts for each in part.examples)))
 
 
 def name(source: str) -> str:
@@ -56,8 +75,7 @@ async def read_on(tools: Toolbox, source: Source, told: Progress) -> Journal:
         page = await source.page(journal.cursor, PART)
         if page.tickets:
             part = await asyncio.to_thread(kept, tools, page.tickets)
-            parts = (*journal.parts, part)[-MOST_PARTS:]
-            journal = replace(journal, parts=parts, read=journal.read + len(page.tickets))
+            journal = replace(journal, parts=(*journal.parts, part), read=journal.read + len(page.tickets))
         journal = replace(journal, cursor=page.cursor, ended=not page.more, notes=(*journal.notes, *page.notes)[:20])
         await asyncio.to_thread(journal.keep, tools, source.name)
         told.says = f"{journal.read:,} tickets of the history read"

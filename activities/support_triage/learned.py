@@ -17,7 +17,7 @@ MOST = 60_000  # labelled examples that are read to fit on: the newest
 KEPT = 2  # models of a worker
 
 _lock = threading.Lock()
-_known: "OrderedDict[str, tuple[Desk, tuple[str, ...]]]" = OrderedDict()
+_known: "OrderedDict[str, tuple[Desk, frozenset[str]]]" = OrderedDict()
 
 
 def desk(tools: Toolbox, material: Material, say: Say) -> Desk:
@@ -26,15 +26,14 @@ def desk(tools: Toolbox, material: Material, say: Say) -> Desk:
         encoder = best(tools.embeddings)
         parts, taken_in = _there(tools, material.fitted), _there(tools, (*material.later, *material.lessons))
         key = digest((encoder.name, *parts))
-        made, known = _known.get(key, (None, ()))
-        if made is None or taken_in[: len(known)] != known:
-            made, known = shelf.kept(tools, key, encoder, say), ()
+        made, known = _known.get(key, (None, frozenset()))
+        if made is None or not known <= set(taken_in):  # something was erased since
+            made, known = shelf.kept(tools, key, encoder, say), frozenset()
         if made is None:
             made = shelf.keep(tools, key, _fitted(tools, parts, encoder, say), say)
-        for part in taken_in[len(known) :]:
-            for each in labelled(tools, (part,)):
-                made.learn(each)
-        _known[key] = (made, taken_in)
+        if new := list(labelled(tools, [each for each in taken_in if each not in known])):
+            made = made.with_examples(new)
+        _known[key] = (made, frozenset(taken_in))
         _known.move_to_end(key)
         while len(_known) > KEPT:
             _known.popitem(last=False)
@@ -47,23 +46,30 @@ def _there(tools: Toolbox, parts: Sequence[str]) -> tuple[str, ...]:
 
 
 def _fitted(tools: Toolbox, parts: Sequence[str], encoder: Encoder, say: Say) -> Desk:
-    newest = list[list[Example]]()
+    newest, known = list[Example](), set[str]()
     for part in reversed(parts):  # from the newest on, so that no more is held than is learnt from
-        newest.append(list(labelled(tools, (part,))))
-        if sum(map(len, newest)) >= MOST:
+        for each in reversed(list(labelled(tools, (part,)))):
+            if each.key not in known:  # what was said of a ticket last is what counts
+                known.add(each.key)
+                newest.append(each)
+        if len(newest) >= MOST:
             break
-    examples = [each for some in reversed(newest) for each in some][-MOST:]
-    times = [each.at for each in examples] if all(each.at for each in examples) else []
-    return Desk.fit(examples, times, encoder=encoder, say=say)
+    found = newest[:MOST][::-1]
+    times = [each.at for each in found] if all(each.at for each in found) else []
+    return Desk.fit(found, times, encoder=encoder, say=say)
 
 
 def labelled(tools: Toolbox, parts: Sequence[str]) -> Iterator[Example]:
-    """The examples of these parts that say what they are. A part that was erased is passed over."""
+    """The examples of these parts that say what they are."""
     for part in parts:
-        try:
-            found = tools.artifacts.get_model(Examples, part)
-        except CountersignError as error:
-            if error.name != "NotFound":
-                raise
-            continue
-        yield from (each for each in found.examples if (each.intent or each.queue) and each.text.strip())
+        yield from (each for each in examples(tools, part) if (each.intent or each.queue) and each.text.strip())
+
+
+def examples(tools: Toolbox, part: str) -> tuple[Example, ...]:
+    """Those of a part; none where it was erased."""
+    try:
+        return tools.artifacts.get_model(Examples, part).examples
+    except CountersignError as error:
+        if error.name != "NotFound":
+            raise
+        return ()

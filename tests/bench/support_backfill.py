@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from activities.support_triage.learn import SupportLearning
+from activities.support_triage.backfill import SupportBackfill
 from activities.toolbox import Identity, Toolbox
 from contracts.support import Backfilled, LearnRequest
 from ledger import FolderArtifacts, Ledger
@@ -48,7 +48,7 @@ def backfilled(folder: Path, count: int) -> Backfilled:
     tools = toolbox(folder)
     request = LearnRequest(run="bench", source=str(tickets), backfill=True)
     try:
-        return asyncio.run(SupportLearning(tools).backfill(request))
+        return asyncio.run(SupportBackfill(tools).backfill(request))
     finally:
         tools.ledger.close()
 

@@ -39,7 +39,8 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def part(tools: Toolbox, seed: int, count: int = 60) -> str:
-    return tools.artifacts.put_model(Examples(examples=tuple(history(count, seed))))
+    made = [each.model_copy(update={"key": f"{seed}#{each.id}"}) for each in history(count, seed)]
+    return tools.artifacts.put_model(Examples(examples=tuple(made)))
 
 
 def made(tools: Toolbox, material: Material, told: list[str] | None = None) -> learned.Desk:
