@@ -50,6 +50,7 @@ class Workers:
     deaths: int = 0
     workflows: tuple[str, ...] = ("changelog",)
     noticed: float | None = None  # seconds of silence after which one counts as dead, where the steps say more
+    part: int | None = None  # tickets of a part of a history
 
     @property
     def order(self) -> Path:
@@ -60,7 +61,7 @@ class Workers:
         for kind in kinds:
             log = self.folder / f"{kind}.log"
             self.processes[kind] = forked.start(
-                forked.worker, kind, self.workflows, self.noticed, environ=environ, output=log
+                forked.worker, kind, self.workflows, self.noticed, self.part, environ=environ, output=log
             )
 
     async def keep_alive(self) -> None:

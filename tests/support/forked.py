@@ -42,9 +42,9 @@ def kill(process: ForkServerProcess) -> None:
     process.join()
 
 
-def worker(kind: str, workflows: tuple[str, ...], noticed: float | None = None) -> None:
+def worker(kind: str, workflows: tuple[str, ...], noticed: float | None = None, part: int | None = None) -> None:
     """`countersign worker KIND`, serving the workflows of these names only. A silent worker counts as dead after
-    `noticed` seconds, where the steps say more."""
+    `noticed` seconds, where the steps say more. `part`: tickets of a part of a history, so that few make several."""
     from contracts import steps
     from workers import discovery
     from workers.settings import Settings
@@ -57,6 +57,10 @@ def worker(kind: str, workflows: tuple[str, ...], noticed: float | None = None) 
         for step in vars(steps).values():
             if isinstance(step, steps.Step) and step.heartbeat > timedelta(seconds=noticed):
                 object.__setattr__(step, "heartbeat", timedelta(seconds=noticed))
+    if part is not None:
+        from activities.support_triage import history
+
+        history.PART = part
     main(Settings(), "effects" if kind == "effects" else "agents")
 
 
