@@ -52,7 +52,8 @@ class Desk:
 
         Where most have no intent, the queue is what is learnt.
         """
-        labels = [label_of(example, by_queue(examples)) for example in examples]
+        is_queue = by_queue(examples)
+        labels = [label_of(example, is_queue) for example in examples]
         at = list(times) or [float(place) for place in range(len(examples))]
         triager = Triager.fit([example.text for example in examples], labels, at, encoder=encoder, say=say)
         kept = _in_order(triager.texts, examples)
