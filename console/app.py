@@ -109,7 +109,17 @@ def template_environment() -> Environment:
         lstrip_blocks=True,
     )
     said = (words.ago, words.clock, words.commands, words.cost, words.count, words.drafted, words.exact, words.lasted)
-    for call in (*said, words.money, words.span, render.markdown, render.diff_lines, plots.plot, short):
+    for call in (
+        *said,
+        words.money,
+        words.span,
+        words.in_groups,
+        words.breaks,
+        render.markdown,
+        render.diff_lines,
+        plots.plot,
+        short,
+    ):
         env.filters[call.__name__] = call
     return env
 

@@ -21,7 +21,7 @@ from console.told import notified
 from console.versions import stranded
 from console.words import count, money, relative, span
 from contracts.errors import CountersignError
-from contracts.records import ANCHORED, RECONCILED, Verification
+from contracts.records import ANCHORED, RECONCILED, ProposalRecord, Verification
 from contracts.steps import AGENTS, EFFECTS, Queue
 from ledger import Ledger
 
@@ -123,7 +123,7 @@ def expiring(ledger: Ledger) -> Finding:
     """Proposals that nobody has decided and that soon nobody can."""
     now = datetime.now(UTC)
     waiting = ledger.proposals(state="open")
-    soon = sorted(each.expires_at for each in waiting if each.expires_at < now + EXPIRES_WITHIN)
+    soon = sorted(each.expires_at for each in waiting if is_late(each, now))
     oldest = max(((now - each.created_at).total_seconds() for each in waiting), default=0.0)
     measured = {"proposals_open": len(waiting), "proposals_expiring": len(soon), "proposals_oldest_seconds": oldest}
     figures = tuple(Figure(name, value) for name, value in measured.items())
@@ -133,6 +133,11 @@ def expiring(ledger: Ledger) -> Finding:
     says = f"{count(len(soon), 'proposal')} about to expire undecided, the first in {left}."
     fix = "Decide them in the inbox, or `countersign inbox`; no timeout approves."
     return Finding("Approvals", False, says, fix, figures)
+
+
+def is_late(record: ProposalRecord, now: datetime) -> bool:
+    """Of a proposal that is to be decided within the day, only the last quarter of its time is late."""
+    return record.expires_at - now < min(EXPIRES_WITHIN, (record.expires_at - record.created_at) / 4)
 
 
 def budgets(ledger: Ledger) -> Finding:

@@ -1,14 +1,16 @@
 """How values are said on a page: ages, money, states, and characters that would hide themselves."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from markupsafe import Markup, escape
 
-from contracts.proposal import Cost
+from contracts.proposal import Claim, Cost
 from contracts.shown import spelt
 
+SHORT, LONG_WORD = 16, 26  # characters of a cell; of a word in it
 STEPS: Final = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
 
 
@@ -95,3 +97,18 @@ def drafted(by: str) -> str:
 
 def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def in_groups(claims: Iterable[Claim]) -> list[tuple[str, list[Claim]]]:
+    """Claims by their group, groups as they first come: ticket 2 stands before ticket 10."""
+    groups: dict[str, list[Claim]] = {}
+    for each in claims:
+        groups.setdefault(each.group, []).append(each)
+    return list(groups.items())
+
+
+def breaks(text: str) -> str:
+    """How a cell's text may be broken: a date or an amount nowhere, a word that no column has room for anywhere."""
+    if len(text) <= SHORT:
+        return "short"
+    return "unbroken" if max(map(len, text.split()), default=0) > LONG_WORD else ""

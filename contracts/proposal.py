@@ -16,6 +16,7 @@ from contracts.requirements import Escalated, Requirement, StartedBy
 
 PROPOSAL_TAG = "countersign/proposal/v1"
 MOST_ON_A_BUTTON, NAMED_ON_A_BUTTON = 6, 2
+LONGEST_BUTTON = 100  # characters, where many effects would be named
 
 
 class Effect(Contract):
@@ -229,12 +230,13 @@ class Proposal(Contract):
         return "".join(f"{line}\n" for line in lines)
 
     def button(self) -> str:
-        """What the signing button says: what will happen, never just OK. Of many effects the first; all are listed
-        beside it."""
+        """What the signing button says: what will happen, never just OK. Of many effects the first, where that is
+        short enough to be read; all are listed beside it."""
         said = [effect.says for effect in self.effects]
         if len(said) > MOST_ON_A_BUTTON:
             more = len(said) - NAMED_ON_A_BUTTON
-            return f"Do all {len(said)}: {' and '.join(said[:NAMED_ON_A_BUTTON])} and {more} more, as listed"
+            named = f"Do all {len(said)}: {' and '.join(said[:NAMED_ON_A_BUTTON])} and {more} more, as listed"
+            return named if len(named) <= LONGEST_BUTTON else f"Do all {len(said)}, as listed"
         return " and ".join(said) or "Record this and change nothing"
 
 

@@ -11,6 +11,7 @@ from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+PROBE = "countersign.probe"
 STEPS = 10
 CHAINS = 3
 SLOW_MS = 25.0
@@ -46,7 +47,7 @@ async def nothing() -> float:
     return time.perf_counter()
 
 
-@workflow.defn(name="countersign.probe")
+@workflow.defn(name=PROBE)
 class Probe:
     """A chain of activities that do nothing."""
 

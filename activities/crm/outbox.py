@@ -39,7 +39,7 @@ class Outbox:
         return self._write(marker, {"kind": "field", "deal": deal, "field": field, "value": value, "marker": marker})
 
     def _path(self, marker: str) -> Path:
-        name = re.sub(r"[^a-z0-9]+", "-", marker)
+        name = re.sub(r"[^a-z0-9]+", "-", marker.lower())
         if not re.fullmatch(r"[a-z0-9-]{8,100}", name):
             raise BadInput(f"{marker!r} is no marker.", subject=marker)
         return self.folder / f"{name}.json"

@@ -7,6 +7,8 @@ from activities.scoring.additive import Additive
 from contracts.deals import Book, Contribution, Scored
 from contracts.scoring import Reason, Score
 
+MOST_DIGITS = 20
+
 LEAST = 1e-9  # log-odds; less is nothing
 
 
@@ -60,7 +62,15 @@ def in_words(reason: Reason) -> str:
         return f"{count} {_of(count, 'activity', 'activities')} in the last two weeks"
     if column.startswith("activities_"):
         return f"{count} of kind {column.removeprefix('activities_')!r} so far"
-    return f"{name}: {said}"
+    return f"{name}: {_amount(said)}"
+
+
+def _amount(said: str) -> str:
+    """`37,800` for `37800.0`; other words as they are."""
+    try:
+        return f"{float(said):,.6g}" if len(said) < MOST_DIGITS else said
+    except ValueError:
+        return said
 
 
 def _of(count: str, one: str, many: str = "") -> str:

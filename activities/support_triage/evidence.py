@@ -2,14 +2,16 @@
 
 from contracts.changelog import counted
 from contracts.proposal import Cell, Panel, TablePanel
-from contracts.support import Case, Item
+from contracts.support import Case, Item, Triaged
 
 MOST_QUOTED, MOST_QUOTED_ALONE = 240, 3_000  # characters
 SIMILAR = 3
 
 
-def evidence(case: Case) -> tuple[Panel, ...]:
-    return (said(case), similar(case)) if any(each.triaged.similar for each in case.items) else (said(case),)
+def evidence(case: Case, updates: tuple[Panel, ...]) -> tuple[Panel, ...]:
+    """What is read first stands first: the words and what they were taken for, then what becomes of them."""
+    found = (similar(case),) if any(each.triaged.similar for each in case.items) else ()
+    return (said(case), *updates, *found)
 
 
 def said(case: Case) -> TablePanel:
@@ -20,7 +22,7 @@ def said(case: Case) -> TablePanel:
     note += f" {counted(hidden, 'character')} beyond what is read are not shown." if hidden else ""
     return TablePanel(
         title="What the customers wrote",
-        columns=("ticket", "words", "how sure", "tone"),
+        columns=("ticket", "words", "taken for", "how sure", "tone"),
         rows=tuple(_row(each, MOST_QUOTED_ALONE if alone else MOST_QUOTED) for each in case.items),
         note=note,
     )
@@ -32,9 +34,16 @@ def _row(each: Item, most: int) -> tuple[Cell, ...]:
     return (
         Cell(text=each.ticket.id, href=each.ticket.url or None),
         Cell(text=words if len(words) <= most else f"{words[:most]}…"),
+        Cell(text=taken_for(found)),
         Cell(text=found.why, tone="" if found.confident else "bad"),
         Cell(text=tone),
     )
+
+
+def taken_for(found: Triaged) -> str:
+    """`refund → Billing`, by what was learnt; a reviewer may put it elsewhere."""
+    likeliest = [each[0].label for each in (found.intents, found.queues) if each]
+    return " → ".join(likeliest) if not found.unlike else "nothing learnt"
 
 
 def similar(case: Case) -> TablePanel:

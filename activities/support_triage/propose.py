@@ -54,10 +54,9 @@ class SupportProposing:
             drafted_by="model" if is_worded else "baseline",
             fallback=request.worded.fallback,
             effects=effects,
-            panels=(
-                *panels([ticket_params(each.params) for each in effects]),
-                *drafts.panels(before, worded),
-                *evidence(case),
+            panels=evidence(
+                case,
+                (*panels([ticket_params(each.params) for each in effects]), *drafts.panels(before, worded)),
             ),
             checks=checks(case),
             cost=request.worded.cost,
@@ -100,15 +99,17 @@ class SupportProposing:
 def effect(request: ProposeTriage, case: Case, each: Item, queue: str) -> Effect:
     """The update of one ticket. `queue`: what a reviewer wants instead."""
     ticket, said = each.ticket, each.triaged
+    # What is like nothing learnt stays where it is, where nobody is asked about its queue.
+    lost = case.kind == "incident" and said.unlike
     incident = (case.known or case.items[0].ticket.id) if case.kind == "incident" else ""
     return ticket_effect(
         run=request.run,
         revision=request.revision,
         source=ticket.source,
         ticket=ticket.id,
-        queue=queue or (said.queues[0].label if said.queues else ""),
+        queue=queue or (said.queues[0].label if said.queues and not lost else ""),
         queue_was=ticket.queue,
-        intent=said.intents[0].label if said.intents else "",
+        intent=said.intents[0].label if said.intents and not lost else "",
         priority="urgent" if case.kind == "incident" else said.priority,
         answer=each.answer,
         cites=each.cites,

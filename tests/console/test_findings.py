@@ -20,7 +20,10 @@ def test_proposals_that_soon_nobody_can_decide(ledger: Ledger) -> None:
     now = datetime.now(UTC)
     ledger.store_proposal(proposal(ledger, run="later", created_at=now, expires_at=now + timedelta(days=9)))
     assert expiring(ledger).ok
-    ledger.store_proposal(proposal(ledger, run="soon", created_at=now, expires_at=now + timedelta(hours=5, minutes=30)))
+    soon = now + timedelta(hours=5, minutes=30)
+    ledger.store_proposal(proposal(ledger, run="daily", created_at=now - timedelta(hours=1), expires_at=soon))
+    assert expiring(ledger).ok, "most of its time is left"
+    ledger.store_proposal(proposal(ledger, run="soon", created_at=now - timedelta(days=1), expires_at=soon))
     found = expiring(ledger)
     assert (found.ok, found.says) == (False, "1 proposal about to expire undecided, the first in 5 hours.")
     assert "countersign inbox" in found.fix

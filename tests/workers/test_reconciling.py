@@ -26,7 +26,8 @@ from workers.cli import app
 from workers.gaps import Gap, contradicted, effects_apart, undecided, unheard, unsent, untold
 from workers.histories import history
 from workers.interceptors import LedgerInterceptor
-from workers.reconciling import Reconciled, outcomes_apart, reconcile, unended, vanished, write_lost
+from workers.probe import PROBE, probe
+from workers.reconciling import OURS, Reconciled, outcomes_apart, reconcile, unended, vanished, write_lost
 from workers.supervisor.children import settings_environment
 from workers.sweeping import OVERLAP, clean_until, newest, note, sweep_once
 
@@ -48,10 +49,14 @@ async def decided(here: Platform, folder: Path) -> str:
 
 
 async def test_a_run_from_start_to_effect_has_no_gap(here: Platform, tmp_path: Path) -> None:
+    await probe(here.client, chains=1)
     done = await compared(here, await decided(here, tmp_path / "app"))
     assert done.gaps == []
     assert (done.runs, done.decisions) == (1, 1)
     assert done.attempts >= done.steps > 5
+    looked_at = {each.workflow_type async for each in here.client.list_workflows(OURS)}
+    assert "changelog" in looked_at
+    assert PROBE not in looked_at, "it measures the server as everything starts, and writes nothing down"
 
 
 async def test_each_kind_of_gap_is_named(here: Platform, tmp_path: Path) -> None:

@@ -157,11 +157,19 @@ def print_new(here: Platform, runs: list[str], after: int, shown: Now) -> int:
     """Print what the runs have done since the entry `after`. Gives the last one's id."""
     new = [entry for run in runs for entry in here.ledger.entries(run=run, after=after)]
     for entry in sorted(new, key=lambda entry: entry.id):
-        if entry.name not in ENDS:
+        if entry.name not in ENDS and not is_said_anyway(entry):
             print_entry(entry)
             shown.done()
         after = entry.id
     return after
+
+
+def is_said_anyway(entry: StoredEntry) -> bool:
+    """An effect's way to its end, which `effect.carry_out` tells in a person's words. What went another way is told:
+    one that was cut off, held, refused or failed. `countersign log` has all of it."""
+    if entry.kind != "effect" or entry.outcome not in ("ok", "intent"):
+        return False
+    return entry.outcome == "ok" or entry.facts.get("state") == "acting" or entry.key.endswith("/intent")
 
 
 def print_entry(entry: StoredEntry) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args
 import typer
 from pydantic import BaseModel, ValidationError
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from contracts.errors import BadInput
 from contracts.records import RunState
@@ -65,7 +65,16 @@ def runs(
         states = ", ".join(get_args(RunState))
         raise BadInput(f"{state!r} is no state of a run.", subject="--state", way_out=f"There are: {states}.")
     with opened_ledger() as (_, ledger):
-        table = Table("run", "workflow", "subject", "state", "started", "what", box=None, header_style="dim")
+        table = Table(
+            Column("run", no_wrap=True, overflow="fold"),
+            "workflow",
+            "subject",
+            "state",
+            "started",
+            "what",
+            box=None,
+            header_style="dim",
+        )
         for each in ledger.runs(state=state, limit=limit):
             started = f"{each.started_at:%m-%d %H:%M}"
             cells = (each.run, each.workflow, each.subject, each.state, started, one_line(each.says)[:80])

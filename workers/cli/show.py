@@ -84,10 +84,14 @@ def on_approval(proposal: Proposal) -> list[str]:
     `--set NUMBER.PARAM=VALUE` with one of the parameters that are named."""
     if len(proposal.effects) < 2 and not any(each.editable for each in proposal.effects):
         return [f"On approval   {escape(proposal.button())}"]
+    may = [f" [dim](may be set: {escape(', '.join(each.editable))})[/dim]" for each in proposal.effects]
+    alike = len(proposal.effects) > 1 and len(set(may)) == 1
     said = []
     for number, each in enumerate(proposal.effects, 1):
-        may = f" [dim](may be set: {escape(', '.join(each.editable))})[/dim]" if each.editable else ""
-        said.append(f"{number}. {escape(each.says)}{may}")
+        own = may[number - 1] if each.editable and not alike else ""
+        said.append(f"{number}. {escape(each.says)}{own}")
+    if alike and proposal.effects[0].editable:
+        said.append(f"[dim]of each may be set: {escape(', '.join(proposal.effects[0].editable))}[/dim]")
     return [f"{'On approval' if number == 0 else '':<13} {line}" for number, line in enumerate(said)]
 
 

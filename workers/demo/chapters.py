@@ -1,6 +1,7 @@
 """What every demo does on its stage: start a run, follow it, have a person decide, prove the log, leave."""
 
 import asyncio
+import textwrap
 import time
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from workers.settings import Settings
 
 PATIENCE = 15 * 60  # seconds that the demo waits for a person
 RUN_LIMIT = 600.0
+MOST_SAID = 300  # characters of what a run says at its end
 
 
 async def review(stage: Stage, proposal: Proposal) -> bool:
@@ -59,13 +61,19 @@ async def start(stage: Stage, workflow: str, request: BaseModel) -> str:
     return run
 
 
-async def follow(stage: Stage, run: str, *, leaving: bool = False) -> RunRecord:
+def newest(stage: Stage, run: str) -> int:
+    """The last entry of a run: what was on the screen before somebody decided."""
+    return max((entry.id for entry in stage.here.ledger.entries(run=run)), default=0)
+
+
+async def follow(stage: Stage, run: str, *, leaving: bool = False, after: int | None = None) -> RunRecord:
     """Print each activity as it happens, until the run waits or has ended.
 
-    `leaving`: it waits now for what was decided already, and is followed until it moves on.
+    `leaving`: it waits now for what was decided already, and is followed until it moves on. `after`: the entry
+    from which on; what happened while somebody signed is told, too.
     """
     deadline = time.monotonic() + RUN_LIMIT
-    seen = max((entry.id for entry in stage.here.ledger.entries(run=run)), default=0) if leaving else 0
+    seen = after if after is not None else newest(stage, run) if leaving else 0
     before = {each.digest for each in open_proposals(stage, run)} if leaving else set()
     with now(out) as shown:
         async with watching(stage.here.client, run, shown) as started:
@@ -83,14 +91,20 @@ async def follow(stage: Stage, run: str, *, leaving: bool = False) -> RunRecord:
 async def decided(stage: Stage, run: str, record: RunRecord) -> EffectRecord | None:
     """Have each proposal of a run reviewed, to its end. Its effect; None when nobody approved."""
     while record.state == "waiting":
+        after = newest(stage, run)
         if not await review(stage, waiting(stage, run)):
             stage.narrator.tell(f"Nobody decided in {PATIENCE // 60} minutes, so nothing was committed.")
             return None
-        record = await follow(stage, run, leaving=True)
+        record = await follow(stage, run, leaving=True, after=after)
     if record.state == "failed":
         raise CountersignError(f"The run failed: {record.says}", subject=run)
-    stage.narrator.tell(f"The run ended: {record.state}. {record.says}")
+    ended(stage, record)
     return only_effect(stage, run) if record.state == "done" else None
+
+
+def ended(stage: Stage, record: RunRecord) -> None:
+    """How a run ended. What many effects did was a line each already."""
+    stage.narrator.tell(f"The run ended: {record.state}. {textwrap.shorten(record.says, MOST_SAID, placeholder=' …')}")
 
 
 def open_proposals(stage: Stage, run: str) -> list[Proposal]:

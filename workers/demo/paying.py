@@ -14,7 +14,7 @@ from contracts.proposal import Proposal
 from workers import keys, statements
 from workers.cli import decisions
 from workers.demo.books import make_books
-from workers.demo.chapters import decided, follow, leave, open_proposals, review, start, verify
+from workers.demo.chapters import decided, ended, follow, leave, newest, open_proposals, review, start, verify
 from workers.demo.stage import Narrator, Stage, fresh, open_stage, settings_for
 
 COLLEAGUE = "colleague"
@@ -60,13 +60,14 @@ async def decided_on(stage: Stage, run: str, state: str) -> None:
         await decided(stage, run, record)
         return
     while state == "waiting":  # several files, or none
+        after = newest(stage, run)
         if not await review(stage, open_proposals(stage, run)[-1]):
             return
-        record = await follow(stage, run, leaving=True)
+        record = await follow(stage, run, leaving=True, after=after)
         state = record.state
     if state == "failed":
         raise CountersignError(f"The run failed: {record.says}", subject=run)
-    stage.narrator.tell(f"The run ended: {state}. {record.says}")
+    ended(stage, record)
 
 
 async def apart(stage: Stage, run: str) -> None:
@@ -87,7 +88,7 @@ async def apart(stage: Stage, run: str) -> None:
     narrator.tell(f"A generated {COLLEAGUE}, whom the demo person has vouched for, signs the same bytes.")
     await decisions.send(stage.here, keys.sign(there, proposal, "approve"))
     record = await follow(stage, run, leaving=True)
-    narrator.tell(f"The run ended: {record.state}. {record.says}")
+    ended(stage, record)
 
 
 async def waited_for(stage: Stage, run: str) -> Proposal | None:

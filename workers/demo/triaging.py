@@ -9,7 +9,7 @@ from rich.console import Console
 from contracts.bug_triage import DOUBTFUL, BugTriageRequest
 from contracts.errors import CountersignError
 from contracts.records import RunRecord
-from workers.demo.chapters import follow, leave, review, start, verify, waiting
+from workers.demo.chapters import ended, follow, leave, newest, review, start, verify, waiting
 from workers.demo.reports import Reports, made
 from workers.demo.stage import Narrator, Stage, fresh, open_stage, settings_for
 
@@ -63,12 +63,13 @@ def tell_of(narrator: Narrator, reports: Reports) -> None:
 async def to_its_end(stage: Stage, run: str, record: RunRecord) -> None:
     """Have each proposal of a run decided."""
     while record.state == "waiting":
+        after = newest(stage, run)
         if not await review(stage, waiting(stage, run)):
             return
-        record = await follow(stage, run, leaving=True)
+        record = await follow(stage, run, leaving=True, after=after)
     if record.state == "failed":
         raise CountersignError(f"The run failed: {record.says}", subject=run)
-    stage.narrator.tell(f"The run ended: {record.state}. {record.says}")
+    ended(stage, record)
 
 
 async def in_doubt(stage: Stage, run: str) -> None:
