@@ -267,6 +267,11 @@ class RankedDeal(Contract):
     drop: str = Field(default="", description="why it is one to let go, in words; empty: it isn't")
     rests: str = Field(default="", description="why nothing is proposed for it: what a person said; empty: nothing")
 
+    @property
+    def likely(self) -> float | None:
+        """Its chance by the model, else by its stage; None: nobody knows one."""
+        return self.stage_chance if self.chance is None else self.chance
+
 
 class RepPlan(Contract):
     """What fits into a rep's hours today: deals by id, in order. `exact`: no better choice exists."""

@@ -114,6 +114,7 @@ class PayingSettings(Contract):
     usd_rates: dict[Currency, Decimal] = Field(default={}, description="one unit of it in US dollars, for the gate")
     format: Format = "pain.001.001.09"
     dates: Literal["", "day first", "month first"] = ""
+    columns: dict[str, dict[str, str]] = Field(default={}, description="of each table, how its columns are called")
     erpnext: ErpNext | None = None
     unusual: float = Field(default=4.0, gt=0, description="robust deviations above a vendor's usual amount")
 

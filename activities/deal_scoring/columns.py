@@ -12,7 +12,7 @@ USUAL: dict[str, dict[str, tuple[str, ...]]] = {
         "owner": ("owner", "ownername", "dealowner", "opportunityowner", "rep", "salesrep", "assignedto"),
         "stage": ("stage", "stagename", "dealstage", "salesstage"),
         "amount": ("amount", "value", "dealvalue", "dealamount", "acv", "arr", "totalamount"),
-        "currency": ("currency", "currencycode", "currencyisocode", "dealcurrencycode"),
+        "currency": ("currency", "currencycode", "currencyisocode", "dealcurrencycode", "amountcurrency"),
         "created": ("created", "createddate", "createdate", "createdat", "opened", "opendate"),
         "closes": ("closes", "closedate", "expectedclose", "expectedclosedate", "expectedclosingdate"),
         "closed": ("closed", "closedat", "closedon", "wonlostdate", "actualclosedate"),

@@ -4,10 +4,12 @@ from datetime import date
 from pathlib import Path
 
 from activities.deal_scoring.booking import Booking
-from activities.deal_scoring.tables import table
+from activities.deal_scoring.tables import ENDINGS, table
 from contracts.deals import Book
 from contracts.errors import AccessRefused, BadRows
 from contracts.methodology import Methodology
+
+NAMED = 5  # files
 
 
 def book_of_folder(folder: str, methodology: Methodology, today: date) -> Book:
@@ -19,12 +21,20 @@ def book_of_folder(folder: str, methodology: Methodology, today: date) -> Book:
     except PermissionError:
         raise AccessRefused(f"{folder!r} may not be read.", subject=folder, way_out="Let the worker read it.") from None
     if found is None:
-        what = "has no opportunities.csv or opportunities.jsonl" if is_there else "is no folder"
         raise BadRows(
-            f"{folder!r} {what}.",
+            f"{folder!r} {_what_it_is(path)}.",
             subject=folder,
-            way_out="Save the deals there as opportunities.csv, with the columns id and stage at least.",
+            way_out="Give a folder that has the deals as opportunities.csv, with the columns id and stage at least.",
         )
     return Booking(methodology, today).book(
         str(path), str(path), found, table(path, "activities"), table(path, "stages")
     )
+
+
+def _what_it_is(path: Path) -> str:
+    """Instead of a folder with deals."""
+    if not path.is_dir():
+        return "is a file, not a folder" if path.is_file() else "is no folder"
+    there = sorted(each.name for each in path.iterdir() if each.suffix in ENDINGS)[:NAMED]
+    beside = f"; it has {', '.join(there)}" if there else ""
+    return f"has no opportunities.csv or opportunities.jsonl{beside}"

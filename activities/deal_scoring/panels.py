@@ -100,6 +100,8 @@ def _curve(made: Ranking) -> PlotPanel | None:
     band = {"low": until("low"), "high": until("high")} if banded else {}
     series = PlotSeries(name="Expected", y=until("expected"), as_="steps", **band)
     note = "By the deals' own close dates; what is overdue counts from the first day."
+    if without := sum(each.likely is None for each in known):
+        note += f" {without:,} of {len(known):,} deals count with all that they are worth: nobody knows their chance."
     return PlotPanel(title="Expected to come in", series=(series,), days=days, unit=made.currency, note=note)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from temporalio import activity
 
@@ -75,11 +76,14 @@ class DealsProposing:
 
 
 def title(made: Ranking) -> str:
-    """`12 actions for 3 people today, on deals worth USD 184,000 expected`."""
+    """`12 actions for 3 people today, on deals of USD 184,000 expected`; where nobody knows a chance of some, what they
+    are worth."""
     actions, people = len(made.planned), sum(1 for each in made.plans if each.deals)
-    worth = money(sum((each.expected for each in made.planned), start=made.planned[0].expected * 0), made.currency)
+    guessed = any(each.likely is None for each in made.planned)
+    sums = [(each.value if guessed else each.expected) or Decimal(0) for each in made.planned]
+    worth = money(sum(sums, start=Decimal(0)), made.currency) + ("" if guessed else " expected")
     whom = "1 person" if people == 1 else f"{people} people"
-    return f"{actions} action{'s' * (actions != 1)} for {whom} today, on deals of {worth} expected"
+    return f"{actions} action{'s' * (actions != 1)} for {whom} today, on deals of {worth}"
 
 
 def summary(made: Ranking, methodology: Methodology) -> str:
@@ -90,6 +94,7 @@ def summary(made: Ranking, methodology: Methodology) -> str:
     told = [
         f"{len(made.deals):,} open deals, ranked by {by}.",
         "" if made.by_model else made.refused,
+        _unlikely(made, methodology),
         f"{waiting:,} actions wait for another day." if waiting else "",
         f"{len(made.drops):,} deals to let go." if made.drops else "",
         f"{moved:,} moved since {made.compared_with}." if made.compared_with else "",
@@ -97,6 +102,17 @@ def summary(made: Ranking, methodology: Methodology) -> str:
         _unread(made),
     ]
     return shown.spelt(" ".join(filter(None, told)))[:2_000]
+
+
+def _unlikely(made: Ranking, methodology: Methodology) -> str:
+    """What is left to say where a chance is known of nothing but the stage, and not of every stage."""
+    without = sum(each.likely is None for each in made.deals)
+    if not without:
+        return ""
+    return (
+        f"{without:,} are in stages that {methodology.name} gives no chance, and stand by their value alone: name your "
+        "stages in a methodology of your own."
+    )
 
 
 def _unread(made: Ranking) -> str:

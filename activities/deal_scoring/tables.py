@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from activities.exports import encoding_of, separator_of
 from contracts.errors import AccessRefused, BadRows
 
 LARGEST_CELL = 16 << 20  # a note of 5 MB is read, and cut
@@ -43,11 +44,11 @@ def table(folder: Path, name: str) -> Table | None:
 
 
 def _csv(path: Path) -> Table:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+    with path.open(encoding=encoding_of(path), errors="replace", newline="") as file:
         heading = file.readline(1 << 20)
     if not heading.strip():
         return Table(path.name, (), iter(()))
-    delimiter = max(",;\t|", key=heading.count)
+    delimiter = separator_of(heading)
     columns = [each.strip() for each in next(csv.reader([heading], delimiter=delimiter))]
     _require_columns(path, columns)
     return Table(path.name, columns, _csv_rows(path, delimiter, columns))
@@ -62,7 +63,7 @@ def _require_columns(path: Path, columns: Sequence[str]) -> None:
 
 def _csv_rows(path: Path, delimiter: str, columns: Sequence[str]) -> Iterator[tuple[int, Row]]:
     csv.field_size_limit(LARGEST_CELL)
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open(encoding=encoding_of(path), newline="") as file:
         reader = csv.reader(file, delimiter=delimiter)
         try:
             next(reader, None)
@@ -76,7 +77,7 @@ def _csv_rows(path: Path, delimiter: str, columns: Sequence[str]) -> Iterator[tu
                     )
                 if any(cells):
                     yield reader.line_num, dict(zip(columns, cells, strict=False))
-        except UnicodeDecodeError:
+        except UnicodeError:
             raise _not_text(path, reader.line_num + 1) from None
         except csv.Error as error:
             raise BadRows(
@@ -89,11 +90,11 @@ def _csv_rows(path: Path, delimiter: str, columns: Sequence[str]) -> Iterator[tu
 def _json_lines(path: Path) -> Iterator[tuple[int, Row]]:
     number = 0
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        with path.open(encoding=encoding_of(path)) as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
                     yield number, _json_row(path, number, line)
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise _not_text(path, number + 1) from None
 
 

@@ -1,5 +1,6 @@
 """Start runs, list them, follow them."""
 
+import inspect
 import re
 import secrets
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ import typer
 from pydantic import BaseModel, ValidationError
 from rich.markup import escape
 from rich.table import Column, Table
+from typer.core import TyperCommand
 
 from contracts.errors import BadInput
 from contracts.records import RunState
@@ -24,10 +26,40 @@ from workers.settings import Settings
 
 EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}
 FAILED = ("failed", "cancelled")
+WORDS = "countersign.words"
+
+
+class RunCommand(TyperCommand):
+    """`countersign run NAME --help` says what that workflow takes, too."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.meta[WORDS] = [each for each in args if not each.startswith("-")]  # `--help` is asked before they are read
+        return super().parse_args(ctx, args)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        super().format_help(ctx, formatter)
+        discovery.add_folder(Settings().workflows)
+        if name := next(iter(ctx.meta[WORDS]), ""):
+            print_inputs(name, discovery.request_type(discovery.workflow_named(name)))
+        else:
+            names = ", ".join(discovery.workflow_name(each) for each in discovery.scoped_workflows())
+            out.print(f"Workflows: {escape(names)}")
+
+
+def print_inputs(name: str, model: type[BaseModel]) -> None:
+    """What the model takes, in the order in which bare words fill it."""
+    out.print(f"[bold]What {escape(name)} takes[/bold]")
+    table = Table("input", "unless given", "", box=None, header_style="dim")
+    for field, about in model.model_fields.items():
+        default = "has to be given" if about.is_required() else str(about.default or "")
+        table.add_row(*map(escape, (field, default, about.description or "")))
+    out.print(table)
+    for part in inspect.cleandoc(model.__doc__ or "").split("\n\n"):
+        out.print(escape(" ".join(part.split())))
 
 
 def register(app: typer.Typer) -> None:
-    app.command("run", context_settings=EXTRA)(run)
+    app.command("run", cls=RunCommand, context_settings=EXTRA)(run)
     app.command("runs")(runs)
 
 
@@ -39,6 +71,7 @@ def run(
     """Start a run, and follow it until it waits for you or ends.
 
     The workflow's own inputs follow its name: `countersign run changelog . --since v1.2.0`.
+    `countersign run changelog --help` lists them.
     """
     settings = Settings()
     discovery.add_folder(settings.workflows)

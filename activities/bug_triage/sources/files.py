@@ -14,6 +14,7 @@ from typing import Any
 from activities.beside import UPDATES
 from activities.bug_triage.sources.decided import spellings
 from activities.bug_triage.sources.rows import Reading, columns_of, issue_of
+from activities.exports import encoding_of, separator_of
 from contracts.bug_triage import Backlog
 from contracts.bugs import Issue
 from contracts.errors import AccessRefused, BadInput, NotFound
@@ -42,7 +43,7 @@ def read(name: str) -> Backlog:
         raise NotFound(f"There are no issues at {name!r}.", subject=name, way_out=WAY_OUT) from error
     except PermissionError as error:
         raise AccessRefused(f"The issues in {name!r} may not be read.", subject=name) from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, UnicodeError, csv.Error) as error:
         raise BadInput(f"The issues in {name!r} can't be read: {error}.", subject=name, way_out=WAY_OUT) from error
     if count > MOST:
         reading.wrong["older issues than are read at once"] = count - MOST
@@ -65,10 +66,12 @@ def told(reading: Reading) -> str:
 
 def _rows(path: Path, reading: Reading) -> Iterator[dict[str, Any]]:
     is_csv = path.suffix.lower() in (".csv", ".tsv")
-    with path.open(encoding="utf-8-sig", newline="" if is_csv else None) as file:
+    with path.open(encoding=encoding_of(path), newline="" if is_csv else None) as file:
         if is_csv:
             csv.field_size_limit(LONGEST_LINE)
-            rows = csv.DictReader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+            separator = separator_of(file.readline(LONGEST_LINE))
+            file.seek(0)
+            rows = csv.DictReader(file, delimiter=separator)
             reading.columns = columns_of([name or "" for name in rows.fieldnames or []], str(path))
             yield from rows
             return

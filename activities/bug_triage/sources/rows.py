@@ -14,6 +14,7 @@ from contracts.bugs import Issue
 from contracts.errors import BadInput
 
 MOST_TITLE = 300
+PULL_REQUEST = "pull_request"  # what GitHub gives those of its issues that are one
 COLUMNS: dict[str, tuple[str, ...]] = {
     "key": ("key", "id", "number", "issue id", "issue key", "iid", "issue"),
     "title": ("title", "summary", "subject", "name"),
@@ -70,11 +71,14 @@ def columns_of(names: list[str], subject: str) -> dict[str, str]:
 
 
 def issue_of(row: Mapping[str, Any], reading: Reading, line: int) -> Issue | None:
-    """The issue; None, and counted, for a row without a title."""
+    """The issue; None, and counted, for a row without a title, and for a pull request: GitHub lists both as issues."""
 
     def cell(what: str) -> Any:
         return row.get(reading.columns.get(what, ""))
 
+    if row.get(PULL_REQUEST):
+        reading.wrong["pull requests"] += 1
+        return None
     title = _text(cell("title")).strip()
     if not title:
         reading.wrong["rows without a title"] += 1

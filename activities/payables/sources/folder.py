@@ -47,7 +47,9 @@ def read_settings(folder: Path) -> PayingSettings:
         raise BadInput(
             f"{str(folder)!r} has no settings.toml." if folder.is_dir() else f"There is no folder {str(folder)!r}.",
             subject=str(folder),
-            way_out="Give the folder of your books; docs/workflows/payables.md says what is in it.",
+            way_out="Write one with your company and its account, as docs/workflows/payables.md shows."
+            if folder.is_dir()
+            else "Give the folder of your books; docs/workflows/payables.md says what is in it.",
         ) from None
     except (OSError, ValueError) as error:
         raise BadInput(f"settings.toml can't be read: {error}.", subject=str(path), way_out="Correct it.") from None
@@ -109,7 +111,8 @@ class _Folder:
         if path is None:
             return None
         two = ("currency",) if "currency" in names and len(self.currencies) > 1 else ()
-        return table(path, names, (*columns, *two), dates=self.settings.dates, money=("amount",))
+        given = self.settings.columns.get(name, {})
+        return table(path, names, (*columns, *two), dates=self.settings.dates, money=("amount",), given=given)
 
     def _made(
         self,

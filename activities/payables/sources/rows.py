@@ -5,7 +5,9 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
+from activities.exports import encoding_of, separator_of
 from activities.payables.sources.cells import Evidence, Mark, Order, Unreadable, mark_of, order_of, see
 from contracts.errors import BadInput
 from contracts.paying import Flaw
@@ -64,8 +66,17 @@ def find(folder: Path, name: str) -> Path | None:
     return there[0] if there else None
 
 
-def table(path: Path, names: Names, needed: tuple[str, ...], *, dates: Order, money: tuple[str, ...]) -> Table:
+def table(
+    path: Path,
+    names: Names,
+    needed: tuple[str, ...],
+    *,
+    dates: Order,
+    money: tuple[str, ...],
+    given: Mapping[str, str] = MappingProxyType({}),
+) -> Table:
     """Look the file over: which column is what, and how dates (`…date`, `day`, `settled`) and amounts are written.
+    `given`: how this company's file calls a column.
 
     BadInput for a column that is missing, and for dates or amounts that can be read in two ways.
     """
@@ -73,13 +84,13 @@ def table(path: Path, names: Names, needed: tuple[str, ...], *, dates: Order, mo
     plain = {_plain(column): column for column in reversed(header)}
     columns = {
         name: plain[_plain(found)] for name, called in names.items() if (found := _first(plain, (name, *called)))
-    }
+    } | _given(path, plain, names, given)
     if missing := [name for name in needed if name not in columns]:
         ways = "; ".join(f"{name}: {', '.join((name, *names[name]))}" for name in missing)
         raise BadInput(
             f"{path.name} has no column for {', '.join(missing)}. It has {', '.join(header)[:500] or 'none'}.",
             subject=path.name,
-            way_out=f"Name one of them so ({ways}).",
+            way_out=f"Name one of them so ({ways}), or say under [columns.{path.stem}] in settings.toml which it is.",
         )
     days = [column for name, column in columns.items() if name.endswith("date") or name in ("day", "settled")]
     sums = [columns[name] for name in money if name in columns]
@@ -109,6 +120,19 @@ def table(path: Path, names: Names, needed: tuple[str, ...], *, dates: Order, mo
         ) from None
 
 
+def _given(path: Path, plain: Mapping[str, str], names: Names, given: Mapping[str, str]) -> dict[str, str]:
+    """The columns that the settings name. BadInput for one that the file hasn't, or that nobody asks for."""
+    for name, column in given.items():
+        if name not in names or _plain(column) not in plain:
+            told = f"no column {column!r}" if name in names else f"nothing that is called {name!r}"
+            raise BadInput(
+                f"settings.toml, [columns.{path.stem}]: {path.name} has {told}.",
+                subject=path.name,
+                way_out=f"It has {', '.join(plain.values())[:500]}; to be named are {', '.join(names)}.",
+            )
+    return {name: plain[_plain(column)] for name, column in given.items()}
+
+
 def _header(path: Path) -> list[str]:
     if path.suffix in (".jsonl", ".ndjson"):
         names: dict[str, None] = {}
@@ -120,7 +144,7 @@ def _header(path: Path) -> list[str]:
     with _opened(path) as file:
         try:
             return next(csv.reader(file, delimiter=_delimiter(path)), [])
-        except (csv.Error, UnicodeDecodeError) as error:
+        except (csv.Error, UnicodeError) as error:
             raise _unreadable(path, error) from None
 
 
@@ -138,7 +162,7 @@ def _raw(path: Path, flaws: Flaws) -> Iterator[tuple[int, Mapping[str, object]]]
                     flaws.add(path.name, "a row has more cells than the header", f"line {reader.line_num}")
                     continue
                 yield reader.line_num, row
-        except (csv.Error, UnicodeDecodeError) as error:
+        except (csv.Error, UnicodeError) as error:
             raise _unreadable(path, error) from None
 
 
@@ -159,23 +183,22 @@ def _lines(path: Path, flaws: Flaws) -> Iterator[tuple[int, Mapping[str, object]
 
 def _opened(path: Path):  # type: ignore[no-untyped-def]
     try:
-        return path.open(encoding="utf-8-sig", newline="")
+        return path.open(encoding=encoding_of(path), newline="")
     except OSError as error:
         raise _unreadable(path, error) from None
 
 
 def _unreadable(path: Path, error: Exception) -> BadInput:
     at = f" at byte {error.start}" if isinstance(error, UnicodeDecodeError) else ""
-    why = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
+    why = "it is not UTF-8 text" if isinstance(error, UnicodeError) else str(error)
     return BadInput(
         f"{path.name} can't be read: {why}{at}.", subject=str(path), way_out="Save it as CSV in UTF-8, and run again."
     )
 
 
 def _delimiter(path: Path) -> str:
-    with path.open("rb") as file:
-        first = file.readline(1 << 16).decode("utf-8", errors="replace")
-    return max(",;\t|", key=lambda mark: first.count(mark))
+    with path.open(encoding=encoding_of(path), errors="replace") as file:
+        return separator_of(file.readline(1 << 16))
 
 
 def _cell(value: object) -> str:

@@ -8,12 +8,14 @@ import asyncio
 import csv
 import hashlib
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from activities.beside import UPDATES
+from activities.exports import UTF_16, separator_of
 from activities.support_triage.sources import rows
 from activities.support_triage.sources.protocol import Page
 from contracts.errors import AccessRefused, BadInput, NotFound
@@ -79,7 +81,7 @@ class Files:
             raise NotFound(
                 f"There is no file of tickets {self.name!r}.",
                 subject=self.name,
-                way_out="Give a file of JSON Lines or CSV, a folder of them, or zendesk:// or intercom://.",
+                way_out="Give a file of JSON Lines or CSV, a folder of them, or zendesk://, intercom:// or imap://.",
             )
         if not _is_of_tickets(self.path):
             raise BadInput(f"{self.name!r} does not end with {', '.join(ENDINGS)}.", subject=self.name)
@@ -136,13 +138,20 @@ class _Reader:
 
     def _comma_separated(self) -> Iterator[SupportTicket | None]:
         self.file.seek(0)
-        header = next(csv.reader(self._texts()), [])
+        heading = self.file.readline(LONGEST)
+        if heading[:2] in UTF_16:
+            raise BadInput(
+                f"{self.path.name} is UTF-16 text.", subject=str(self.path), way_out="Save it as CSV in UTF-8."
+            )
+        separator = separator_of(heading.decode("utf-8", "replace"))
+        self.file.seek(0)
+        header = next(csv.reader(self._texts(), delimiter=separator), [])
         if not header:
             return
         place = rows.columns(header, self.path.name)
         self.at = max(self.at, self.file.tell())
         self.file.seek(self.at)
-        reader = csv.reader(self._texts())
+        reader = csv.reader(self._texts(), delimiter=separator)
         while True:
             begins = self.at
             try:
@@ -157,7 +166,8 @@ class _Reader:
 
     def _texts(self) -> Iterator[str]:
         while line := self.file.readline(LONGEST):
-            yield line.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+            # A mark before a quote would make the quote a part of the first column's name.
+            yield line.removeprefix(BOM_UTF8).decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
     def _ticket(self, row: dict[str, Any], place: dict[str, str], begins: int) -> SupportTicket:
         made, note = rows.ticket(row, place, self.source, begins)
