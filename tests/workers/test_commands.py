@@ -117,3 +117,10 @@ def test_ctrl_c_while_the_command_line_is_still_loading_shows_no_traceback(tmp_p
         _, said = started.communicate()
     assert said == ""
     assert started.returncode == -signal.SIGINT
+
+
+def test_help_says_what_a_workflow_takes(tmp_path: Path) -> None:
+    ended, said = countersign(tmp_path / "state", "run", "payables", "--help")
+    assert (ended, "What payables takes" in said, "has to be given" in said) == (0, True, True), said
+    ended, said = countersign(tmp_path / "state", "run", "--help")
+    assert (ended, "bug_triage, changelog, deal_scoring" in said) == (0, True), said

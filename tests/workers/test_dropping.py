@@ -61,3 +61,10 @@ def test_parameters_are_set_by_number_and_name(tmp_path: Path) -> None:
     console = Console(record=True, width=100)
     print_proposal(console, one)
     assert "1. Pay (may be set: title, amount)" in console.export_text()
+
+
+def test_what_may_be_set_of_each_effect_alike_is_said_once(both: Proposal) -> None:
+    alike = tuple(each.model_copy(update={"editable": ("title", "due")}) for each in BOTH)
+    console = Console(record=True, width=100)
+    print_proposal(console, both.model_copy(update={"effects": alike}))
+    assert console.export_text().count("may be set: title, due") == 1

@@ -102,3 +102,17 @@ def test_an_entry_is_one_line_in_a_file(ledger: Ledger, monkeypatch: pytest.Monk
     ledger.append(entry("a", says="word " * 100))
     following.print_entry(ledger.entries()[-1])
     assert file.getvalue().count("\n") == 1
+
+
+def test_an_effect_s_way_to_its_end_is_not_told_twice() -> None:
+    def stored(key: str, **changes: object) -> StoredEntry:
+        made = entry(key, kind="effect", **changes)
+        return StoredEntry.model_validate(made.model_dump() | {"id": 1, "digest": "d"})
+
+    plain = stored("effect/k/intent", outcome="intent", facts={"state": "intent"})
+    begun = stored("effect/k/acting/1", outcome="intent", facts={"state": "acting"})
+    done = stored("effect/k/done", facts={"state": "done"})
+    cut_off = stored("effect/k/intent/2", outcome="intent", facts={"state": "intent"})
+    refused = stored("effect/k/refused", outcome="refused", facts={"state": "refused"})
+    said_anyway = [following.is_said_anyway(each) for each in (plain, begun, done, cut_off, refused)]
+    assert said_anyway == [True, True, True, False, False]
