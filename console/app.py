@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from console import (
     access,
     api,
+    backtests,
     batch,
     delegating,
     description,
@@ -57,6 +58,7 @@ PAGES = (
     runs,
     ledger,
     workflows,
+    backtests,
     health,
     metrics,
     standing,

@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from console import decide
 from console.access import Deciding, TeamReading
+from console.backtests import linked
 from console.deps import Console, Here, in_thread
 from console.inbox import find_run
 from console.keys import signers
@@ -144,6 +145,7 @@ def show(
         wrong=wrong,
         shown=editing.shown,
         history=history(here, view),
+        backtest=linked(here, session, view.proposal.run),
         switch=here.ledger.effect_switch(),
     )
 

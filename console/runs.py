@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import HTMLResponse
 
 from console.access import TeamReading
+from console.backtests import linked
 from console.deps import Here
 from console.inbox import entry_way_out
 from console.timeline import timeline
@@ -37,6 +38,7 @@ def run_page(here: Here, session: TeamReading, run: str) -> HTMLResponse:
         proposals=sorted(here.ledger.proposals(state="", run=run), key=lambda p: p.revision),
         decisions=here.ledger.decisions(run),
         effects=here.ledger.effects(run=run),
+        backtest=linked(here, session, run),
         switch=here.ledger.effect_switch(),
         history=here.history_url(run, record.temporal_run_id),
     )

@@ -43,7 +43,10 @@ class Planned:
 async def workflows(here: Here, session: Reading) -> HTMLResponse:
     runs = await in_thread(here.ledger.runs, limit=1000)
     plans, problem = await schedules(here)
-    return here.page("workflows.html", session, workflows=by_workflow(runs), schedules=plans, problem=problem)
+    tested = {each.workflow for each in await in_thread(here.ledger.backtests, limit=1000)}
+    return here.page(
+        "workflows.html", session, workflows=by_workflow(runs), tested=tested, schedules=plans, problem=problem
+    )
 
 
 def by_workflow(runs: Sequence[RunRecord]) -> list[Ran]:

@@ -160,6 +160,11 @@ class Methodology(Part):
     def stage_names(self) -> tuple[str, ...]:
         return tuple(each.name for each in self.stages)
 
+    @property
+    def chances(self) -> dict[str, float]:
+        """What the company believes of each stage, by its name in lower case."""
+        return {each.name.casefold(): each.chance for each in self.stages if each.chance is not None}
+
     def stage(self, name: str) -> Stage | None:
         """By name, whatever case it is written in."""
         wanted = name.strip().casefold()

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ledger.acceptance import Acceptances
 from ledger.api_tokens import ApiTokens
 from ledger.artifacts import ArtifactStore
+from ledger.backtests import Backtests
 from ledger.budgets import Budgets
 from ledger.claims import Claims
 from ledger.delegations import Delegations
@@ -46,6 +47,7 @@ class Ledger(
     Erasing,
     Budgets,
     Acceptances,
+    Backtests,
     ApiTokens,
     Notices,
     Preferences,

@@ -12,8 +12,8 @@ from sqlalchemy.engine import Connection
 from contracts.errors import StateUnusable
 from ledger.store import Store
 
-HEAD = "0012"  # the newest revision in ledger/migrations/versions
-KNOWN = frozenset({"0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012"})
+HEAD = "0013"  # the newest revision in ledger/migrations/versions
+KNOWN = frozenset(f"{number:04}" for number in range(1, 14))
 MIGRATION_LOCK = 1
 SCRIPTS = Path(__file__).parent / "migrations"
 

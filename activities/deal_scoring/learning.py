@@ -11,6 +11,7 @@ import numpy as np
 from activities.deal_scoring.model import DealModel
 from activities.deal_scoring.moments import DAY, Moments, closed_moments
 from activities.deal_scoring.scorer import NoModel, Scorer
+from activities.kept import Kept
 from activities.scoring.calibration import platt
 from activities.scoring.judging import judge
 from activities.scoring.store import ModelStore, Stored
@@ -28,9 +29,15 @@ Say = Callable[[str], None]
 
 
 def learn(
-    book: Book, store: ModelStore, *, source: str = "", effort: Effort = WHOLE, say: Say = lambda _: None
+    book: Book,
+    store: ModelStore,
+    *,
+    source: str = "",
+    effort: Effort = WHOLE,
+    say: Say = lambda _: None,
+    kept: Kept | None = None,
 ) -> Stored:
-    """The model of the book's closed deals: stored, calibrated anew, or learnt."""
+    """The model of the book's closed deals: stored, calibrated anew, or learnt. `kept`: of an earlier attempt."""
     say(f"looking at {len(book.closed):,} closed deals as they were")
     moments = closed_moments(book)
     data = digest(moments.rows, moments.outcomes, moments.times)
@@ -48,6 +55,7 @@ def learn(
             effort=effort,
             of="looks at closed deals",
             say=say,
+            kept=kept,
         )
         return Stored(trained=fitted.trained.noted(*moments.notes), model=fitted.model, scope=source)
 

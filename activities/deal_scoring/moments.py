@@ -41,33 +41,35 @@ class Looking:
     """Looks at deals of a book."""
 
     def __init__(self, book: Book) -> None:
-        self._book = book
+        self.book = book
         counted = Counter(each.kind for each in book.activities if each.kind)
         self._kinds = tuple(kind for kind, _ in counted.most_common(KINDS))
         self.fields, self.late = known_beforehand(book)
 
     def at(self, deal: Opportunity, day: date) -> Moment:
         """What was known of the deal at the end of the day before."""
-        happened = [each for each in rows_of(self._book.activities, deal.id) if each.at < day]
+        happened = [each for each in rows_of(self.book.activities, deal.id) if each.at < day]
         row: Moment = {name: deal.fields[name] for name in self.fields if name in deal.fields}
         row |= {"owner": deal.owner, "value": None if deal.value is None else float(deal.value)}
         if deal.created is not None:
             row["days_open"] = (day - deal.created).days
         row |= self._stage(deal, day)
-        if self._book.activities:
+        if self.book.activities:
             row |= self._happened(happened, day)
         return row
 
     def open(self) -> list[Moment]:
-        return [self.at(deal, self._book.today + timedelta(days=1)) for deal in self._book.open]
+        return [self.at(deal, self.book.today + timedelta(days=1)) for deal in self.book.open]
 
     def _stage(self, deal: Opportunity, day: date) -> Moment:
-        changes = rows_of(self._book.changes, deal.id)
+        changes = rows_of(self.book.changes, deal.id)
         before = [each for each in changes if each.at < day]
         if before:
             moved = {"days_in_stage": (day - before[-1].at).days, "stage_moves": len(before)}
             return {"stage": before[-1].stage, **moved}
-        stage = changes[0].before if changes else deal.stage if deal.won is None else ""
+        # What it says now it may not have said on an earlier day.
+        now = deal.won is None and day > self.book.today
+        stage = changes[0].before if changes else deal.stage if now else ""
         return {"stage": stage, "stage_moves": 0}
 
     def _happened(self, happened: Sequence[Activity], day: date) -> Moment:
@@ -80,9 +82,11 @@ class Looking:
         return row
 
 
-def closed_moments(book: Book, *, before: date | None = None, most: int = DEALS) -> Moments:
+def closed_moments(
+    book: Book, *, before: date | None = None, most: int = DEALS, looking: Looking | None = None
+) -> Moments:
     """Looks at the closed deals, in order of when they closed; with `before`, at those that had closed by that day."""
-    looking, until = Looking(book), before or book.today + timedelta(days=1)
+    looking, until = looking or Looking(book), before or book.today + timedelta(days=1)
     closed = [each for each in book.closed if each.closed is None or each.closed < until]
     dated = [each for each in closed if each.closed is not None]
     notes = [f"Left out, since only closed deals have it: {', '.join(looking.late)}."] if looking.late else []

@@ -4,22 +4,25 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Literal
 
+from activities.deal_scoring.certificate import calibrated, version
 from activities.deal_scoring.money import money
 from activities.models.injection import findings
 from contracts import shown
 from contracts.deals import Book, DealsTrained, Moved, RankedDeal, Ranking
 from contracts.plots import PlotPanel, PlotSeries
 from contracts.proposal import Cell, MarkdownPanel, Panel, TablePanel
+from contracts.scoring import Trained
 
 MOST_ROWS, MOST_LISTED = 60, 200
 WEEKS = 13
 MOST_READ = 5_000  # notes looked at for words that are meant for a machine
 
 
-def panels(made: Ranking, book: Book, trained: DealsTrained) -> tuple[Panel, ...]:
-    """The evidence, in the order in which it is read."""
+def panels(made: Ranking, book: Book, trained: DealsTrained, report: Trained | None = None) -> tuple[Panel, ...]:
+    """The evidence, in the order in which it is read. `report` is the certificate of the model."""
     found: list[Panel | None] = [
         _today(made),
+        _sure(made, trained, report),
         _moved(made),
         _let_go(made),
         _hours(made),
@@ -28,7 +31,6 @@ def panels(made: Ranking, book: Book, trained: DealsTrained) -> tuple[Panel, ...
         _lessons(made),
         _listed(made),
         _flaws(made),
-        _sure(made, trained),
     ]
     return tuple(each for each in found if each is not None)
 
@@ -153,7 +155,7 @@ def _flaws(made: Ranking) -> TablePanel | None:
     return _table("Flaws of the source", columns, rows, MOST_LISTED, folded=True) if rows else None
 
 
-def _sure(made: Ranking, trained: DealsTrained) -> MarkdownPanel:
+def _sure(made: Ranking, trained: DealsTrained, report: Trained | None) -> MarkdownPanel:
     if not made.by_model:
         text = (
             f"{shown.words(made.refused or 'No model serves.')} Deals are ranked by value and by what the methodology "
@@ -166,7 +168,10 @@ def _sure(made: Ranking, trained: DealsTrained) -> MarkdownPanel:
         if trained.brier is not None and trained.base_brier:
             better = 1 - trained.brier / trained.base_brier
             told.append(f"Its chances were {better:.0%} nearer to what happened than the base rate (Brier score).")
-        text = " ".join(told)
+        if report is not None:
+            told.append(calibrated(report))
+            told.append(f"Version `{version(report)}`: of its data's sha256, and how often it was calibrated since.")
+        text = " ".join(filter(None, told))
     return MarkdownPanel(title="How sure this is", text=text)
 
 

@@ -53,6 +53,10 @@ def best(values: Sequence[float], hours: Sequence[float], available: float, most
         return list(range(len(hours))), True
     if not any(each <= available for each in hours):
         return [], True
+    some = _worth_a_look(values, hours, available, most)
+    if len(some) < len(values):
+        chosen, exact = best([values[at] for at in some], [hours[at] for at in some], available, most)
+        return [some[at] for at in chosen], exact
     import numpy as np
     from scipy.optimize import Bounds, LinearConstraint, milp
 
@@ -68,3 +72,12 @@ def best(values: Sequence[float], hours: Sequence[float], available: float, most
     if found.x is None:
         return [], False
     return [at for at, share in enumerate(found.x) if share > 0.5], found.status == 0
+
+
+def _worth_a_look(values: Sequence[float], hours: Sequence[float], available: float, most: int) -> list[int]:
+    """Of those that take equally long the best ones, as many as may fit: no choice is worth more with another."""
+    alike: dict[float, list[int]] = {}
+    for at in sorted(range(len(values)), key=lambda at: (-values[at], at)):
+        alike.setdefault(hours[at], []).append(at)
+    fits = {took: min(most, int(available / took + 1e-9)) for took in alike}
+    return sorted(at for took, places in alike.items() for at in places[: fits[took]])

@@ -8,7 +8,7 @@ from decimal import Decimal
 from temporalio import activity
 
 from activities.deal_scoring.backtest_panels import panels as backtested
-from activities.deal_scoring.certificate import certificate
+from activities.deal_scoring.certificate import certificate, version
 from activities.deal_scoring.money import money
 from activities.deal_scoring.panels import chance, panels
 from activities.effects import FieldParams, PostParams, TaskParams, field_effect, post_effect, task_effect
@@ -46,6 +46,7 @@ class DealsProposing:
         made = artifacts.get_model(Ranking, request.ranking)
         book = artifacts.get_model(Book, request.book)
         methodology = artifacts.get_model(Methodology, request.methodology)
+        report = artifacts.get_model(Trained, request.trained.report) if request.trained.report else None
         draft = Proposal(
             realm=ledger.realm,
             workflow=request.workflow,
@@ -53,10 +54,10 @@ class DealsProposing:
             run=request.run,
             revision=request.revision,
             title=title(made),
-            summary=summary(made, methodology),
+            summary=summary(made, methodology, report),
             drafted_by="baseline",
             effects=tuple(effects(request, made, book, methodology, self._slack)),
-            panels=(*panels(made, book, request.trained), *self._of_the_model(request)),
+            panels=(*panels(made, book, request.trained, report), *self._of_the_model(request, report)),
             checks=checks(made, methodology),
             cost=request.cost,
             role=request.role,
@@ -68,9 +69,9 @@ class DealsProposing:
         ledger.update_run(request.run, state="waiting", subject=made.source[-200:], says=proposal.summary[:500])
         return Sealed.of(proposal, alarms)
 
-    def _of_the_model(self, request: ProposeDeals) -> tuple[Panel, ...]:
+    def _of_the_model(self, request: ProposeDeals, report: Trained | None) -> tuple[Panel, ...]:
         artifacts, trained = self._toolbox.artifacts, request.trained
-        judged = certificate(artifacts.get_model(Trained, trained.report)) if trained.model and trained.report else ()
+        judged = certificate(report) if trained.model and report else ()
         backtest = backtested(artifacts.get_model(Backtest, trained.backtest)) if trained.backtest else ()
         return (*judged, *backtest)
 
@@ -86,9 +87,10 @@ def title(made: Ranking) -> str:
     return f"{actions} action{'s' * (actions != 1)} for {whom} today, on deals of {worth}"
 
 
-def summary(made: Ranking, methodology: Methodology) -> str:
-    """What was made from what, in words."""
-    by = "a model of this company's deals" if made.by_model else f"value and the stages of {methodology.name}"
+def summary(made: Ranking, methodology: Methodology, report: Trained | None = None) -> str:
+    """What was made from what, in words. `report` is the certificate of the model."""
+    which = f", version {version(report)}" if report else ""
+    by = f"a model of this company's deals{which}" if made.by_model else f"value and the stages of {methodology.name}"
     waiting = sum(len(each.waiting) for each in made.plans)
     moved, resting = sum(bool(each.moved) for each in made.deals), sum(bool(each.rests) for each in made.deals)
     told = [

@@ -11,17 +11,20 @@ import hashlib
 import json
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from activities.kept import Kept
 from activities.scoring.additive import Additive, Shapes, sigmoid
 from activities.scoring.boosting import ROUNDS, averaged, boosted
 from activities.scoring.calibration import platt
 from activities.scoring.columns import Codes, Columns, Row
 from activities.scoring.judging import judge
 from activities.scoring.sampling import MOST, sampled, says
+from contracts.base import Contract
 from contracts.errors import BadInput
 from contracts.scoring import Judged, Trained
 
@@ -64,6 +67,12 @@ class _History(NamedTuple):
     groups: Sequence[Hashable]
 
 
+class _Odds(Contract):
+    """Raw log-odds of a stretch of rows: a piece that an attempt keeps for the next."""
+
+    odds: tuple[float, ...]
+
+
 class _Later(NamedTuple):
     """What models of earlier rows said of a stretch of later ones: raw log-odds, the base rate before, the outcomes."""
 
@@ -85,12 +94,14 @@ def train(
     effort: Effort = WHOLE,
     of: str = "rows",
     say: Say = lambda _: None,
+    kept: Kept | None = None,
 ) -> Fitted:
     """Fit, calibrate and judge. Never raises for what the rows say: too little or only noise is in `trained.why_not`.
 
     `times` orders the rows by when their outcome was known. `groups`: rows of the same thing are of the same group.
     `leave_out`: columns that aren't known beforehand, such as the outcome itself. `of`: what a row is, in plural, for
-    people. `say` is told how far it is. Less `effort` is for tests, and for histories learnt from many times.
+    people. `say` is told how far it is. Less `effort` is for tests, and for histories learnt from many times. `kept`:
+    what an attempt at the same has fitted already.
     BadInput where the lists have other lengths.
     """
     if not len(rows) == len(outcomes) == len(times) or (groups is not None and len(groups) != len(rows)):
@@ -104,9 +115,10 @@ def train(
     trained = _certificate(workflow, digest(rows, outcomes, times, leave_out), len(rows), history, columns)
     if why_not := _too_little(history, columns, of):
         return Fitted(trained.model_copy(update={"why_not": why_not}), None)
-    later = [found for place in range(len(EARLY)) if (found := _later(history, leave_out, place, effort, say))]
+    pieces = kept or Kept()
+    later = [found for place in range(len(EARLY)) if (found := _later(history, leave_out, place, effort, say, pieces))]
     judged = _judged(later)
-    model = _fit(columns, history, effort, say).calibrated(platt(*_pooled(later)))
+    model = _fit(columns, history, effort, say, pieces).calibrated(platt(*_pooled(later)))
     why_not = _no_better(judged, of)
     return Fitted(trained.model_copy(update={"judged": judged, "why_not": why_not}), model)
 
@@ -165,7 +177,9 @@ def _too_little(history: _History, columns: Columns, of: str) -> str:
     return ""
 
 
-def _later(history: _History, leave_out: Sequence[str], place: int, effort: Effort, say: Say) -> _Later | None:
+def _later(
+    history: _History, leave_out: Sequence[str], place: int, effort: Effort, say: Say, kept: Kept
+) -> _Later | None:
     """Fit on what was known at a share of the history, and score the stretch after it."""
     ends = (*EARLY, 1.0)
     start, stop = _cut(history.times, ends[place]), _cut(history.times, ends[place + 1])
@@ -174,7 +188,11 @@ def _later(history: _History, leave_out: Sequence[str], place: int, effort: Effo
     if len(set(before.truth.tolist())) < 2 or not len(after.rows) or not columns.all:
         return None
     say(f"judging on later rows ({place + 1} of {len(EARLY)}): learning from {start:,}")
-    odds = _fitted(columns, before, effort).odds(columns.codes(after.rows))
+
+    def judging() -> _Odds:
+        return _Odds(odds=tuple(_fitted(columns, before, effort).odds(columns.codes(after.rows)).tolist()))
+
+    odds = np.array(kept.piece(f"{CODE}-judging-{place}", _Odds, judging).odds)
     return _Later(odds, np.full(len(after.rows), before.truth.mean()), after.truth, after.groups)
 
 
@@ -222,16 +240,20 @@ def _no_better(judged: Judged | None, of: str) -> str:
     )
 
 
-def _fit(columns: Columns, history: _History, effort: Effort, say: Say) -> Additive:
+def _fit(columns: Columns, history: _History, effort: Effort, say: Say, kept: Kept) -> Additive:
     say(f"learning from {len(history.rows):,}")
     codes = columns.codes(history.rows)
-    shapes = _fitted(columns, history, effort, codes)
+    shapes = kept.piece(f"{CODE}-shapes", Shapes, lambda: _fitted(columns, history, effort, codes))
     random, others = np.random.default_rng(0), []
+
+    def resampled(drawn: NDArray[np.int64]) -> Shapes:
+        tables = boosted(columns, codes[drawn], history.truth[drawn], 0, effort.rounds)
+        return Shapes(start=tables.start, adds=tables.adds)
+
     for again in range(effort.resamples):
         say(f"how sure it is ({again + 1} of {effort.resamples})")
         drawn = _resample(random, history.truth)
-        tables = boosted(columns, codes[drawn], history.truth[drawn], 0, effort.rounds)
-        others.append(Shapes(start=tables.start, adds=tables.adds))
+        others.append(kept.piece(f"{CODE}-resample-{again}", Shapes, partial(resampled, drawn)))
     return Additive(columns=columns, shapes=shapes, resamples=tuple(others))
 
 

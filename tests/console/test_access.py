@@ -32,6 +32,8 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/runs/{run:path}"): "viewer",
     ("GET", "/ledger"): "viewer",
     ("GET", "/workflows"): "viewer",
+    ("GET", "/backtests"): "viewer",
+    ("GET", "/backtests/{run:path}"): "viewer",
     ("GET", "/health"): "viewer",
     ("GET", "/events"): "viewer",
     ("GET", "/standing"): "viewer",
@@ -182,6 +184,7 @@ BY_TEAM = {
     ),
     *("/api/proposals/{digest}/decisions", "/api/proposals/{digest}/revise", "/api/batches/statement"),
     *("/api/batches", "/api/runs", "/api/runs/{run:path}", "/api/runs/{run:path}/log"),
+    *("/backtests", "/backtests/{run:path}"),
     *("/standing", "/standing/statement", "/standing/sign", "/standing/revoke"),
 }
 

@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from contracts.errors import CountersignError
 from workers.cli import (
+    backtests,
     decisions,
     delegating,
     demo,
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 for part in (up, demo, doctor, health, runs, fix, decisions, delegating, logs, people, trust, new, processes, restore):
     part.register(app)
+backtests.register(app)
 app.add_typer(schedules.app, name="schedules", help="When workflows start by themselves.")
 app.add_typer(hooks.app, name="hooks", help="Webhooks that start runs.")
 app.add_typer(sandboxes.app, name="sandboxes", help="The sandboxes that are alive on this host.")
