@@ -42,8 +42,8 @@ def learn(
     moments = closed_moments(book)
     data = digest(moments.rows, moments.outcomes, moments.times)
     newest = store.newest(source, CODE)
-    if newest is not None and newest.trained.data != data and (kept := _kept(newest, moments, data, book.today)):
-        return kept if kept is newest else store.put(kept)
+    if newest is not None and newest.trained.data != data and (still := _kept(newest, moments, data, book.today)):
+        return still if still is newest else store.put(still)
 
     def fresh() -> Stored:
         fitted = train(

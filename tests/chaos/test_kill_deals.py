@@ -14,9 +14,9 @@ from tests.workflows.test_deal_scoring import deals
 from workers.devserver import Binary, DevServer
 
 pytestmark = pytest.mark.chaos
-# Seconds of silence. The steps themselves allow for learning from hundreds of thousands of rows; learning from few
-# still keeps a busy host's interpreter for some.
-NOTICED = 6.0
+# Seconds of silence. The steps themselves allow for learning from hundreds of thousands of rows. What loading the
+# libraries of models would keep the interpreter for is loaded before (tests/support/preloaded.py).
+NOTICED = 3.0
 
 # Each lane dies three times. Who dies as a step begins has lost nothing: that is before the longest only.
 LANES = {

@@ -9,6 +9,7 @@ for name in (
     *("alembic.command", "anthropic", "psycopg", "pytest", "sqlalchemy.dialects.postgresql.psycopg", "uvloop"),
     *("activities.models.claude", "workers.worker"),
     *("holidays", "sepaxml", "xmlschema"),
+    *("activities.deal_scoring.backtest", "activities.deal_scoring.learning", "scipy.optimize"),
     *("tests.activities.effect_world", "tests.activities.pull_world", "tests.activities.crm_world"),
     *("hubspot", "slack_sdk", "simple_salesforce.api", "tests.ledger.paying", "tests.ledger.process"),
 ):
