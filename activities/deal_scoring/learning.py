@@ -54,6 +54,7 @@ def learn(
             workflow=WORKFLOW,
             effort=effort,
             of="looks at closed deals",
+            groups_of="closed deals",
             say=say,
             kept=kept,
         )

@@ -31,6 +31,7 @@ from contracts.scoring import Judged, Trained
 CODE = "additive-1"  # changes when the same rows would give another model
 EARLY = (0.6, 0.8)  # shares of the history after which the rest was still to come: what calibrates and judges
 ROWS, EACH = 50, 10  # rows, and rows of either outcome, below which there is nothing to learn
+GROUPS = 30  # groups, below which their rows, however many, are too few pieces of evidence
 CLEARLY = 2.0  # standard errors by which the base rate has to be beaten
 
 
@@ -93,15 +94,16 @@ def train(
     most: int = MOST,
     effort: Effort = WHOLE,
     of: str = "rows",
+    groups_of: str = "groups",
     say: Say = lambda _: None,
     kept: Kept | None = None,
 ) -> Fitted:
     """Fit, calibrate and judge. Never raises for what the rows say: too little or only noise is in `trained.why_not`.
 
     `times` orders the rows by when their outcome was known. `groups`: rows of the same thing are of the same group.
-    `leave_out`: columns that aren't known beforehand, such as the outcome itself. `of`: what a row is, in plural, for
-    people. `say` is told how far it is. Less `effort` is for tests, and for histories learnt from many times. `kept`:
-    what an attempt at the same has fitted already.
+    `leave_out`: columns that aren't known beforehand, such as the outcome itself. `of` and `groups_of`: what a row is,
+    and what a group, in plural, for people. `say` is told how far it is. Less `effort` is for tests, and for histories
+    learnt from many times. `kept`: what an attempt at the same has fitted already.
     BadInput where the lists have other lengths.
     """
     if not len(rows) == len(outcomes) == len(times) or (groups is not None and len(groups) != len(rows)):
@@ -113,7 +115,7 @@ def train(
     history = _history(rows, outcomes, times, groups, most)
     columns = Columns.of(history.rows, leave_out)
     trained = _certificate(workflow, digest(rows, outcomes, times, leave_out), len(rows), history, columns)
-    if why_not := _too_little(history, columns, of):
+    if why_not := _too_little(history, columns, of) or _too_few(groups, groups_of):
         return Fitted(trained.model_copy(update={"why_not": why_not}), None)
     pieces = kept or Kept()
     later = [found for place in range(len(EARLY)) if (found := _later(history, leave_out, place, effort, say, pieces))]
@@ -175,6 +177,13 @@ def _too_little(history: _History, columns: Columns, of: str) -> str:
     if not columns.all:
         return f"Not predictable from these fields: none of them tells one of the {of} from another."
     return ""
+
+
+def _too_few(groups: Sequence[Hashable] | None, of: str) -> str:
+    count = 0 if groups is None else len(set(groups))
+    if groups is None or count >= GROUPS:
+        return ""
+    return f"Only {count:,} {of} with an outcome, and {GROUPS} are needed to learn from."
 
 
 def _later(

@@ -36,7 +36,7 @@ async def test_from_tables_to_signed_tasks_and_the_next_morning_knows(here: Plat
     run = await here.start("deal_scoring", deals(folder))
     proposal = await here.waiting(run)
     assert " for 3 people today, on deals of USD " in proposal.title
-    assert "Not predictable from these fields" in proposal.summary
+    assert "Only 20 closed deals with an outcome, and 30 are needed" in proposal.summary
     assert "by stage" in texts(proposal, "Today")
     assert "Ana | 3 of 3 h" in texts(proposal, "Whose day")
     assert all(each.passed for each in proposal.checks)

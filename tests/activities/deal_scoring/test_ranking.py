@@ -122,6 +122,17 @@ def test_no_other_choice_fits_that_is_worth_more(seed: int) -> None:
     assert sum(values[at] for at in chosen) == pytest.approx(max(sum(values[at] for at in each) for each in fit))
 
 
+def test_of_thousands_the_best_choice_is_proved_too() -> None:
+    chance = random.Random(1)
+    values = [chance.random() * 10_000 for _ in range(5_000)]
+    hours = [chance.choice((0.25, 0.5, 0.75, 1.0, 2.0)) for _ in values]
+    chosen, exact = best(values, hours, 4.0, 8)
+    assert exact
+    assert sum(hours[at] for at in chosen) <= 4.0
+    shortest = sorted((value for value, took in zip(values, hours, strict=True) if took == 0.25), reverse=True)
+    assert sum(values[at] for at in chosen) >= sum(shortest[:8])
+
+
 def test_the_plan_fits_the_day_and_says_what_waits() -> None:
     deals = [deal(f"d{at}", 1000 + at, closes=TODAY) for at in range(10)]
     made = ranking(book(*deals, replace(deal("x"), owner="")), METHODOLOGY, {})

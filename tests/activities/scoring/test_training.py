@@ -118,6 +118,12 @@ def test_too_little_to_learn_from_is_said_and_nothing_is_fitted(history: Generat
     assert fitted.model is None
 
 
+def test_many_looks_at_few_deals_are_few_pieces_of_evidence() -> None:
+    few = train(*deals(100), groups=[place // 5 for place in range(100)], groups_of="closed deals")
+    assert few.trained.why_not == "Only 20 closed deals with an outcome, and 30 are needed to learn from."
+    assert few.model is None
+
+
 def test_lists_of_other_lengths_are_refused() -> None:
     with pytest.raises(BadInput, match="3 rows came with 2 outcomes and 3 times"):
         train([{}] * 3, [True, False], [1, 2, 3])
