@@ -123,11 +123,10 @@ class Backtest(Contract):
         if self.listed is None or self.team is None or self.better is None:
             return "It was made by an earlier release, which did not count this."
         fewest = min(side.over for side in (self.listed, self.team))
-        if len(self.weeks) < WEEKS or fewest < DECIDED:
-            return (
-                f"Too little history to compare: {len(self.weeks)} weeks in which the team worked on deals, and"
-                f" {fewest} different deals on one side that are over. It takes {WEEKS} and {DECIDED}."
-            )
+        if len(self.weeks) < WEEKS:
+            return f"Too little history to compare: the team worked on deals in {len(self.weeks)} weeks, of {WEEKS}."
+        if fewest < DECIDED:
+            return f"Too little history to compare: of one side {fewest} deals are over, and it takes {DECIDED}."
         if self.better.has_zero:
             return "The difference between the list and the team's choice is within noise."
         return f"The list's deals brought {'more' if self.better.value > 0 else 'less'} than those the team worked on."

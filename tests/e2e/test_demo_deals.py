@@ -11,6 +11,7 @@ SENTENCES = (
     "Nobody is at the keyboard",
     "ranked by a model of this company's deals",
     "The run ended: done.",
+    "Over 13 weeks the list would have held",
     "Nothing is left running",
     "none was changed or removed",
 )

@@ -27,7 +27,7 @@ async def demo_deals(own: Path | None, methodology: str, folder: Path, screen: C
     settings = settings_for(folder)
     narrator.chapter("A company that sells")
     today = datetime.now(UTC).date()
-    day = today if own else today - timedelta(days=today.weekday())  # on Mondays there is a backtest, to be shown
+    day = today if own else today - timedelta(days=today.weekday())  # as a week begins
     deals = own or make_deals(folder / "generated-deals", day)
     narrator.tell(
         f"{deals}: {', '.join(sorted(each.name for each in deals.iterdir()))}\n"
@@ -43,6 +43,7 @@ async def demo_deals(own: Path | None, methodology: str, folder: Path, screen: C
             record = await follow(stage, run)
             await decided_on(stage, run, record.state)
             shown(stage, deals)
+            looked_back(stage)
             narrator.chapter("Stopping everything")
     finally:
         leave(narrator, folder)
@@ -55,6 +56,15 @@ def _methodology(deals: Path) -> str:
     """The one beside the deals, else an example."""
     found = deals / "methodology.yaml"
     return str(found) if found.is_file() else "meddicc"
+
+
+def looked_back(stage: Stage) -> None:
+    """What the backtest says, and where it is."""
+    stage.narrator.chapter("countersign backtest deal_scoring")
+    for made in stage.here.ledger.backtests(workflow="deal_scoring", limit=1):
+        _, report = stage.here.ledger.backtest(made.run)
+        stage.narrator.quote(f"{report.title} {report.summary}")
+        stage.narrator.tell(f"The page of it: {stage.settings.console_url}/backtests/{made.run}")
 
 
 def shown(stage: Stage, deals: Path) -> None:

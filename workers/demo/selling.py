@@ -49,11 +49,12 @@ def _deal(
     """One deal. The more of what is asked for is known, and the more is met, the likelier it is won."""
     key = f"D-{number + 1:04}"
     name = f"{chance.choice(WORDS)} {chance.choice(TRADES)} {number + 1}"
-    created = today - timedelta(days=chance.randint(20, 90) if is_open else chance.randint(150, 720))
+    age = chance.randint(20, 90) if is_open else 45 + (chance.randint(150, 720) - 150) * 675 // 570
+    created = today - timedelta(days=age)
     known = [chance.random() < 0.6 for _ in ASKED]
     meetings = chance.randint(0, 6)
     at = chance.randint(0, 4) if is_open else 4
-    end = today if is_open else created + timedelta(days=chance.randint(30, 120))
+    end = today if is_open else created + timedelta(days=min(chance.randint(30, 120), age - 1))
     won = chance.random() < 1 / (1 + 2.718 ** -(1.3 * sum(known) + 0.7 * meetings - 6.8))
     stage = STAGES[at] if is_open else "Closed won" if won else "Closed lost"
     closes = today + timedelta(days=chance.randint(-20, 60)) if is_open else end
