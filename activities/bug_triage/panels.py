@@ -7,11 +7,14 @@ from activities.bug_triage.drafting import Draft, short
 from activities.bug_triage.snippets import runnable
 from activities.changelog.render import plain
 from activities.effects.issue_params import plan, row
-from contracts.bug_triage import Assessment, Backlog, Code
+from contracts.bug_triage import Assessment, Backlog, Code, Reproduction
 from contracts.bugs import Alike, Guess
 from contracts.proposal import Cell, MarkdownPanel, Panel, TablePanel
+from contracts.shown import spelt
 
 MOST_QUOTED = 3_000
+MOST_PRINTED = 1_000  # characters of the end of each
+BLOCKS = {True: "blocks", None: "perhaps", False: "no"}
 STATES = {
     "reproduced": "reproduced",
     "other": "something else happens",
@@ -26,7 +29,7 @@ def panels(
     """All panels. `which`: confident, doubtful, or one."""
     rows = [row(each.params, each.issue.url or None) for each in drafts if each.params]
     return (
-        *_blockers(drafts),
+        *_blockers(drafts, which),
         *([_choices(drafts)] if which == "doubtful" else []),
         plan(rows, "; ".join(notes)),
         _why(drafts),
@@ -38,14 +41,14 @@ def panels(
     )
 
 
-def _blockers(drafts: Sequence[Draft]) -> list[Panel]:
-    """Those that hold a release up, and those of which that can't be said yet."""
-    found = [each for each in drafts if each.blocker.blocks is not False]
+def _blockers(drafts: Sequence[Draft], which: str) -> list[Panel]:
+    """Those that hold a release up, and those of which that can't be said yet; of one alone what is said of it."""
+    found = [each for each in drafts if each.blocker.why and (which == "one" or each.blocker.blocks is not False)]
     rows = tuple(
         (
             _link(each),
             Cell(text=plain(each.issue.title, 120)),
-            Cell(text="blocks" if each.blocker.blocks else "perhaps", tone="bad" if each.blocker.blocks else ""),
+            Cell(text=BLOCKS[each.blocker.blocks], tone="bad" if each.blocker.blocks else ""),
             Cell(text=each.blocker.why),
             Cell(text=plain(each.milestone, 60)),
         )
@@ -148,14 +151,24 @@ def _tried(drafts: Sequence[Draft], code: Code) -> list[Panel]:
             Cell(text=STATES[result.state], tone="bad" if result.state == "reproduced" else ""),
             Cell(text=plain(result.says.removeprefix(f"{result.key}: "), 200)),
             Cell(text=plain(result.command, 120)),
-            Cell(text=plain(result.output[-300:], 300)),
         )
         for each, result in tried
     )
     more = f" Not tried, as there are so many in one run: {', '.join(short(each.issue.key) for each in left)}."
     note = f"Each in a machine of its own, without a network.{more if left else ''}"
-    columns = ("issue", "", "what happened", "what was run", "the end of what it printed")
-    return [TablePanel(title="Tried out", columns=columns, rows=rows, note=note)] if rows else []
+    columns = ("issue", "", "what happened", "what was run")
+    table = [TablePanel(title="Tried out", columns=columns, rows=rows, note=note)] if rows else []
+    return [*table, *_printed([result for _, result in tried if result.output.strip()])]
+
+
+def _printed(results: Sequence[Reproduction]) -> list[Panel]:
+    """The ends of what was printed, as code: each line is indented, so that none of them is anything else."""
+    lines = list[str]()
+    for result in results:
+        end = result.output.rstrip()[-MOST_PRINTED:].splitlines()
+        lines += [f"{short(result.key)}, {result.command}:", *(f"  {line}" for line in end), ""]
+    text = "\n".join(f"    {spelt(line.expandtabs(4), frozenset())}" for line in lines)
+    return [MarkdownPanel(title="What was printed", text=text, folded=True)] if results else []
 
 
 def _quoted(draft: Draft) -> Panel:

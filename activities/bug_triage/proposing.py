@@ -164,10 +164,8 @@ def fixes(request: ProposeTriage, backlog: Backlog, made: Sequence[Draft]) -> li
 
 
 def small(request: ProposeTriage, backlog: Backlog, made: Sequence[Draft]) -> list[Draft]:
-    """Those whose fix is likely small, at most five. GitLab's issues can't be read as tickets."""
-    if not request.request.repository or tracker_of(backlog.source) == "gitlab":
-        return []
-    return [each for each in made if each.is_small][:5]
+    """Those whose fix is likely small, at most five."""
+    return [each for each in made if each.is_small][:5] if request.request.repository else []
 
 
 def ticket(backlog: Backlog, draft: Draft) -> str:

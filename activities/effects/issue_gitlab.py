@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from activities.bug_triage.sources.gitlab import asked, project
 from activities.bug_triage.sources.place import Place
 from activities.effects.issue_params import IssueParams
 from activities.effects.issue_seen import Seen
+from activities.services.gitlab import asked, project
 from activities.services.web import Web, reached
 from activities.tickets import bounds
 from contracts.errors import BadInput, Conflict, DestinationMoved, StrangeReply
@@ -22,7 +22,7 @@ class GitLabIssue:
 
     def __init__(self, web: Web, place: Place, wanted: IssueParams) -> None:
         self._web, self._place, self._wanted = web, place, wanted
-        self._issue = f"{project(place)}/issues/{quote(place.number(wanted.issue), safe='')}"
+        self._issue = f"{project(place.what)}/issues/{quote(place.number(wanted.issue), safe='')}"
 
     async def _asked(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         return (await asked(self._web, method, path, self._wanted.issue, body))[0]
@@ -91,7 +91,7 @@ class GitLabIssue:
 
     async def _milestone(self, title: str) -> int:
         query = urlencode({"title": title, "state": "active", "include_ancestors": "true"})
-        found = await self._asked("GET", f"{project(self._place)}/milestones?{query}")
+        found = await self._asked("GET", f"{project(self._place.what)}/milestones?{query}")
         ids = [each.get("id") for each in bounds.listed(found) if isinstance(each, dict) and each.get("title") == title]
         if not ids:
             raise Conflict(f"There is no active milestone {title!r} in {self._place.what}.", subject=title)

@@ -1,4 +1,5 @@
-"""Which ticket is meant: `github:owner/name#12`, `linear:ABC-12`, `jira:ABC-12`, or the URL of one.
+"""Which ticket is meant: `github:owner/name#12`, `gitlab:group/project#12`, `linear:ABC-12`, `jira:ABC-12`, or the URL
+of one.
 
 A URL is only a way to write these. The request goes to the service that the operator named, whatever host stands in
 the URL; one that stands in no setting is refused.
@@ -14,11 +15,13 @@ from contracts.urls import carries_secret, split
 
 KEY = r"[A-Za-z][A-Za-z0-9_]{0,30}-[0-9]{1,9}"
 NUMBER = r"[0-9]{1,10}"
+PROJECT = r"[A-Za-z0-9_][\w.-]{0,100}(?:/[A-Za-z0-9_][\w.-]{0,100}){1,9}"  # of GitLab: groups in groups
 LINEAR_WEB = "linear.app"
-READ = ("github", "jira")  # by the URL of a ticket at that host; Linear's pages have a host of their own
-SHORT = re.compile(r"(github|linear|jira):(.*)", re.DOTALL)
+READ = ("github", "gitlab", "jira")  # by the URL of a ticket at that host; Linear's pages have a host of their own
+SHORT = re.compile(r"(github|gitlab|linear|jira):(.*)", re.DOTALL)
 FORMS = {
     "github": "github:owner/name#12, or https://github.com/owner/name/issues/12",
+    "gitlab": "gitlab:group/project#12, or https://gitlab.com/group/project/-/issues/12",
     "linear": "linear:ABC-12, or https://linear.app/workspace/issue/ABC-12",
     "jira": "jira:ABC-12, or https://acme.atlassian.net/browse/ABC-12",
 }
@@ -27,18 +30,22 @@ SETTINGS: dict[Kind, str] = {kind: f"COUNTERSIGN_{kind.upper()}" for kind in NAM
 
 @dataclass(frozen=True)
 class Named:
-    """A ticket of a service. `number` or `key` says which; `workspace` is Linear's, where a URL told it."""
+    """A ticket of a service. `number` or `key` says which; `project` is GitLab's, with its groups; `workspace` is
+    Linear's, where a URL told it."""
 
     service: Service
     repository: GitHubRepository | None = None
     number: int = 0
     key: str = ""
     workspace: str = ""
+    project: str = ""
 
     def __str__(self) -> str:
         """The same for every spelling, and a spelling itself."""
-        where = "" if self.service.place == "github.com" or self.service.kind == "linear" else f"{self.service.place}/"
-        what = f"{str(self.repository).lower()}#{self.number}" if self.repository else self.key
+        plain = self.service.place in ("github.com", "gitlab.com") or self.service.kind == "linear"
+        where = "" if plain else f"{self.service.place}/"
+        what = str(self.repository).lower() if self.repository else self.project
+        what = f"{what}#{self.number}" if what else self.key
         return f"{self.service.kind}:{where}{what}"
 
 
@@ -55,6 +62,8 @@ def named(ticket: str, services: Services) -> Named:
 
 
 def _short(ticket: str, kind: Kind, what: str, services: Services) -> Named:
+    if kind == "gitlab":
+        return _of_gitlab(ticket, what, services)
     where, _, rest = what.rpartition("/") if kind != "github" else ("", "", what)
     if kind == "github" and what.count("/") == 2:
         where, _, rest = what.partition("/")
@@ -68,6 +77,17 @@ def _short(ticket: str, kind: Kind, what: str, services: Services) -> Named:
     if kind == "github":
         return Named(service, GitHubRepository(service, found[1], found[2]), int(found[3]))
     return Named(service, key=rest.upper())
+
+
+def _of_gitlab(ticket: str, what: str, services: Services) -> Named:
+    """With the host before it, or at the first that is known."""
+    known = services.of("gitlab")
+    for number, service in enumerate(known):
+        rest = what.removeprefix(f"{service.place}/")
+        found = re.fullmatch(rf"({PROJECT})#({NUMBER})", rest)
+        if found and (rest != what or number == 0):
+            return Named(service, project=found[1].lower(), number=int(found[2]))
+    raise _unreadable(ticket, "gitlab") if known else _unknown(ticket, "gitlab", "")
 
 
 def _url(ticket: str, services: Services) -> Named:
@@ -92,7 +112,8 @@ def _url(ticket: str, services: Services) -> Named:
     raise BadInput(
         f"No tickets are read from {host if port == 443 else f'{host}:{port}'}.",
         subject=ticket,
-        way_out="If it may be asked, name it in COUNTERSIGN_GITHUB or COUNTERSIGN_JIRA where the worker is started.",
+        way_out="If it may be asked, name it in COUNTERSIGN_GITHUB, COUNTERSIGN_GITLAB or COUNTERSIGN_JIRA where the "
+        "worker is started.",
     )
 
 
@@ -101,6 +122,9 @@ def _issue(service: Service, path: str, query: str) -> Named | None:
         asked = re.search(rf"(?:^|&)selectedIssue=({KEY})(?:&|$)", query)
         found = re.fullmatch(rf"{re.escape(service.path)}/browse/({KEY})/?", path) or asked
         return Named(service, key=found[1].upper()) if found and path.startswith(f"{service.path}/") else None
+    if service.kind == "gitlab":
+        found = re.fullmatch(rf"/({PROJECT})/-/(?:issues|work_items)/({NUMBER})/?", path)
+        return Named(service, project=found[1].lower(), number=int(found[2])) if found else None
     found = re.fullmatch(rf"/({OWNER})/({NAME})/(?:issues|pull)/({NUMBER})/?", path)
     return Named(service, GitHubRepository(service, found[1], found[2]), int(found[3])) if found else None
 

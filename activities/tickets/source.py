@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from activities.services.service import Kind, Services
-from activities.tickets import github, jira, linear
+from activities.tickets import github, gitlab, jira, linear
 from activities.tickets.named import Named, named
 from contracts.ticket import Ticket
 
 READERS: dict[Kind, Callable[[Named, Path | None], Awaitable[Ticket]]] = {
     "github": github.read,
+    "gitlab": gitlab.read,
     "linear": linear.read,
     "jira": jira.read,
 }

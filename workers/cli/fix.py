@@ -21,10 +21,16 @@ def register(app: typer.Typer) -> None:
 
 def fix(
     ticket: Annotated[
-        str, typer.Argument(help="github:owner/name#12, linear:ABC-12, jira:ABC-12, the URL of one, or a file.")
+        str,
+        typer.Argument(
+            help="github:owner/name#12, gitlab:group/project#12, linear:ABC-12, jira:ABC-12, the URL of one, or a file."
+        ),
     ],
     repo: Annotated[
-        str, typer.Option(help="The repository: a folder or a URL. Empty: the GitHub ticket's own, or this folder.")
+        str,
+        typer.Option(
+            help="The repository: a folder or a URL. Empty: the ticket's own at GitHub or GitLab, or this folder."
+        ),
     ] = "",
     branch: Annotated[str, typer.Option(help="The branch to fix; empty: the one that HEAD names.")] = "",
     test: Annotated[str, typer.Option(help="How its tests are run, where its own files don't say.")] = "",
@@ -61,4 +67,6 @@ def meant(ticket: str, repo: str, settings: Settings) -> tuple[str, str]:
     found = named(ticket, services(settings, "agents"))
     if not repo and found.repository is not None:
         return ticket, found.repository.url
+    if not repo and found.project:
+        return ticket, f"{found.service.web}/{found.project}.git"
     return ticket, absolute(repo or ".")

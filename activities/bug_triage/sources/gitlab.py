@@ -1,6 +1,5 @@
 """Issues of a GitLab project, newest first."""
 
-import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -11,11 +10,12 @@ from activities.bug_triage.sources.place import Place
 from activities.bug_triage.sources.rows import moment
 from activities.bug_triage.sources.since import ISO, MOST_MILESTONES, Since
 from activities.progress import Progress
-from activities.services.web import Reply, Web, reached
+from activities.services.gitlab import asked, project
+from activities.services.web import Web, reached
 from activities.tickets import bounds
 from contracts.bug_triage import Milestone
 from contracts.bugs import Issue
-from contracts.errors import AccessRefused, BadInput, CountersignError, Moved, NotFound, StrangeReply
+from contracts.errors import StrangeReply
 from ledger import ArtifactStore
 
 
@@ -30,7 +30,7 @@ async def read(
 
         async def ask(cursor: str, size: int) -> Page:
             page = urlencode({**query, "per_page": size, "page": page_of(cursor, size)})
-            rows, reply = await asked(web, "GET", f"{project(place)}/issues?{page}", str(place))
+            rows, reply = await asked(web, "GET", f"{project(place.what)}/issues?{page}", str(place))
             issues = [_issue(place, row) for row in objects(web, rows, str(place))]
             more = reply.headers.get("x-next-page", "").strip()
             newest = newest_of(row.get("updated_at") for row in rows)
@@ -43,7 +43,7 @@ async def one(place: Place, authorities: Path | None, number: str) -> Page:
     """One issue. NotFound where there is none of that number."""
     assert place.service is not None
     async with reached(place.service, authorities) as web:
-        row, _ = await asked(web, "GET", f"{project(place)}/issues/{quote(number, safe='')}", place.key(number))
+        row, _ = await asked(web, "GET", f"{project(place.what)}/issues/{quote(number, safe='')}", place.key(number))
         return Page(issues=tuple(_issue(place, each) for each in objects(web, [row], str(place))))
 
 
@@ -52,48 +52,11 @@ async def milestones(place: Place, authorities: Path | None) -> list[Milestone]:
     assert place.service is not None
     query = urlencode({"state": "active", "include_ancestors": "true", "per_page": 100})
     async with reached(place.service, authorities) as web:
-        rows, _ = await asked(web, "GET", f"{project(place)}/milestones?{query}", str(place))
+        rows, _ = await asked(web, "GET", f"{project(place.what)}/milestones?{query}", str(place))
     return [
         Milestone(title=bounds.name(each, "title"), due=moment(bounds.under(each, "due_date")))
         for each in bounds.listed(rows)[:MOST_MILESTONES]
     ]
-
-
-def project(place: Place) -> str:
-    """The path of the project in the API."""
-    return f"projects/{quote(place.what, safe='')}"
-
-
-async def asked(
-    web: Web, method: str, path: str, subject: str, body: dict[str, Any] | None = None
-) -> tuple[Any, Reply]:
-    """What GitLab answers. Raises NotFound, AccessRefused, Moved, BadInput, StrangeReply and what `Web.ask` does."""
-    headers = {"accept": "application/json", "content-type": "application/json"}
-    if web.secret:
-        headers["authorization"] = f"Bearer {web.secret}"
-    sent = json.dumps(body).encode() if body is not None else b""
-    reply = await web.ask(method, f"{web.service.api}/{path}", headers, sent)
-    try:
-        said = json.loads(reply.content) if reply.content else None
-    except ValueError:
-        raise StrangeReply(f"{web.service.name} answers with what can't be read.", subject=subject) from None
-    if reply.status >= 300:
-        raise refused(web, reply, said, subject)
-    return said, reply
-
-
-def refused(web: Web, reply: Reply, said: Any, subject: str) -> CountersignError:
-    """The error of a refusal, in the service's words."""
-    service = web.service
-    words = web.quoted(bounds.under(said, "message") or bounds.under(said, "error") or reply.status)
-    if 300 <= reply.status < 400:
-        return Moved(f"{service.name} has {subject} elsewhere now.", subject=subject, way_out="Give its new address.")
-    if reply.status == 404:
-        what = f"{service.name} does not show {subject}: it isn't there, or not for us to see."
-        return NotFound(what, subject=subject, way_out=f"Check the name. {service.way_in}")
-    if reply.status == 403:
-        return AccessRefused(f"{service.name} refuses {subject}: {words}.", subject=subject, way_out=service.way_in)
-    return BadInput(f"{service.name} can't do that with {subject}: {words}.", subject=subject)
 
 
 def objects(web: Web, rows: Any, subject: str) -> list[dict[str, Any]]:

@@ -7,7 +7,17 @@ import pytest
 from activities.bug_triage.sources.place import one_key, place_of
 from activities.bug_triage.states import is_new
 from activities.progress import Progress
-from contracts.errors import AccessRefused, BadInput, CountersignError, DestinationMoved, ServiceBusy, StrangeReply
+from activities.tickets.named import named
+from activities.tickets.source import from_service
+from contracts.errors import (
+    AccessRefused,
+    BadInput,
+    CountersignError,
+    DestinationMoved,
+    NotFound,
+    ServiceBusy,
+    StrangeReply,
+)
 from tests.activities.bug_triage.conftest import KINDS, Trackers
 from tests.support.services.wire import page, said
 from tests.support.tls_host import Answer, Seen
@@ -169,6 +179,29 @@ async def test_a_blocker_gets_its_milestone_once(trackers: Trackers, kind: str) 
         await trackers.carry_out(request)
     assert trackers.all[kind].issues[1].milestone == "2.0"
     assert len(trackers.all[kind].changes()) == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_issue_is_a_ticket_that_can_be_fixed(trackers: Trackers, kind: str) -> None:
+    """By the key that a triage names in its command."""
+    key = trackers.all[kind].key(1)
+    assert str(named(key, trackers.tools.services)) == key
+
+
+async def test_an_issue_of_gitlab_is_read_as_a_ticket(trackers: Trackers) -> None:
+    one = trackers.all["gitlab"]
+    one.add(1, labels=["bug"])
+    one.issues[1].comments += ["me too", "and I"]
+    known = trackers.tools.services
+    ticket = await from_service(one.key(1), known)
+    assert (ticket.key, ticket.title, ticket.body) == (one.key(1), "Issue 1", "It breaks, number 1")
+    assert (ticket.author, ticket.state, ticket.labels) == ("octocat", "opened", ("bug",))
+    assert [each.text for each in ticket.comments] == ["me too", "and I"]
+    assert ticket.url == f"https://{one.place}/acme/web/app/-/issues/1"
+    assert (await from_service(ticket.url, known)).key == ticket.key
+    for wrong, error in ((one.key(99), NotFound), ("gitlab:acme", BadInput), (f"https://{one.place}/acme", BadInput)):
+        with pytest.raises(error):
+            await from_service(wrong, known)
 
 
 async def test_without_a_credential_to_write_nothing_is_asked(trackers: Trackers) -> None:
