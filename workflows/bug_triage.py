@@ -123,22 +123,23 @@ class BugTriage:
         made = []
         for number, key in enumerate(assessed.runnable[: self.request.reproductions], 1):
             show(self.policy, state="working", says=f"Trying what {key} says")
-            language = assessed.languages.get(key, "")
-            sandbox = trial(language, self.request.images.get(language, ""))
-            spec = MachineSpec(repository=self.request.repository, sandbox=sandbox)
-            async with Machine(spec, name=f"trial-{number}") as machine:
-                made.append(await self.tried(machine, assessed.assessment, key))
+            made.append(await self.tried(assessed, key, f"trial-{number}"))
         return tuple(made)
 
-    async def tried(self, machine: Machine, assessment: str, key: str) -> Reproduction:
-        what = f"Try what {key} says"
+    async def tried(self, assessed: BugsAssessed, key: str, name: str) -> Reproduction:
+        """What came of it. A machine that can't be had costs this trial and nothing else."""
+        what, language = f"Try what {key} says", assessed.languages.get(key, "")
+        sandbox = trial(language, self.request.images.get(language, ""))
         try:
-            return await again(
-                lambda: machine.change(
-                    BUGS_REPRODUCE, lambda lease: Reproduce(lease=lease, assessment=assessment, key=key), what
-                ),
-                what,
-            )
+            async with Machine(MachineSpec(repository=self.request.repository, sandbox=sandbox), name=name) as machine:
+                return await again(
+                    lambda: machine.change(
+                        BUGS_REPRODUCE,
+                        lambda lease: Reproduce(lease=lease, assessment=assessed.assessment, key=key),
+                        what,
+                    ),
+                    what,
+                )
         except (ActivityError, ApplicationError) as error:
             if is_cancelled_exception(error):
                 raise

@@ -49,12 +49,11 @@ def _blockers(drafts: Sequence[Draft], which: str) -> list[Panel]:
             _link(each),
             Cell(text=plain(each.issue.title, 120)),
             Cell(text=BLOCKS[each.blocker.blocks], tone="bad" if each.blocker.blocks else ""),
-            Cell(text=each.blocker.why),
-            Cell(text=plain(each.milestone, 60)),
+            Cell(text=each.blocker.why + (f" Its milestone: {plain(each.milestone, 60)}." if each.milestone else "")),
         )
         for each in sorted(found, key=lambda each: not each.blocker.blocks)
     )
-    columns = ("issue", "title", "", "why", "milestone")
+    columns = ("issue", "title", "", "why")
     return [TablePanel(title="May block the release", columns=columns, rows=rows)] if rows else []
 
 

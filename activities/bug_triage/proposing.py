@@ -74,6 +74,7 @@ def drafted(request: ProposeTriage, backlog: Backlog, assessment: Assessment, co
     found = assessment.doubtful if request.which == "doubtful" else assessment.confident
     asked, sure = understood(request.words), request.which != "doubtful"
     made = drafts(backlog, found, code, request.reproductions, sure=sure, measured=is_measured(assessment.standing))
+    made.sort(key=lambda each: each.blocker.blocks is not True)  # what holds a release up is read first
     return [_as_asked(each, asked, backlog) for each in made if not names(each) & asked.out], asked
 
 

@@ -133,6 +133,23 @@ async def test_a_repository_that_can_not_be_read_costs_the_files_and_not_the_run
     await here.decide(proposal, "reject", reason="not needed")
 
 
+async def test_an_image_that_is_not_there_costs_the_trial_and_not_the_run(triaging: Triaging) -> None:
+    here, reports = triaging.here, triaging.reports
+    request = BugTriageRequest(
+        source=str(reports.source),
+        repository=str(reports.repository),
+        issue="GEN-370",
+        images={"python": "countersign-no-such-image:1"},
+    )
+    run = await here.start("bug_triage", request)
+    proposal = await here.waiting(run)
+    tried = table(proposal, "Tried out")["GEN-370"]
+    assert tried[0] == "could not be tried"
+    assert tried[1]
+    assert table(proposal, "Likely files")["GEN-370"][0].startswith("genshop/parser.py")
+    await here.decide(proposal, "reject", reason="not needed")
+
+
 async def test_a_likely_small_fix_is_started_by_the_same_signature(triaging: Triaging) -> None:
     here, reports = triaging.here, triaging.reports
     request = BugTriageRequest(
