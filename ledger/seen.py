@@ -38,8 +38,9 @@ seen = sa.Table(
 class Seen(Part):
     """Rows of `seen`, one for each key of a source."""
 
-    def take(self, source: str, keys: Sequence[str], run: str) -> set[str]:
-        """Those of the keys that the run holds now: new ones, its own, and those whose run gave them back."""
+    def take(self, source: str, keys: Sequence[str], run: str, *, also: Sequence[str] = ()) -> set[str]:
+        """Those of the keys that the run holds now: new ones, its own, and those whose run gave them back. `also`: more
+        states of a run that holds nothing any more."""
         now = self.clock()
         rows = [{"source": source, "key": key, "run": run, "by": run, "seen_at": now} for key in keys]
         with self.store.write() as connection:
@@ -47,11 +48,17 @@ class Seen(Part):
                 connection.execute(self.store.insert_once(seen), part)
             for some in _parts(keys):
                 among = sa.and_(seen.c.source == source, seen.c.key.in_(some))
-                free = connection.scalars(_free(source).where(seen.c.key.in_(some))).all()
+                free = connection.scalars(_free(source, also).where(seen.c.key.in_(some))).all()
                 if free:
                     again = {"run": run, "by": run, "seen_at": now}
                     connection.execute(sa.update(seen).where(among, seen.c.key.in_(free)).values(again))
             return _holds(connection, source, keys, run)
+
+    def holder(self, source: str, key: str) -> str:
+        """The run that is responsible for it; empty: none."""
+        query = sa.select(seen.c.run).where(seen.c.source == source, seen.c.key == key)
+        with self.store.read() as connection:
+            return str(connection.scalar(query) or "")
 
     def hand_over(self, source: str, keys: Sequence[str], to: str, body: str = "") -> None:
         """Another run is responsible from now on; `body` is the artifact that says what was found out."""
@@ -115,12 +122,13 @@ def _holds(connection: Connection, source: str, keys: Sequence[str], run: str) -
     return found
 
 
-def _free(source: str) -> "sa.Select[tuple[str]]":
+def _free(source: str, also: Sequence[str] = ()) -> "sa.Select[tuple[str]]":
     """The keys that nobody holds: their run ended, or it never began and the one that meant to start it ended."""
     holder, parent = runs.alias("holder"), runs.alias("parent")
     joined = seen.outerjoin(holder, holder.c.run == seen.c.run).outerjoin(parent, parent.c.run == seen.c.by)
-    never = sa.and_(holder.c.run.is_(None), parent.c.state.in_(FREE))
-    free = sa.or_(holder.c.state.in_(FREE), never, seen.c.run == NOBODY)
+    ended = (*FREE, *also)
+    never = sa.and_(holder.c.run.is_(None), parent.c.state.in_(ended))
+    free = sa.or_(holder.c.state.in_(ended), never, seen.c.run == NOBODY)
     return sa.select(seen.c.key).select_from(joined).where(seen.c.source == source, free)
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from activities.deal_scoring.lessons import Lessons
+from activities.deal_scoring.lessons import Lessons, Pending
 from activities.effects.crm_params import TASK
 from contracts.deals import AskedFor, Lesson, Seen, Snapshot
 from contracts.errors import CountersignError
@@ -40,12 +40,27 @@ class Past:
 
     def lessons(self, rest_days: int) -> Lessons:
         """All that people took out of what was proposed, oldest first, and how often each play was signed."""
-        found, kept = list[Lesson](), Counter[tuple[str, str]]()
+        found, kept, pending = list[Lesson](), Counter[tuple[str, str]](), dict[str, Pending]()
         for run in reversed(self._runs):
             seen = self._snapshot(run)
             if seen is not None:
                 found += self._of(run, seen, kept)
-        return Lessons(all=tuple(found), kept=kept, rest_days=rest_days)
+                pending |= self._pending(run, seen)
+        return Lessons(all=tuple(found), kept=kept, rest_days=rest_days, pending=pending)
+
+    def _pending(self, run: str, seen: Snapshot) -> dict[str, Pending]:
+        """The tasks of the run that were signed, by their deal."""
+        found = dict[str, Pending]()
+        for record in self._ledger.proposals(state="approved", run=run):
+            try:
+                signed = self._ledger.proposal(record.digest)
+            except CountersignError:
+                continue
+            for each in (each for each in signed.effects if each.kind == TASK):
+                deal, due = str(each.params.get("deal", "")), str(each.params.get("due", ""))
+                if deal in seen.deals and due:
+                    found[deal] = Pending(date.fromisoformat(due), seen.deals[deal].stage)
+        return found
 
     def _snapshot(self, run: str) -> Snapshot | None:
         """What a run saw, if it was of this source. A body that was erased, or that no release reads, is none."""

@@ -6,7 +6,7 @@ any more.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -17,15 +17,28 @@ TURNED_DOWN = 3  # times, before a play isn't proposed to somebody any more
 
 
 @dataclass(frozen=True)
+class Pending:
+    """A task that somebody signed: when it is due, and the stage that the deal had."""
+
+    due: date
+    stage: str
+
+
+@dataclass(frozen=True)
 class Lessons:
-    """All that is heeded. `kept`: how often each play was signed, by (owner, play)."""
+    """All that is heeded. `kept`: how often each play was signed, by (owner, play). `pending`: the newest task that was
+    signed for a deal."""
 
     all: Sequence[Lesson] = ()
     kept: Counter[tuple[str, str]] = field(default_factory=Counter)
     rest_days: int = 14
+    pending: Mapping[str, Pending] = field(default_factory=dict)
 
     def rests(self, deal: Opportunity, today: date) -> str:
         """Why nothing is proposed for the deal, in words; empty where something may be."""
+        task = self.pending.get(deal.id)
+        if task and today <= task.due and task.stage.casefold() == deal.stage.casefold():
+            return f"has a task already, due {task.due}"
         for each in reversed(self.all):
             if each.deal != deal.id:
                 continue

@@ -2,16 +2,18 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import date
 
 from temporalio import activity
 
-from activities.deal_scoring.learned import Past, named
+from activities.deal_scoring.learned import WORKFLOW, Past, named
 from activities.deal_scoring.moved import snapshot
 from activities.deal_scoring.ranking import ranking
 from activities.progress import progress
 from activities.toolbox import Toolbox
 from contracts.deals import Book, DealsRanked, RankDeals, Seen
 from contracts.methodology import Methodology
+from contracts.runs import run_of
 from contracts.steps import DEALS_RANK
 
 
@@ -44,11 +46,24 @@ class DealsRanking:
             before=past.before(book.today),
             lessons=replace(learned, all=(*learned.all, *fresh)),
         ).model_copy(update={"not_understood": unread})
+        other = self._has_the_day(book, methodology, request.run) if made.planned else ""
         return DealsRanked(
             ranking=self._artifacts.put_model(made),
             snapshot=self._artifacts.put_model(snapshot(book, made.deals)),
             deals=len(made.deals),
-            planned=len(made.planned),
+            planned=0 if other else len(made.planned),
             drops=len(made.drops),
             source=book.source[:160],
+            note=_one_a_day(book.today, other) if other else "",
         )
+
+    def _has_the_day(self, book: Book, methodology: Methodology, run: str) -> str:
+        """The other run that has this day's plan, before a person or signed; empty: this one has. Two plans of a day
+        would fill each person's hours twice, and make each task twice."""
+        source, day = f"{WORKFLOW}:{book.source}", f"{book.today}/{methodology.name}"
+        held = self._ledger.take(source, [day], run_of(run), also=("rejected", "nothing to do"))
+        return "" if held else self._ledger.holder(source, day)
+
+
+def _one_a_day(day: date, other: str) -> str:
+    return f"The run {other} has the plan of {day} already, so no task is made twice. Reject that one to plan anew."

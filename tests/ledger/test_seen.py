@@ -50,6 +50,9 @@ def test_a_run_that_was_decided_on_keeps_it(ledger: Ledger) -> None:
         ledger.update_run(run, state=state)
         assert ledger.owed(state, 10) == ()
         assert ledger.take(state, ["a"], started(ledger, "later")) == set()
+        assert ledger.holder(state, "a") == run
+        freed = ledger.take(state, ["a"], "later", also=("rejected",))
+        assert (freed, ledger.holder(state, "a")) == ((set(), run) if state == "done" else ({"a"}, "later"))
 
 
 def test_what_was_handed_over_comes_back_when_neither_run_can_do_it(ledger: Ledger) -> None:

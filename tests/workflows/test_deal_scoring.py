@@ -64,6 +64,12 @@ async def test_from_tables_to_signed_tasks_and_the_next_morning_knows(here: Plat
     again = await here.waiting(run)
     assert "they are in a freeze" in texts(again, "What people said before")
     assert gone not in [each.params["deal"] for each in again.effects]
+    monday = TODAY + timedelta(days=3)
+    pending = {str(each.params["deal"]) for each in signed.effects if str(each.params["due"]) >= str(monday)}
+    assert pending
+    assert not pending & {str(each.params["deal"]) for each in again.effects}, "they have a task already"
+    twin = await here.outcome(await here.start("deal_scoring", deals(folder, monday)))
+    assert (twin.state, run in twin.says) == ("nothing to do", True), "one plan a day"
     assert "→ USD 77,777" in texts(again, "What moved since 2026-11-27") or "→ USD 83,999" in texts(again, "What moved")
 
     unlucky = str(again.effects[0].params["deal_name"])
