@@ -306,6 +306,11 @@ class Planned(Contract):
     infeasible: int
     says: str
 
+    @property
+    def proposes(self) -> bool:
+        """Whether a person is asked for anything."""
+        return bool(self.payments or self.infeasible or self.fresh)
+
 
 class ProposePayments(Contract):
     """Seal a revision of one part of a plan."""

@@ -16,6 +16,7 @@ from contracts.errors import NotFound
 from contracts.paying import Books, BooksGathered, Dropped, GatherBooks, MakePlan, Plan, Planned
 from contracts.steps import PAYABLES_GATHER, PAYABLES_PLAN
 
+WORKFLOW = "payables"
 MORNINGS = 10  # before this one, of which it is told what was dropped
 
 
@@ -62,7 +63,16 @@ class PayablesActivities:
         plan = make_plan(
             books, request.books, request.now, earlier=known, before=before, dropped=out, asked=request.asked, say=say
         )
-        return planned(plan, tools.artifacts.put_model(plan))
+        found = planned(plan, tools.artifacts.put_model(plan))
+        other = self._under_review(request.run, books.source) if found.proposes else ""
+        return found if not other else nothing_beside(other)
+
+    def _under_review(self, run: str, source: str) -> str:
+        """The other run whose plan of these books is open; empty: this one's may be. What it proposes would be proposed
+        twice. One that was signed is taken into account, and one that was not is planned anew."""
+        kept, key = self._toolbox.ledger, "plan"
+        held = kept.take(f"{WORKFLOW}:{source}", [key], run, also=("done", "rejected", "nothing to do"))
+        return "" if held else kept.holder(f"{WORKFLOW}:{source}", key)
 
     def _before(self, run: str, source: str) -> tuple[Plan | None, tuple[Dropped, ...]]:
         """The last plan of these books that can still be read, and what people dropped in the last few mornings."""
@@ -74,6 +84,12 @@ class PayablesActivities:
             except NotFound:
                 continue  # erased since
         return plan, tuple(out)
+
+
+def nothing_beside(other: str) -> Planned:
+    """No plan, and none that a later run goes by."""
+    says = f"The run {other} has proposed what to pay, and waits: decide on that one."
+    return Planned(plan="", source="", payments=0, alone=0, held=0, infeasible=0, says=says)
 
 
 def planned(plan: Plan, ref: str) -> Planned:

@@ -72,6 +72,8 @@ async def test_from_books_to_a_payment_file_and_the_next_morning(here: Platform,
     with out.capture():
         print_proposal(out, proposal)
 
+    twin = await here.outcome(await here.start("payables", request))
+    assert (twin.state, run in twin.says) == ("nothing to do", True), "nothing is proposed twice"
     await here.decide(proposal, "approve")
     outcome = await here.outcome(run)
     assert outcome.state == "done"
