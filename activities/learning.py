@@ -3,7 +3,7 @@
 import difflib
 
 from contracts.errors import CountersignError
-from contracts.proposal import PASSED, Cost, Proposal
+from contracts.proposal import PASSED, ClaimsPanel, Cost, Proposal
 from contracts.routes import Verdict
 from contracts.runs import Close
 from ledger import Ledger
@@ -63,10 +63,22 @@ def model_of(cost: Cost) -> str:
 
 def kept(first: Proposal, ended: Proposal) -> float:
     """The share of the first draft's words that was signed, 0 to 1, and as much the other way round."""
-    if first.editable is None or ended.editable is None:
-        return 1.0 if first.digest == ended.digest else 0.5
-    before, after = (each.editable.text.split()[:LONGEST] for each in (first, ended) if each.editable)
+    if first.digest == ended.digest:
+        return 1.0
+    before, after = written(first), written(ended)
+    if not before or not after:
+        return 0.5
     return round(difflib.SequenceMatcher(None, before, after, autojunk=False).ratio(), 4)
+
+
+def written(draft: Proposal) -> list[str]:
+    """The words that a draft is judged by: its text, or where it has none what a model has worded line by line."""
+    if draft.editable is not None:
+        return draft.editable.text.split()[:LONGEST]
+    if draft.drafted_by != "model":
+        return []
+    claims = [each.text for panel in draft.panels if isinstance(panel, ClaimsPanel) for each in panel.claims]
+    return " ".join(claims).split()[:LONGEST]
 
 
 def reason(ledger: Ledger, run: str) -> str:

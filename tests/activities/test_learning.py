@@ -7,7 +7,7 @@ import pytest
 
 from activities.learning import verdict
 from contracts.decision import Ruling
-from contracts.proposal import PASSED, Cost, Editable, Proposal, Tried
+from contracts.proposal import PASSED, Claim, ClaimsPanel, Cost, Editable, Panel, Proposal, Tried
 from contracts.routes import Verdict
 from contracts.runs import Close
 from ledger import FolderArtifacts, Ledger
@@ -45,6 +45,17 @@ def test_signed_after_edits_counts_what_stayed(ledger: Ledger) -> None:
     found = learnt(ledger, revision(ledger, 2, "one two three five", drafted_by="person", edited_by="ana"))
     assert found is not None
     assert (found.tier, found.outcome, found.share) == ("large", "edited", 0.75)
+
+
+def test_without_one_text_the_lines_that_a_model_worded_are_what_counts(ledger: Ledger) -> None:
+    def panels(*lines: str) -> tuple[Panel, ...]:
+        return (ClaimsPanel(title="Answers", claims=tuple(Claim(text=each, sources=()) for each in lines)),)
+
+    first = revision(ledger, 1, "", editable=None, panels=panels("one two three", "four"))
+    moved = revision(ledger, 2, "", editable=None, panels=first.panels, edited_by="ana")
+    edited = revision(ledger, 3, "", editable=None, panels=panels("one two three", "five"), edited_by="ana")
+    shares = [found.share for each in (moved, edited) if (found := learnt(ledger, each))]
+    assert shares == [1, 0.75], "a ticket that was put elsewhere says nothing of a model's words"
 
 
 def test_a_baseline_draft_teaches_about_the_baseline(ledger: Ledger) -> None:
