@@ -75,9 +75,9 @@ def _words(found: Any) -> str:
     return str(found.get("description") or found.get("error") or "")
 
 
-def plain_html(text: str) -> str:
-    """The words of a message in HTML, a line for each paragraph."""
-    reader = _Words()
+def plain_html(text: str, *, quoted: bool = True) -> str:
+    """The words of a message in HTML, a line for each paragraph. `quoted`: with what it quotes."""
+    reader = _Words(() if quoted else ("blockquote",))
     reader.feed(text)
     reader.close()
     lines = ("".join(reader.found)).splitlines()
@@ -85,22 +85,22 @@ def plain_html(text: str) -> str:
 
 
 class _Words(HTMLParser):
-    """Collects text outside of scripts and styles."""
+    """Collects text outside of scripts and styles, and of what is to be silent beside those."""
 
-    SILENT = ("script", "style", "head", "title")
     BREAKS = ("p", "br", "div", "li", "tr", "h1", "h2", "h3", "blockquote")
 
-    def __init__(self) -> None:
+    def __init__(self, silent: tuple[str, ...] = ()) -> None:
         super().__init__(convert_charrefs=True)
+        self.of_these = ("script", "style", "head", "title", *silent)
         self.found: list[str] = []
         self.silent = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.silent += tag in self.SILENT
+        self.silent += tag in self.of_these
         self.found += ["\n"] if tag in self.BREAKS else []
 
     def handle_endtag(self, tag: str) -> None:
-        self.silent -= tag in self.SILENT and self.silent > 0
+        self.silent -= tag in self.of_these and self.silent > 0
         self.found += ["\n"] if tag in self.BREAKS else []
 
     def handle_data(self, data: str) -> None:

@@ -30,7 +30,8 @@ def said(case: Case) -> TablePanel:
 
 def _row(each: Item, most: int) -> tuple[Cell, ...]:
     words, found = " ".join(each.ticket.words.split()), each.triaged
-    tone = ", ".join(filter(None, (found.language, found.sentiment, found.priority_why)))
+    machine = f"a machine sent it, so nobody answers ({each.ticket.automatic})" if each.ticket.automatic else ""
+    tone = ", ".join(filter(None, (found.language, found.sentiment, found.priority_why, machine)))
     return (
         Cell(text=each.ticket.id, href=each.ticket.url or None),
         Cell(text=words if len(words) <= most else f"{words[:most]}…"),

@@ -192,7 +192,7 @@ def item(ticket: SupportTicket, personal: tuple[str, ...], said: Triaged) -> Ite
 
 async def answered(each: Item, source: Source) -> Item:
     """The baseline's answer: what solved the nearest solved ticket, in the words of whoever solved it."""
-    if not each.triaged.confident or each.triaged.duplicate_of:
+    if not each.triaged.confident or each.triaged.duplicate_of or each.ticket.automatic:
         return each
     for similar in each.triaged.similar:
         words = similar.solution or (

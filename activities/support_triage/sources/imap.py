@@ -7,6 +7,7 @@ a mail into `Support/Billing` has said that its queue is `Billing`. Nothing is m
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from email.utils import parseaddr
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -15,9 +16,11 @@ from imapclient.imapclient import SENT
 from activities.support_triage.mailbox import Folder, Mailbox
 from activities.support_triage.sources import mail
 from activities.support_triage.sources.protocol import Page
+from contracts.changelog import counted
 from contracts.errors import BadInput, NotFound
 from contracts.support import MOST_WORDS, Status, SupportTicket
 
+WAITING: tuple[Status, ...] = ("new", "open")
 OURS = b"countersign_"  # how keywords that our updates leave begin
 AT_ONCE = 20  # mails of an answer of the server
 MOST_FOLDERS = 500
@@ -58,7 +61,8 @@ class Imap:
                 notes.append(f"{name} was made anew at the server, so it is read from its beginning")
                 uid = 0
             uids, more = self.mailbox.after(folder, uid, most - len(found))
-            found += self._tickets(folder, uids)
+            some = self._tickets(folder, uids)
+            found, notes = [*found, *some], [*notes, *passed_over(name, some)]
             read[name] = (folder.validity, uids[-1] if more else max(uid, folder.next_uid - 1))
             if more:
                 return Page(tuple(found), json.dumps(read), True, tuple(notes))
@@ -95,16 +99,21 @@ class Imap:
     def _ticket(self, folder: Folder, uid: int, said: Any, read: mail.Mail) -> SupportTicket:
         id = f"{folder.validity}.{uid}"
         at = said.get(b"INTERNALDATE")  # when it came; what its Date says is the sender's
+        text, state = (read.mine or read.text) if read.answers else read.text, status(said.get(b"FLAGS", ()))
+        automatic, is_reply = read.automatic, read.is_reply
+        if not automatic and is_from(read.sender, self.mailbox.service.user):
+            automatic, is_reply = "it is this mailbox's own", True
         return SupportTicket(
             source=self.name,
             id=f"{quote(folder.name, safe='')}/{id}" if self.is_tree else id,
             subject=read.subject,
-            text=read.text[:MOST_WORDS],
-            status="solved" if self.is_tree else status(said.get(b"FLAGS", ())),
+            text=text[:MOST_WORDS],
+            status="solved" if self.is_tree else "closed" if is_reply and state in WAITING else state,
             created_at=at.astimezone(UTC) if isinstance(at, datetime) else read.at,
             stamp=id,
             queue=leaf(folder.name) if self.is_tree else "",
-            left_out=read.left_out + max(0, len(read.text) - MOST_WORDS),
+            left_out=read.left_out + max(0, len(text) - MOST_WORDS),
+            automatic=automatic,
         )
 
     def _answered(self, folder: Folder, made: list[SupportTicket], ids: list[str]) -> list[SupportTicket]:
@@ -121,7 +130,7 @@ class Imap:
         self.mailbox.select(folder.name)
         for place, uid in wanted.items():
             if uid in said:
-                text = unquoted(mail.read(body_of(said[uid]), 0).text)[:MOST_WORDS]
+                text = mail.unquoted(mail.read(body_of(said[uid]), 0).text)[:MOST_WORDS]
                 made[place] = made[place].model_copy(update={"solution": text})
         return made
 
@@ -176,16 +185,21 @@ def status(flags: Sequence[bytes]) -> Status:
     return "open" if b"\\seen" in known else "new"
 
 
+def passed_over(name: str, tickets: Sequence[SupportTicket]) -> list[str]:
+    """What is to be said of mails that are machines' answers: they are read, and wait for nobody."""
+    count = sum(each.status == "closed" and bool(each.automatic) for each in tickets)
+    return [f"{counted(count, 'automatic answer')} in {name} passed over"] if count else []
+
+
+def is_from(sender: str, user: str) -> bool:
+    """Whether a mail is of the address that we sign in with."""
+    return "@" in user and parseaddr(sender)[1].casefold() == user.casefold()
+
+
 def leaf(name: str) -> str:
     """`Billing` of `Support/Billing`, and of `INBOX.Billing`."""
     by = "." if "/" not in name and name.upper().startswith("INBOX.") else "/"
     return " ".join(name.rpartition(by)[2].split())[:80]
-
-
-def unquoted(text: str) -> str:
-    """An answer without what it quotes."""
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith(">")]
-    return "\n".join(lines).strip()
 
 
 def body_of(said: Any) -> bytes:

@@ -1,21 +1,32 @@
 """Updates of mails: an answer among the drafts, keywords on the mail, and at last the move into its queue's folder.
 
 Each step is looked for before it is made, and the move comes last, so wherever an attempt was cut off the next goes on.
-The draft carries the mark as its Message-ID, and the mail as a keyword where the server keeps those. Nothing is sent.
+The draft carries the mark as its Message-ID, and the mail as a keyword where the server keeps those. An answer goes to
+the customer once a person sends it, so what a mail repeats or belongs to is told in a note beside it. Nothing is sent.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from email.utils import formatdate
 
 from activities.support_triage.mailbox import Folder, Mailbox
 from activities.support_triage.sources import mail
-from activities.support_triage.sources.imap import WANTED, body_of, leaf, named
+from activities.support_triage.sources.imap import WANTED, body_of, is_from, leaf, named
 from activities.support_triage.writing.protocol import Signed
 from activities.support_triage.writing.words import slug, unknown_queue
 from contracts.errors import BadInput, DestinationMoved
 
 FLAGGED = ("high", "urgent")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A mail among the drafts. `message_id`: by which it is found again."""
+
+    message_id: str
+    prefix: str
+    text: str
+    to_customer: bool = False
 
 
 class ImapWriter:
@@ -58,8 +69,9 @@ class ImapWriter:
                 way_out="Take the queue out of the update, and move the mail by hand.",
             )
         self._tell(signed, folder, uid)
-        if (signed.params.answer or not folder.keywords) and not self._drafted(signed):
-            self._draft(signed, folder, uid)
+        for made in wanted(signed, keywords=folder.keywords):
+            if not self._has(made):
+                self._draft(made, signed, folder, uid)
         self.mailbox.select(folder.name, writing=True)
         if folder.keywords:
             self.mailbox.client.add_flags([uid], [signed.mark.encode()])
@@ -68,10 +80,12 @@ class ImapWriter:
 
     def _tell(self, signed: Signed, folder: Folder, uid: int) -> None:
         """What the update says of the mail, as flags."""
-        wanted = signed.params
-        flags = [b"\\Flagged"] if wanted.priority in FLAGGED else []
+        params = signed.params
+        flags = [b"\\Flagged"] if params.priority in FLAGGED else []
         if folder.keywords:
-            said = [f"intent_{slug(wanted.intent)}" if wanted.intent else "", *map(slug, wanted.tags)]
+            said = [f"intent_{slug(params.intent)}" if params.intent else "", *map(slug, params.tags)]
+            said += [f"duplicate_of_{slug(params.duplicate_of)}"] if params.duplicate_of else []
+            said += [f"incident_{slug(params.incident)}"] if params.incident else []
             flags += [each.encode() for each in said if each and each.isascii()]
         if flags:
             self.mailbox.client.add_flags([uid], flags)
@@ -95,47 +109,66 @@ class ImapWriter:
         return alike[0]
 
     def _drafted(self, signed: Signed) -> bool:
-        return bool(self.mailbox.has(self.mailbox.drafts, "Message-ID", message_id(signed)))
+        return all(self._has(each) for each in wanted(signed, keywords=False))
+
+    def _has(self, made: Draft) -> bool:
+        return bool(self.mailbox.has(self.mailbox.drafts, "Message-ID", made.message_id))
 
     def _is_in(self, target: str, signed: Signed) -> bool:
         self.mailbox.select(target)
         return bool(self.mailbox.client.search(["KEYWORD", signed.mark]))
 
-    def _draft(self, signed: Signed, folder: Folder, uid: int) -> None:
+    def _draft(self, made: Draft, signed: Signed, folder: Folder, uid: int) -> None:
         self.mailbox.select(folder.name)
         said = self.mailbox.client.fetch([uid], WANTED)
         read = mail.read(body_of(said[uid]), 0)
-        data = written(signed, read, self.mailbox.service.user)
+        data = written(made, signed.run, read, self.mailbox.service.user)
         self.mailbox.client.append(self.mailbox.drafts, data, [b"\\Draft"])
 
 
-def message_id(signed: Signed) -> str:
-    return f"<{signed.mark}@countersign.invalid>"
+def wanted(signed: Signed, *, keywords: bool) -> list[Draft]:
+    """The answer, and a note of its own for what a mail can't tell beside it: an answer goes to the customer. Without
+    either the note says that it was looked at, where no keyword does (`keywords`)."""
+    params, made = signed.params, list[Draft]()
+    if params.answer:
+        made.append(Draft(f"<{signed.mark}@countersign.invalid>", "Re", params.answer, to_customer=True))
+    if params.duplicate_of or params.incident if params.answer else not keywords:
+        mark = f"{signed.mark}.note" if params.answer else signed.mark
+        made.append(Draft(f"<{mark}@countersign.invalid>", "Triage", signed.note))
+    return made
 
 
-def written(signed: Signed, read: mail.Mail, user: str) -> bytes:
+def written(made: Draft, run: str, read: mail.Mail, user: str) -> bytes:
     """The draft. An address that a stranger made so that it can't be written is left for the person to fill in."""
     try:
-        return draft(signed, read, user).as_bytes()
+        return message(made, run, read, user).as_bytes()
     except Exception:
-        return draft(signed, replace(read, reply_to="", message_id=""), user).as_bytes()
+        bare = replace(read, reply_to="", message_id="", references=())
+        return message(made, run, bare, user).as_bytes()
 
 
-def draft(signed: Signed, read: mail.Mail, user: str) -> EmailMessage:
-    """The answer alone, to whoever wrote, for a person to send; without one a note to nobody."""
-    made = EmailMessage()
-    answer = signed.params.answer
-    made["Subject"] = f"{'Re' if answer else 'Triage'}: {' '.join(read.subject.split())}"
-    made["Message-ID"], made["Date"] = message_id(signed), formatdate()
+def message(made: Draft, run: str, read: mail.Mail, user: str) -> EmailMessage:
+    """The answer to whoever wrote, for a person to send; a note, and what answers a machine, to nobody."""
+    found = EmailMessage()
+    found["Subject"] = subject(made.prefix, read.subject)
+    found["Message-ID"], found["Date"] = made.message_id, formatdate()
+    loops = not made.to_customer or bool(read.automatic) or is_from(read.reply_to, user)
+    thread = dict.fromkeys(filter(None, (*(read.references or (read.answers,)), read.message_id)))
     for name, value in (
         ("From", user if "@" in user else ""),
-        ("To", read.reply_to if answer else ""),
+        ("To", "" if loops else read.reply_to),
         ("In-Reply-To", read.message_id),
-        ("References", read.message_id),
-        ("X-Countersign-Run", signed.run),
+        ("References", " ".join(thread) if read.message_id else ""),
+        ("X-Countersign-Run", run),
     ):
         value = " ".join(value.split())
         if value and value.isprintable():
-            made[name] = value
-    made.set_content(answer or signed.note)
-    return made
+            found[name] = value
+    found.set_content(made.text)
+    return found
+
+
+def subject(prefix: str, text: str) -> str:
+    """`Re: Question`, and not another `Re: ` in front of one."""
+    words = " ".join(text.split())
+    return words if words.casefold().startswith(f"{prefix.casefold()}:") else f"{prefix}: {words}"

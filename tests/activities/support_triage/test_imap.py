@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,10 +14,11 @@ from imapclient import IMAPClient
 
 from activities.effects.ticket_update import writing
 from activities.services.service import Services
+from activities.support_triage.look import answered
 from activities.support_triage.sources import mail, opened
 from activities.support_triage.writing.protocol import Signed
 from contracts.errors import AccessRefused, BadInput, DestinationMoved, NotFound, ServiceBusy
-from contracts.support import SupportTicket
+from contracts.support import Item, SimilarTicket, SupportTicket, Triaged
 from tests.activities.support_triage.test_services import signed
 from tests.support.services.mail import PASSWORD, USER, MailServer, keeping_keywords, mail_server
 from tests.support.tls_host import authority
@@ -84,13 +86,21 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 def letter(number: int, text: str = "Where is my lamp?", html: str = "", **headers: str) -> bytes:
     made = EmailMessage()
-    made["From"], made["Subject"] = "Ana <ana@example.com>", f"Question {number}"
-    made["Message-ID"] = f"<{number}@example.com>"
-    for name, value in headers.items():
+    told = {"From": "Ana <ana@example.com>", "Subject": f"Question {number}", "Message_ID": f"<{number}@example.com>"}
+    for name, value in (told | headers).items():
         made[name.replace("_", "-")] = value
     made.set_content(text)
     if html:
         made.add_alternative(html, subtype="html")
+    return made.as_bytes()
+
+
+def attached(to: bytes = b"") -> bytes:
+    """A mail with a text and a picture attached; without one there is nothing else in it."""
+    made = EmailMessage(policy=policy.SMTP) if not to else message_from_bytes(to, policy=policy.SMTP)
+    assert isinstance(made, EmailMessage)
+    made.add_attachment("secret notes", filename="notes.txt")
+    made.add_attachment(b"PNG", maintype="image", subtype="png", filename="=?utf-8?q?gr=C3=BC=C3=9Fe.png?=")
     return made.as_bytes()
 
 
@@ -149,6 +159,88 @@ async def test_a_mail_is_moved_its_answer_drafted_once_and_nothing_is_sent(world
     assert draft.endswith(b"It is late.\r\n") or draft.endswith(b"It is late.\n")
     assert b"\\Draft" in flags
     assert await world.all("Sent") == []
+
+
+async def test_what_a_mail_repeats_is_told_in_a_note_beside_its_answer(
+    world: World, keywords: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.put("INBOX", letter(1))
+    [ticket], _ = await world.read(world.inbox)
+    update = signed(world.inbox, ticket=ticket.id, duplicate_of="77.3", incident="77.4")
+    real = IMAPClient.append
+
+    def lost(client: IMAPClient, *given: object) -> object:
+        real(client, *given)
+        raise TimeoutError
+
+    with monkeypatch.context() as patch:  # once after the answer, once after the note
+        patch.setattr(IMAPClient, "append", lost)
+        for _ in range(2):
+            with pytest.raises(ServiceBusy):
+                await world.write(update)
+    assert not await world.write(update)
+    assert await world.write(update)
+    answer, note = sorted([data for data, _ in await world.all("Drafts")], key=lambda data: b"Subject: Triage" in data)
+    assert b"To: Ana" in answer
+    assert b"77." not in answer
+    assert b"\nTo:" not in note, "a note goes to nobody"
+    assert b"In-Reply-To: <1@example.com>" in note
+    told = mail.read(note, len(note)).text
+    assert "repeats ticket 77.3" in told
+    assert "part of incident 77.4" in told
+    [(_, flags)] = await world.all("Support/Shipping")
+    assert ({b"duplicate_of_77_3", b"incident_77_4"} <= set(flags)) == keywords
+
+
+async def test_a_mail_of_a_thread_is_read_without_its_quotes_and_answered_in_its_thread(world: World) -> None:
+    thread = {"In_Reply_To": "<b@x>", "References": "<a@x> <b@x>", "Subject": "RE: Question"}
+    words = "It came broken.\n\nOn Mon, 2 Nov 2026 at 10:00, Support\n<help@shop.example> wrote:\n> Please refund it.\n"
+    html = "<p>It came broken.</p><blockquote>Please refund it.</blockquote>"
+    only_html = b"In-Reply-To: <b@x>\r\nContent-Type: text/html\r\n\r\n" + html.encode()
+    await world.put("INBOX", letter(1, words, **thread), only_html, letter(3, "> all of it is quoted", **thread))
+    found, _ = await world.read(world.inbox)
+    assert [each.text for each in found] == ["It came broken.", "It came broken.", "> all of it is quoted"]
+    await world.write(signed(world.inbox, ticket=found[0].id))
+    [(draft, _)] = await world.all("Drafts")
+    assert b"References: <a@x> <b@x> <1@example.com>" in draft
+    assert b"Subject: RE: Question" in draft
+
+
+LOOPS: dict[str, dict[str, str]] = {
+    "out of office": {"Auto_Submitted": "auto-replied (vacation)"},
+    "an old responder": {"Precedence": "auto_reply"},
+    "another old one": {"X_Autoreply": "yes"},
+    "a bounce": {"Return_Path": "<>", "In_Reply_To": "<9@shop.example>"},
+    "our own": {"From": f"Support <{USER}>"},
+}
+MACHINES: dict[str, dict[str, str]] = {
+    "a form": {"Auto_Submitted": "auto-generated"},
+    "a mailing list": {"List_Id": "<news.example>"},
+    "bulk": {"Precedence": "bulk"},
+}
+
+
+PEOPLE: dict[str, dict[str, str]] = {"a person": {"Auto_Submitted": "no", "Precedence": "normal"}}
+
+
+async def test_machines_answers_wait_for_nobody_and_machines_get_no_answer(world: World) -> None:
+    all_of_them = LOOPS | MACHINES | PEOPLE
+    await world.put("INBOX", *(letter(1, Subject=what, **headers) for what, headers in all_of_them.items()))
+    async with opened(world.inbox, world.services) as source:
+        page = await source.page("", 100)
+    assert page.notes == ("5 automatic answers in INBOX passed over",)
+    told = {each.subject: each for each in page.tickets}
+    assert {what for what, each in told.items() if each.status == "closed"} == set(LOOPS)
+    assert {what for what, each in told.items() if each.automatic} == {*LOOPS, *MACHINES}
+    alike = SimilarTicket(key="h#1", id="1", solution="It is late.", score=1)
+    said = Triaged(confident=True, similar=(alike,))
+    drafted = [what for what in told if (await answered(Item(ticket=told[what], triaged=said), source)).answer]
+    assert drafted == ["a person"]
+    for what in ("out of office", "our own", "a form", "a person"):  # somebody wants to answer all the same
+        await world.write(replace(signed(world.inbox, ticket=told[what].id), key=what))
+    assert len(await world.all("Drafts")) == 4
+    addressed = [data for data, _ in await world.all("Drafts") if b"\nTo: " in data]
+    assert [b"Subject: Re: a person" in each for each in addressed] == [True]
 
 
 @pytest.mark.parametrize("call", ["append", "add_flags", "move"])
@@ -235,6 +327,11 @@ def test_without_a_port_it_is_the_one_of_imap_over_tls(tmp_path: Path) -> None:
     ("data", "says"),
     [
         (letter(1, "plain words", html="<p>others</p>"), "plain words"),
+        (b"Content-Transfer-Encoding: quoted-printable\r\n\r\nGr=C3=BC=C3=9Fe aus=\r\n K=C3=B6ln", "Grüße aus Köln"),
+        (b"Content-Type: text/html; charset=iso-8859-1\r\n\r\n<p>Gr\xfc&szlig;e &amp; mehr</p>", "Grüße & mehr"),
+        (b"Content-Type: text/plain; charset=gb18030\r\n\r\n\xc4\xfa\xba\xc3", "您好"),
+        (attached(letter(1, "words")), "words"),
+        (attached(), ""),
         (b"Content-Type: text/html\r\n\r\n<style>x</style><p>Where is</p><p>my lamp?</p>", "Where is\nmy lamp?"),
         (b"Content-Type: text/plain; charset=nonsense\r\n\r\nGr\xc3\xbc\xc3\x9fe", "Grüße"),
         (b"Content-Type: text/plain; charset=latin-1\r\n\r\nGr\xfc\xdfe", "Grüße"),
@@ -251,6 +348,23 @@ def test_any_bytes_are_a_mail(data: bytes, says: str | None) -> None:
     if says is not None:
         assert found.text == says
     assert found.left_out in (0, len(data))
+
+
+@pytest.mark.parametrize(
+    ("header", "says"),
+    [
+        ("=?utf-8?b?R3LDvMOfZQ==?=", "Grüße"),
+        ("=?iso-8859-1?q?Gr=FC=DFe?= aus =?utf-8?q?K=C3=B6ln?=", "Grüße aus Köln"),
+        ("=?utf-8?q?a?=\r\n =?utf-8?q?b?=", "ab"),
+        ("=?utf-8?b?2LfZhNio2Yo=?=", "طلبي"),
+        ("=?nonsense?q?a?=", None),
+        ("line one\r\n line two", "line one line two"),
+    ],
+)
+def test_a_subject_in_any_letters(header: str, says: str | None) -> None:
+    found = mail.read(f"Subject: {header}\r\n\r\nhello".encode(), 50)
+    assert found.text == "hello"
+    assert says is None or found.subject == says
 
 
 def test_of_a_long_mail_it_is_said_how_much_was_not_read() -> None:
