@@ -59,6 +59,7 @@ class SupportTicket(Contract):
     url: str = ""
     left_out: int = 0
     automatic: str = Field(default="", description="why it is a machine's mail, which nobody answers; empty: it isn't")
+    people: tuple[str, ...] = Field(default=(), description="who its source says wrote it; masked, and not kept")
 
     @property
     def key(self) -> str:

@@ -25,6 +25,7 @@ class Sorting:
 def sort(items: Sequence[Item], before: Sequence[Case], desk: Desk) -> Sorting:
     """Every item in one case. `before`: cases of the days before, whose tickets a burst may belong to."""
     incidents = _incidents(items, before, desk)
+    incidents += _known(items, incidents, before)
     taken = {each.ticket.key for case in incidents for each in case.items}
     rest = [each for each in items if each.ticket.key not in taken]
     confident = [each for each in rest if each.triaged.confident]
@@ -59,3 +60,22 @@ def _incidents(items: Sequence[Item], before: Sequence[Case], desk: Desk) -> lis
         title = fresh[0].ticket.subject or fresh[0].ticket.text.split("\n")[0]
         made.append(Case(kind="incident", items=fresh[:BATCH], title=title[:120], known=lead, notes=(note,)))
     return made
+
+
+def _known(items: Sequence[Item], incidents: Sequence[Case], before: Sequence[Case]) -> list[Case]:
+    """A case for each incident of before that tickets repeat which came too late for its burst."""
+    bursting = {each.ticket.key for case in incidents for each in case.items}
+    lead = {each.ticket.id: case.known or case.items[0].ticket.id for case in reversed(before)
+            if case.kind == "incident" for each in case.items}  # fmt: skip
+    late = [each for each in items if each.triaged.duplicate_of in lead and each.ticket.key not in bursting]
+    made = dict[str, list[Item]]()
+    for each in late:
+        made.setdefault(lead[each.triaged.duplicate_of], []).append(each)
+    return [_late(id, tuple(some[:BATCH])) for id, some in made.items()]
+
+
+def _late(lead: str, items: tuple[Item, ...]) -> Case:
+    ticket = items[0].ticket
+    title = ticket.subject or ticket.text.split("\n")[0]
+    note = f"They say the same as tickets of incident {lead}, and came after its burst."
+    return Case(kind="incident", items=items, title=title[:120], known=lead, notes=(note,))

@@ -90,8 +90,8 @@ def kept(tools: Toolbox, tickets: tuple[SupportTicket, ...]) -> str:
 
 def example(ticket: SupportTicket) -> Example:
     """A ticket as an example, masked; one that isn't solved has no labels."""
-    is_known, subject = ticket.status in KNOWN, mask(ticket.subject).text
-    words = "\n\n".join(filter(None, (subject, mask(ticket.text).text)))
+    is_known, subject = ticket.status in KNOWN, mask(ticket.subject, ticket.people).text
+    words = "\n\n".join(filter(None, (subject, mask(ticket.text, ticket.people).text)))
     return Example(
         key=ticket.key,
         id=ticket.id,
@@ -100,7 +100,7 @@ def example(ticket: SupportTicket) -> Example:
         intent=ticket.intent if is_known else "",
         queue=ticket.queue if is_known else "",
         priority=(ticket.priority or "") if is_known else "",
-        solution=mask(ticket.solution).text[:MOST_TEXT] if is_known else "",
+        solution=mask(ticket.solution, ticket.people).text[:MOST_TEXT] if is_known else "",
         url=ticket.url,
         at=ticket.created_at.timestamp() if ticket.created_at else 0,
     )
@@ -114,7 +114,7 @@ async def solution(source: Source, id: str) -> str:
         if error.retryable:
             raise
         return ""
-    return mask(found.solution).text[:MOST_TEXT]
+    return mask(found.solution, found.people).text[:MOST_TEXT]
 
 
 def digest(parts: tuple[str, ...]) -> str:

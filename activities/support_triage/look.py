@@ -16,7 +16,7 @@ from activities.progress import Progress, progress
 from activities.support_triage import learned
 from activities.support_triage.cases import sort
 from activities.support_triage.desk import Desk
-from activities.support_triage.history import solution
+from activities.support_triage.drafting import Drafting
 from activities.support_triage.masking import mask
 from activities.support_triage.sources import Source, opened
 from activities.toolbox import Toolbox
@@ -79,7 +79,8 @@ class SupportLooking:
             told.says = f"triaging {counted(len(new.tickets), 'ticket')}"
             desk = await asyncio.to_thread(self._desk, request, told)
             items, before = await asyncio.to_thread(self._triaged, request.source, new.tickets, desk)
-            items = [await answered(each, source) for each in items]
+            drafting = Drafting(source)
+            items = [await drafting.answered(each) for each in items]
         sorting = await asyncio.to_thread(sort, items, before, desk)
         return await asyncio.to_thread(self._keep, request, new, sorting.cases, sorting.left)
 
@@ -174,11 +175,11 @@ def is_waiting(ticket: SupportTicket) -> bool:
 
 def masked_ticket(ticket: SupportTicket) -> tuple[SupportTicket, tuple[str, ...]]:
     """The ticket without personal data, and the kinds that there were."""
-    subject, text = mask(ticket.subject), mask(ticket.text)
+    subject, text = (mask(each, ticket.people) for each in (ticket.subject, ticket.text))
     kinds = tuple(sorted({*subject.kinds, *text.kinds}))
     left_out = ticket.left_out + max(0, len(text.text) - MOST_TEXT)
-    changes = {"subject": subject.text, "text": text.text[:MOST_TEXT], "solution": "", "left_out": left_out}
-    return ticket.model_copy(update=changes), kinds
+    changes = {"subject": subject.text, "text": text.text[:MOST_TEXT], "left_out": left_out}
+    return ticket.model_copy(update={**changes, "solution": "", "people": ()}), kinds
 
 
 def item(ticket: SupportTicket, personal: tuple[str, ...], said: Triaged) -> Item:
@@ -188,19 +189,6 @@ def item(ticket: SupportTicket, personal: tuple[str, ...], said: Triaged) -> Ite
         why = f"Only its first {len(ticket.text):,} characters were read; {ticket.left_out:,} were not."
         said = said.model_copy(update={"confident": False, "why": why})
     return Item(ticket=ticket, triaged=said)
-
-
-async def answered(each: Item, source: Source) -> Item:
-    """The baseline's answer: what solved the nearest solved ticket, in the words of whoever solved it."""
-    if not each.triaged.confident or each.triaged.duplicate_of or each.ticket.automatic:
-        return each
-    for similar in each.triaged.similar:
-        words = similar.solution or (
-            await solution(source, similar.id) if similar.key.startswith(f"{source.name}#") else ""
-        )
-        if words:
-            return each.model_copy(update={"answer": words[:MOST_TEXT], "cites": (similar.id,)})
-    return each
 
 
 def nothing(request: LookRequest, new: New) -> Looked:

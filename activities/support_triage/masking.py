@@ -18,6 +18,8 @@ from typing import Any
 
 MOST_CHARACTERS = 20_000  # of a text that are read; what is beyond is left out, not let through
 
+MOST_PEOPLE, MOST_NAME = 5, 80
+
 # Kinds by Presidio's names for them. Where two overlap, the one that is longer is taken.
 KINDS = {
     "EMAIL": "email",
@@ -109,11 +111,14 @@ class Masked:
     left_out: int = 0
 
 
-def mask(text: str) -> Masked:
-    """The text without personal data, as far as it is found. Letters and digits of other widths are made plain."""
+def mask(text: str, people: Sequence[str] = ()) -> Masked:
+    """The text without personal data, as far as it is found. Letters and digits of other widths are made plain.
+
+    `people`: names that are known to be some, such as the sender's; they are found wherever they stand.
+    """
     read = text[:MOST_CHARACTERS]
     plain = _HIDDEN.sub("", unicodedata.normalize("NFKC", read))[: 2 * MOST_CHARACTERS]
-    found = list(_apart(_found(plain)))
+    found = list(_apart(iter([*_found(plain), *_known(plain, people)])))
     parts, at = [], 0
     for start, end, kind in found:
         parts += [plain[at:start], f"[{kind}]"]
@@ -127,6 +132,26 @@ def _found(text: str) -> Iterator[tuple[int, int, str]]:
         for find in recogniser.analyze(text, recogniser.supported_entities, None):
             if find.score > 0:
                 yield find.start, find.end, KINDS[find.entity_type]
+
+
+def _known(text: str, people: Sequence[str]) -> Iterator[tuple[int, int, str]]:
+    """The whole of each name in any letters, and each part of it with its capital."""
+    for name in (_plain(each)[:MOST_NAME] for each in people[:MOST_PEOPLE]):
+        parts = [each for each in re.findall(r"[^\W\d_][\w'’-]{2,}", name) if each[0].isupper() and is_name(each)]
+        for part in parts:
+            yield from ((found.start(), found.end(), "name") for found in re.finditer(rf"\b{re.escape(part)}\b", text))
+        if parts:
+            whole = re.finditer(rf"\b{re.escape(name)}\b", text, re.IGNORECASE)
+            yield from ((found.start(), found.end(), "name") for found in whole)
+
+
+def is_name(word: str) -> bool:
+    """Not one of the words that stand in a greeting, too: a sender may be called Customer Support."""
+    return re.match(_NO_NAME, word) is not None
+
+
+def _plain(text: str) -> str:
+    return " ".join(_HIDDEN.sub("", unicodedata.normalize("NFKC", text)).split())
 
 
 def _apart(found: Iterator[tuple[int, int, str]]) -> Iterator[tuple[int, int, str]]:

@@ -142,8 +142,10 @@ def summary(case: Case) -> str:
     if case.kind == "incident":
         return " ".join((*case.notes, "All are made urgent and linked; nothing is sent to a customer."))
     if case.kind == "doubtful":
-        said = case.items[0].triaged
-        return f"{said.why} Sign for the first, or change the queue below. Nothing is sent to a customer."
+        said, drafted = case.items[0].triaged, bool(case.items[0].answer)
+        answer = " An answer is drafted for the first: look at it, too." if drafted else ""
+        same = f" It says the same as ticket {shown.spelt(said.duplicate_of)}." if said.duplicate_of else ""
+        return f"{said.why}{same} Sign for the first, or change the queue below.{answer} Nothing is sent to a customer."
     least = min((each.triaged.intents or each.triaged.queues)[0].probability for each in case.items)
     went = Counter(each.triaged.queues[0].label for each in case.items if each.triaged.queues)
     told = ", ".join(f"{count:,} to {queue}" for queue, count in went.most_common(6))

@@ -114,6 +114,7 @@ class Imap:
             queue=leaf(folder.name) if self.is_tree else "",
             left_out=read.left_out + max(0, len(text) - MOST_WORDS),
             automatic=automatic,
+            people=tuple(filter(None, (parseaddr(read.sender)[0],))),
         )
 
     def _answered(self, folder: Folder, made: list[SupportTicket], ids: list[str]) -> list[SupportTicket]:

@@ -78,6 +78,7 @@ class Intercom:
             tags=rows.tags([under(each, "name") for each in listed(under(found, "tags", "tags"))]),
             url=f"https://app.intercom.com/a/inbox/_/inbox/conversation/{number(id)}",
             left_out=max(0, len(words) - MOST_WORDS),
+            people=tuple(filter(None, (text(under(source, "author", "name")),))),
         )
 
     async def teams(self) -> dict[str, str]:

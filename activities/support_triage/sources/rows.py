@@ -23,6 +23,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "tags": ("tags", "labels"),
     "solution": ("solution", "answer", "resolution", "reply", "response"),
     "url": ("url", "link"),
+    "people": ("requester", "requester_name", "customer_name", "customer", "sender", "from", "author"),
 }
 STATUSES: dict[str, Status] = {
     "": "new",
@@ -88,6 +89,7 @@ def ticket(row: Mapping[str, Any], place: Mapping[str, str], source: str, number
         solution=solution[:MOST_WORDS],
         url=said.get("url", "")[:500],
         left_out=max(0, len(words) - MOST_WORDS),
+        people=tuple(filter(None, (said.get("people", "")[:MOST_LABEL],))),
     )
     return made, "; ".join(notes)
 

@@ -81,6 +81,7 @@ class Zendesk:
             tags=tags,
             url=f"{self.web.service.web}/agent/tickets/{id}",
             left_out=max(0, len(words) - MOST_WORDS),
+            people=tuple(filter(None, (text(under(found, "via", "source", "from", "name")),))),
         )
 
     async def groups(self) -> dict[int, str]:

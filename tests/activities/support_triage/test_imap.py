@@ -14,7 +14,7 @@ from imapclient import IMAPClient
 
 from activities.effects.ticket_update import writing
 from activities.services.service import Services
-from activities.support_triage.look import answered
+from activities.support_triage.drafting import Drafting
 from activities.support_triage.sources import mail, opened
 from activities.support_triage.writing.protocol import Signed
 from contracts.errors import AccessRefused, BadInput, DestinationMoved, NotFound, ServiceBusy
@@ -234,7 +234,7 @@ async def test_machines_answers_wait_for_nobody_and_machines_get_no_answer(world
     assert {what for what, each in told.items() if each.automatic} == {*LOOPS, *MACHINES}
     alike = SimilarTicket(key="h#1", id="1", solution="It is late.", score=1)
     said = Triaged(confident=True, similar=(alike,))
-    drafted = [what for what in told if (await answered(Item(ticket=told[what], triaged=said), source)).answer]
+    drafted = [what for what in told if (await Drafting(source).answered(Item(ticket=told[what], triaged=said))).answer]
     assert drafted == ["a person"]
     for what in ("out of office", "our own", "a form", "a person"):  # somebody wants to answer all the same
         await world.write(replace(signed(world.inbox, ticket=told[what].id), key=what))

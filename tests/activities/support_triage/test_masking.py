@@ -103,6 +103,13 @@ def test_it_says_what_it_found_and_where() -> None:
     assert masked.kinds == ("card", "email", "name")
 
 
+def test_the_senders_name_is_found_anywhere_and_a_departments_is_none() -> None:
+    people = ("Ana Silva", "Customer Support")
+    said = mask("It is for Silva, and ana silva paid. Ana’s Customer number, ask Support. Anatomy.", people)
+    assert said.text == "It is for [name], and [name] paid. [name]’s Customer number, ask Support. Anatomy."
+    assert mask("It is for Silva.").text == "It is for Silva."
+
+
 @pytest.mark.parametrize(
     "text",
     [
