@@ -22,7 +22,7 @@ from activities.toolbox import Toolbox
 from contracts import shown
 from contracts.bug_triage import Backlog, BugsGathered, GatherBugs, History, Milestone
 from contracts.bugs import Issue
-from contracts.errors import AccessRefused, BadInput, NotFound
+from contracts.errors import AccessRefused, BadInput, NotFound, StrangeReply
 from contracts.steps import BUGS_GATHER
 
 
@@ -120,7 +120,7 @@ class BugGathering:
         """Those that are open. A project that has none for us costs the milestones, and not the run."""
         try:
             found = await READERS[place.kind].milestones(place, self._tools.services.authorities)
-        except (NotFound, AccessRefused, BadInput):
+        except (NotFound, AccessRefused, BadInput, StrangeReply):
             return []
         return sorted((each for each in found if each.title), key=lambda each: (each.due is None, str(each.due or "")))
 
