@@ -53,7 +53,7 @@ def _blockers(drafts: Sequence[Draft], which: str) -> list[Panel]:
         )
         for each in sorted(found, key=lambda each: not each.blocker.blocks)
     )
-    columns = ("issue", "title", "", "why")
+    columns = ("issue", "title", "release", "why")
     return [TablePanel(title="May block the release", columns=columns, rows=rows)] if rows else []
 
 
@@ -155,7 +155,7 @@ def _tried(drafts: Sequence[Draft], code: Code) -> list[Panel]:
     )
     more = f" Not tried, as there are so many in one run: {', '.join(short(each.issue.key) for each in left)}."
     note = f"Each in a machine of its own, without a network.{more if left else ''}"
-    columns = ("issue", "", "what happened", "what was run")
+    columns = ("issue", "result", "what happened", "what was run")
     table = [TablePanel(title="Tried out", columns=columns, rows=rows, note=note)] if rows else []
     return [*table, *_printed([result for _, result in tried if result.output.strip()])]
 
@@ -189,7 +189,11 @@ def _standing(assessment: Assessment, code: Code) -> Panel:
     learnt = f" {assessment.learnt} corrections of reviewers are among it." if assessment.learnt else ""
     note = f"Model {assessment.version}, by the hash of what it learnt from.{learnt}{read}"
     return TablePanel(
-        title="What it stands on", columns=("what", "", "measured on later issues"), rows=rows, note=note, folded=True
+        title="What it stands on",
+        columns=("what", "state", "measured on later issues"),
+        rows=rows,
+        note=note,
+        folded=True,
     )
 
 

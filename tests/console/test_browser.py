@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -12,8 +11,6 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-import console
-from console.words import breaks
 from contracts.decision import SignedDecision
 from contracts.proposal import Proposal
 from contracts.records import RunRecord
@@ -353,15 +350,3 @@ async def test_pictures_in_light_dark_and_on_a_phone(desk: Desk, run: str) -> No
         await picture(desk.page, f"{name}-phone")
         wide = await desk.page.evaluate("document.documentElement.scrollWidth")
         assert wide <= PHONE["width"], f"{name} scrolls sideways on a phone"
-
-
-async def test_a_table_on_a_phone_scrolls_and_breaks_no_word_into_letters(browser: Browser) -> None:
-    page = await browser.new_page(viewport=PHONE)
-    cells = ("GEN-370", "It raises an exception for whole amounts", "reproduced", "x" * 300)
-    row = "".join(f"<td class={breaks(each)}>{each}</td>" for each in cells)
-    css = (Path(console.__file__).parent / "static" / "console.css").read_text()
-    await page.set_content(f"<style>{css}</style><div class=scroll><table class=rows><tr>{row}</tr></table></div>")
-    wide = await page.evaluate("[...document.querySelectorAll('td')].map(cell => cell.clientWidth)")
-    await page.close()
-    assert wide[2] > 80
-    assert wide[3] < 400, "a word without an end is broken"
