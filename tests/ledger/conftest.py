@@ -31,10 +31,12 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: str) -> Iterator[str]:
+def postgres_copies(postgres_server: str) -> Iterator[postgres.Copies]:
     with postgres.database(postgres_server, "ledger_template") as url:
         _migrated(url)
-        yield "ledger_template"
+        copies = postgres.Copies(postgres_server, "ledger_template")
+        yield copies
+        copies.close()
 
 
 BOTH = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
@@ -47,9 +49,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "ledger.db")
         yield f"sqlite:///{tmp_path / 'ledger.db'}"
     else:
-        server, template = (request.getfixturevalue(f"postgres_{part}") for part in ("server", "template"))
-        with postgres.database(server, f"ledger_{next(_numbers)}", template) as found:
-            yield found
+        yield request.getfixturevalue("postgres_copies").one()
 
 
 @pytest.fixture(params=BOTH)
