@@ -8,6 +8,8 @@ DEALS ?=
 METHODOLOGY ?=
 BOOKS ?=
 PYTEST_ARGS ?=
+# Tests run in that many processes side by side: most of them wait more than they compute. 0: in one, for a debugger.
+LANES ?= 2
 EXAMPLES ?= 500
 
 .PHONY: help demo demo-fix demo-deals demo-payables demo-bugs test up lint format histories bench fuzz clean demo-support
@@ -41,7 +43,7 @@ demo-bugs: ## Set up, then triage generated bug reports: SOURCE=file REPO=path f
 
 test: ## Set up, then run every test: PYTEST_ARGS="tests/ledger -x" for some
 	@deploy/bin/setup test
-	@.venv/bin/pytest $(PYTEST_ARGS)
+	@.venv/bin/pytest -n $(LANES) $(PYTEST_ARGS)
 
 up: ## Set up, then start server, workers and console in this terminal
 	@deploy/bin/setup demo

@@ -30,6 +30,7 @@ pytest_plugins = [
     "tests.support.model_server",
     "tests.support.fixing",
     "tests.support.time_skipping",
+    "tests.support.spread",
 ]
 
 

@@ -1,6 +1,7 @@
-"""mypy takes a minute and a half, and a second core is idle most of the time: in a run of everything it starts with the
-first test, and is waited for here."""
+"""mypy takes a minute and a half, and tests leave a core idle again and again: in a run of everything it starts with
+the first test, and is waited for here. Of two processes of tests, the one that will wait for it starts it."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,6 +10,9 @@ from tempfile import TemporaryFile
 from typing import IO
 
 import pytest
+
+from tests.support.spread import AHEAD
+from workers.processes import die_with_parent
 
 ROOT = Path(__file__).parents[2]
 ALL = 1000  # tests: a run of so many is one of everything
@@ -21,7 +25,9 @@ class Mypy:
     def __init__(self) -> None:
         self.output: IO[bytes] = TemporaryFile()  # noqa: SIM115 it lives as long as the process
         command = ["nice", "-n", "19", str(Path(sys.executable).parent / "mypy")]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.output, stderr=self.output)
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, stdout=self.output, stderr=self.output, preexec_fn=die_with_parent()
+        )
 
     def result(self) -> tuple[int, str]:
         """Its exit code, and all that it said."""
@@ -31,7 +37,8 @@ class Mypy:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    if len(session.items) >= ALL and any("mypy" in item.name for item in session.items):
+    waits = os.environ.get("PYTEST_XDIST_WORKER", AHEAD) == AHEAD
+    if waits and len(session.items) >= ALL and any("mypy" in item.name for item in session.items):
         session.stash[ahead] = Mypy()
 
 
