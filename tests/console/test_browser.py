@@ -278,7 +278,7 @@ async def test_the_page_follows_what_happens_elsewhere(desk: Desk, run: str) -> 
     await desk.page.get_by_text("Ask for changes", exact=True).click()
     await desk.page.get_by_label("What should be different?").fill("Half a sentence")
     desk.ledger.set_proposal_state(sample.digest, "withdrawn")
-    await expect(desk.page.locator("#stale")).to_be_visible(timeout=5000)
+    await expect(desk.page.locator("#stale")).to_be_visible()
     await expect(desk.page.get_by_label("What should be different?")).to_have_value("Half a sentence")
 
 

@@ -272,7 +272,7 @@ async def test_bedrock_bounds_its_threads_and_frees_them_when_cancelled(
     assert len(model_server.requests) == 2, "two threads, so two requests"
     for task in waiting:
         task.cancel()
-    assert (await asyncio.wait_for(third, 5)).text == "Third."
+    assert (await asyncio.wait_for(third, 60)).text == "Third."
     assert [asked.dropped for asked in model_server.requests] == [True, True, False]
 
 

@@ -42,7 +42,7 @@ def started(folder: Path, command: str, seconds: float = 20) -> subprocess.Popen
 
 def ended(running: subprocess.Popen[str]) -> tuple[bytes, Frames]:
     frames = Frames()
-    said, _ = running.communicate(timeout=30)
+    said, _ = running.communicate(timeout=120)
     return b"".join(piece for _, piece in frames.take(said)), frames
 
 
@@ -62,7 +62,7 @@ def test_who_forked_twice_ends_with_the_command(folder: Path) -> None:
 
 
 def test_who_forked_twice_ends_with_the_time(folder: Path) -> None:
-    _, frames = ended(started(folder, STAYS + WAIT + "sleep 60", seconds=1.5))
+    _, frames = ended(started(folder, STAYS + WAIT + "sleep 60", seconds=3))
     assert frames.end is not None
     assert frames.end["timed_out"] is True
     assert not lives(folder)
@@ -70,7 +70,7 @@ def test_who_forked_twice_ends_with_the_time(folder: Path) -> None:
 
 def test_who_forked_twice_ends_with_the_session(folder: Path) -> None:
     running = started(folder, STAYS + WAIT + "sleep 60")
-    end = time.monotonic() + 15
+    end = time.monotonic() + 120
     while not (folder / "left").exists() or not (folder / "left").read_text():
         assert time.monotonic() < end
         time.sleep(0.02)
