@@ -202,9 +202,22 @@ class Counter:
     def __init__(self) -> None:
         self.heard: list[str] = []
         self.port = 0
+        self._hearing = 0
+
+    async def told(self) -> list[str]:
+        """All that was said until now. Whoever connected before is heard out: on a busy machine that takes a while."""
+        _, asking = await asyncio.open_connection("127.0.0.1", self.port)
+        asking.write(b"told?\n")
+        while "told?" not in self.heard or self._hearing:
+            await asyncio.sleep(0.01)
+        self.heard.remove("told?")
+        asking.close()
+        return self.heard
 
     async def _hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._hearing += 1
         self.heard.append((await reader.readline()).decode().strip())
+        self._hearing -= 1
         writer.close()
 
     def command(self, word: str, *then: str) -> list[str]:

@@ -96,7 +96,7 @@ async def the_run_goes_on_elsewhere(fleet: Fleet, counter: Counter, repository: 
     outcomes = {"write": write.outcome, "run": first.outcome}
     assert outcomes == {do: "interrupted" if INTERRUPTED.get(point) == do else "ok" for do in outcomes}
     started = 0 if point in ("machine.run.started", "machine.before_command") else 1
-    assert counter.heard == ["ran"] * started + ["after"]
+    assert await counter.told() == ["ran"] * started + ["after"]
     expected = ("kept\n" if write.outcome == "ok" else "") + ("more\n" if first.outcome == "ok" else "")
     if expected:
         assert (read.outcome, read.result["head"]) == ("ok", expected)
@@ -120,7 +120,7 @@ async def a_second_worker_dies(fleet: Fleet, counter: Counter, repository: Path,
     write, first, read = (await fleet.account(run)).told
 
     assert not fleet.order.exists(), "the worker did die there"
-    assert (write.outcome, first.outcome, counter.heard) == ("ok", "interrupted", ["ran"])
+    assert (write.outcome, first.outcome, await counter.told()) == ("ok", "interrupted", ["ran"])
     assert read.result["head"] == "kept\n"
     await fleet.nothing_is_left()
 

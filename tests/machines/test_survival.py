@@ -50,7 +50,7 @@ async def test_a_killed_worker_loses_the_call_in_flight_and_its_neighbour_cleans
     assert "A new machine holds the files as they were before that call" in interrupted.result
     assert read.result["head"] == "kept\n"
     assert read.queue != write.queue
-    assert counter.heard == ["ran"]
+    assert await counter.told() == ["ran"]
     # The neighbour removes what the dead one left, and leaves its own, which is alive, alone.
     await until(lambda: box not in leftovers(fleet.here.settings.state), 60)
     [(other, owner)] = boxes(fleet).items()
@@ -80,7 +80,7 @@ async def test_both_workers_die_and_one_comes_back_later(fleet: Fleet, counter: 
     await asyncio.sleep(5)
     fleet.start("one")
     _, interrupted, read = (await fleet.account(run)).told
-    assert (interrupted.outcome, read.result["head"], counter.heard) == ("interrupted", "kept\n", ["ran"])
+    assert (interrupted.outcome, read.result["head"], await counter.told()) == ("interrupted", "kept\n", ["ran"])
     await fleet.nothing_is_left()
 
 
@@ -103,7 +103,7 @@ async def test_a_worker_that_stops_answering_is_replaced_and_its_machine_ends_wh
     assert list(boxes(fleet).values()) == [run.id]
     await run.signal("go")
     await fleet.account(run)
-    assert counter.heard == ["ran"]
+    assert await counter.told() == ["ran"]
     await fleet.nothing_is_left()
 
 
@@ -120,7 +120,7 @@ async def test_a_worker_told_to_stop_leaves_nothing_and_the_run_moves(
     assert fleet.processes[stopped].exitcode == 0
     assert box not in leftovers(fleet.here.settings.state)
     _, interrupted, read = (await fleet.account(run)).told
-    assert (interrupted.outcome, read.result["head"], counter.heard) == ("interrupted", "kept\n", ["ran"])
+    assert (interrupted.outcome, read.result["head"], await counter.told()) == ("interrupted", "kept\n", ["ran"])
     await fleet.nothing_is_left()
 
 
@@ -159,7 +159,7 @@ async def test_a_server_that_was_killed_and_comes_back(
         await stack.enter_async_context(again)
         _, command, read = (await fleet.account(run)).told
         # It ended while the server was away: either its result arrives yet, or the ledger tells of it.
-        assert (command.outcome, read.result["head"], counter.heard) == ("ok", "kept\nmore\n", ["ran"])
+        assert (command.outcome, read.result["head"], await counter.told()) == ("ok", "kept\nmore\n", ["ran"])
         await fleet.nothing_is_left()
 
 
