@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from contracts.proposal import Claim, Cost
 from contracts.shown import spelt
 
-SHORT, LONG_WORD = 16, 26  # characters of a cell; of a word in it
+SHORT, LONG_WORD = 7, 26  # characters of a cell; of a word in it
 STEPS: Final = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
 
 
@@ -108,7 +108,9 @@ def in_groups(claims: Iterable[Claim]) -> list[tuple[str, list[Claim]]]:
 
 
 def breaks(text: str) -> str:
-    """How a cell's text may be broken: a date or an amount nowhere, a word that no column has room for anywhere."""
-    if len(text) <= SHORT:
-        return "short"
-    return "unbroken" if max(map(len, text.split()), default=0) > LONG_WORD else ""
+    """How a cell's text may be broken: a date or a key nowhere, words between them, and anywhere a word that no column
+    has room for."""
+    longest = max(map(len, text.split()), default=0)
+    if longest > LONG_WORD:
+        return "unbroken"
+    return "short" if longest == len(text) or len(text) <= SHORT else ""

@@ -1,9 +1,9 @@
 """Workflows: what runs, when, and how does it go?"""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from fastapi import APIRouter
 from starlette.responses import HTMLResponse
@@ -15,8 +15,10 @@ from console.access import Reading
 from console.deps import Console, Here, in_thread
 from contracts.errors import CountersignError
 from contracts.records import RunRecord
+from contracts.usage import Used
 
 router = APIRouter(include_in_schema=False)
+COUNTED = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Ran:
     name: str
     last: RunRecord
     outcomes: tuple[tuple[str, int], ...]
+    used: Used
 
 
 @dataclass(frozen=True)
@@ -43,21 +46,22 @@ class Planned:
 async def workflows(here: Here, session: Reading) -> HTMLResponse:
     runs = await in_thread(here.ledger.runs, limit=1000)
     plans, problem = await schedules(here)
+    used = await in_thread(here.ledger.used, datetime.now(UTC) - COUNTED)
     tested = {each.workflow for each in await in_thread(here.ledger.backtests, limit=1000)}
     return here.page(
-        "workflows.html", session, workflows=by_workflow(runs), tested=tested, schedules=plans, problem=problem
+        "workflows.html", session, workflows=by_workflow(runs, used), tested=tested, schedules=plans, problem=problem
     )
 
 
-def by_workflow(runs: Sequence[RunRecord]) -> list[Ran]:
+def by_workflow(runs: Sequence[RunRecord], used: Mapping[str, Used]) -> list[Ran]:
     """Runs, newest first, by their workflow's name."""
     names = sorted({run.workflow for run in runs})
-    return [ran(name, [run for run in runs if run.workflow == name]) for name in names]
+    return [ran(name, [run for run in runs if run.workflow == name], used.get(name, Used())) for name in names]
 
 
-def ran(name: str, runs: Sequence[RunRecord]) -> Ran:
+def ran(name: str, runs: Sequence[RunRecord], used: Used) -> Ran:
     outcomes = Counter(str(run.state) for run in runs)
-    return Ran(name, max(runs, key=lambda run: run.started_at), tuple(outcomes.most_common()))
+    return Ran(name, max(runs, key=lambda run: run.started_at), tuple(outcomes.most_common()), used)
 
 
 async def schedules(here: Console) -> tuple[list[Planned], str]:

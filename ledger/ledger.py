@@ -32,6 +32,7 @@ from ledger.seen import Seen
 from ledger.signing import Signing
 from ledger.store import Store
 from ledger.trust import Trust
+from ledger.usage import Usage
 from ledger.writer import Writer
 
 SEAL_SECONDS = 5.0
@@ -54,6 +55,7 @@ class Ledger(
     Seen,
     Seals,
     Proofs,
+    Usage,
 ):
     """Entries, seals, runs, proposals, decisions, effects, budgets, people and sessions. Safe to share by threads."""
 

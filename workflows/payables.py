@@ -37,6 +37,7 @@ class Payables:
     policy = Policy(
         summary="Says which invoices to pay today, holds suspicious ones, and makes the payment file",
         schedule=Schedule(cron="0 6 * * MON-FRI"),
+        team="payments",
         gate=Gate(
             rules=(
                 GateRule(name="payments", kinds=("payment.file",), paths=("payments/usual",), roles=ROLES),
