@@ -168,7 +168,7 @@ async def test_the_ledger_is_read_page_by_page_with_what_was_asked(
 async def test_workflows_and_health_say_so_when_the_server_is_away(ada: Visitor, sample: Proposal) -> None:
     workflows = (await ada.http.get("/workflows")).text
     assert "No Temporal server answers." in workflows
-    assert "1 run waiting" in workflows
+    assert "Runs: 1 waiting" in workflows
     assert "In 30 days: 0 proposals signed" in workflows
     assert "$0.0312 for models" in workflows
     health = (await ada.http.get("/health")).text
