@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.spread import FIRST, WHOLE, scope
+from tests.support.spread import AHEAD, FIRST, HOUSE, WHOLE, rank, scope
 
 ROOT = Path(__file__).parents[2]
 # The engine that one process started would be stopped under the other's tests.
@@ -37,3 +37,9 @@ def test_what_comes_first_is_there() -> None:
 )
 def test_a_folder_stays_together(test: str, together: str) -> None:
     assert scope(test) == together
+
+
+def test_the_longest_come_first_and_the_house_to_the_process_that_started_mypy() -> None:
+    folders = ["tests/docs", HOUSE, *reversed(FIRST)]
+    assert sorted(folders, key=lambda folder: rank(folder, AHEAD)) == [*FIRST, HOUSE, "tests/docs"]
+    assert sorted(folders, key=lambda folder: rank(folder, "gw1")) == [*FIRST, "tests/docs", HOUSE]

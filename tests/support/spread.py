@@ -3,9 +3,9 @@
 What a folder's fixtures start (servers, a Docker engine, installations) is started once so, and nobody else stops it.
 """
 
+from typing import Any
+
 import pytest
-from xdist.scheduler import LoadScopeScheduling
-from xdist.workermanage import WorkerController
 
 # These take minutes, or wait more than they compute: they come first, so that no process ends long after the other.
 FIRST = ("tests/sandboxes", "tests/chaos", "tests/ledger", "tests/e2e", "tests/workflows", "tests/machines")
@@ -21,20 +21,28 @@ def scope(test: str) -> str:
     return WHOLE if folder.startswith(f"{WHOLE}/") else folder
 
 
-class ByFolder(LoadScopeScheduling):
-    """xdist's own distribution of scopes, where a scope is a folder, and the longest is given out first."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return scope(nodeid)
-
-    def _assign_work_unit(self, node: WorkerController) -> None:
-        late = len(FIRST) + 1
-        ranks = dict.fromkeys(self.workqueue, late) | {folder: rank for rank, folder in enumerate(FIRST)}
-        ranks[HOUSE] = late - 1 if node.gateway.id == AHEAD else late + 1
-        self.workqueue.move_to_end(min(self.workqueue, key=ranks.__getitem__), last=False)
-        super()._assign_work_unit(node)
+def rank(folder: str, process: str) -> int:
+    """Where the folder stands in that process's order: the smallest goes first."""
+    if folder in FIRST:
+        return FIRST.index(folder)
+    others = len(FIRST) + 1
+    return others if folder != HOUSE else others - 1 if process == AHEAD else others + 1
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFolder:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Asked by xdist. Without it, as in an environment that was made before the tests wanted it, all runs in one."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFolder(LoadScopeScheduling):
+        """xdist's own distribution of scopes, where a scope is a folder, and the longest is given out first."""
+
+        def _split_scope(self, nodeid: str) -> str:
+            return scope(nodeid)
+
+        def _assign_work_unit(self, node: Any) -> None:
+            first = min(self.workqueue, key=lambda folder: rank(folder, node.gateway.id))
+            self.workqueue.move_to_end(first, last=False)
+            super()._assign_work_unit(node)
+
     return ByFolder(config, log)
