@@ -43,7 +43,7 @@ class JiraIssue:
             fields={
                 "priority": self._priority(fields),
                 "component": _names(fields.get("components")),
-                "assignee": bounds.name(fields.get("assignee"), "accountId", "name"),
+                "assignee": _called(fields.get("assignee")),
                 "milestone": _names(fields.get("fixVersions")),
             },
             duplicates=frozenset(self._place.key(key) for key in filter(None, keys)),
@@ -79,16 +79,28 @@ class JiraIssue:
             await self._asked("POST", f"{self._issue}/comment", {"body": document(text) if self._cloud else text})
         elif part == "duplicate_of":
             await self._link(wanted)
+        elif part == "assignee":
+            who = {"accountId" if self._cloud else "name": await self._person(wanted)}
+            await self._asked("PUT", self._issue, {"fields": {"assignee": who}})
         else:
             await self._asked("PUT", self._issue, {"fields": self._field(part, wanted)})
+
+    async def _person(self, wanted: IssueParams) -> str:
+        """The id. A reviewer may have written a name: it counts where exactly one who can be assigned is called so."""
+        if wanted.assignee_name:
+            return wanted.assignee
+        query = {"issueKey": self._key, "query" if self._cloud else "username": wanted.assignee}
+        found = await self._asked("GET", f"user/assignable/search?{urlencode(query)}")
+        same = [
+            each for each in bounds.listed(found) if wanted.assignee.casefold() in _called(each).casefold().split(",")
+        ]
+        return bounds.name(same[0], "accountId", "name") if len(same) == 1 else wanted.assignee
 
     @property
     def _cloud(self) -> bool:
         return is_cloud(self._web)
 
     def _field(self, part: str, wanted: IssueParams) -> dict[str, Any]:
-        if part == "assignee":
-            return {"assignee": {"accountId" if self._cloud else "name": wanted.assignee}}
         if part == "priority":
             return {"priority": {"name": wanted.priority}}
         name = "components" if part == "component" else "fixVersions"
@@ -105,6 +117,11 @@ def document(text: str) -> dict[str, Any]:
     lines = [{"type": "text", "text": line} if line else None for line in text.split("\n")]
     content = [{"type": "paragraph", "content": [line] if line else []} for line in lines]
     return {"type": "doc", "version": 1, "content": content}
+
+
+def _called(person: Any) -> str:
+    """The id of a person and the name, separated by a comma."""
+    return ",".join(filter(None, (bounds.name(person, "accountId", "name"), bounds.name(person, "displayName"))))
 
 
 def _names(values: Any) -> str:

@@ -28,6 +28,11 @@ LABELS = """\
 query Labels($names: [String!]) { issueLabels(filter: { name: { in: $names } }, first: 100) {
   nodes { id name team { id } } } }
 """
+USERS = """\
+query Users($name: String!) { users(filter: { or: [
+  { name: { eqIgnoreCase: $name } }, { displayName: { eqIgnoreCase: $name } }, { email: { eqIgnoreCase: $name } }
+] }, first: 2) { nodes { id } } }
+"""
 UPDATE = "mutation Update($id: String!, $input: IssueUpdateInput!) { issueUpdate(id: $id, input: $input) { success } }"
 SAY = "mutation Say($input: CommentCreateInput!) { commentCreate(input: $input) { success } }"
 RELATE = "mutation Relate($input: IssueRelationCreateInput!) { issueRelationCreate(input: $input) { success } }"
@@ -60,7 +65,9 @@ class LinearIssue:
             labels=frozenset(bounds.name(each, "name") for each in labels),
             fields={
                 "priority": "" if priority == NO_PRIORITY else priority,
-                "assignee": ",".join(filter(None, (bounds.name(issue.get("assignee"), "id"),))),
+                "assignee": ",".join(
+                    filter(None, (bounds.name(issue.get("assignee"), name) for name in ("id", "displayName")))
+                ),
             },
             duplicates=frozenset(
                 self._place.key(bounds.name(bounds.under(each, "relatedIssue"), "identifier")) for each in related
@@ -96,7 +103,7 @@ class LinearIssue:
 
     async def _change(self, part: str, wanted: IssueParams, seen: Seen) -> dict[str, Any]:
         if part == "assignee":
-            return {"assigneeId": wanted.assignee}
+            return {"assigneeId": await self._person(wanted)}
         if part == "priority":
             number = PRIORITIES.get(wanted.priority.lower())
             if number is None:
@@ -117,6 +124,14 @@ class LinearIssue:
             )
         there = [each for each in seen.ids["labels"].split(",") if each]
         return {"labelIds": list(dict.fromkeys((*there, *(ours[label.lower()] for label in wanted.labels))))}
+
+    async def _person(self, wanted: IssueParams) -> str:
+        """The id. A reviewer may have written a name: it counts where exactly one is called so."""
+        if wanted.assignee_name:
+            return wanted.assignee
+        data = await self._asked(USERS, {"name": wanted.assignee})
+        found = bounds.listed(bounds.under(data, "users", "nodes"))
+        return bounds.name(found[0], "id") if len(found) == 1 else wanted.assignee
 
     async def _done(self, name: str, mutation: str, variables: dict[str, Any]) -> None:
         data = await self._asked(mutation, variables)

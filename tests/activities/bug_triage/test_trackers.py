@@ -171,6 +171,15 @@ async def test_what_a_tracker_does_not_take_is_named(
         await trackers.carry_out(trackers.asked(kind, **wanted))
 
 
+@pytest.mark.parametrize("kind", ["jira", "linear"])
+async def test_a_reviewer_may_write_a_name_where_the_tracker_has_ids(trackers: Trackers, kind: str) -> None:
+    trackers.all[kind].add(1)
+    request = trackers.asked(kind, run=6, assignee="bo example")
+    assert "Left" not in (await trackers.carry_out(request)).says
+    assert trackers.all[kind].issues[1].assignee == "bo"
+    assert "Left" not in (await trackers.carry_out(request)).says, "what it did is nobody else's decision"
+
+
 @pytest.mark.parametrize("kind", ["github", "gitlab", "jira"])
 async def test_a_blocker_gets_its_milestone_once(trackers: Trackers, kind: str) -> None:
     trackers.all[kind].add(1)

@@ -234,6 +234,9 @@ def speak_jira(self: Tracker, seen: Seen) -> Answer:
         issues = self.newest((self.now - timedelta(minutes=int(span[1]))).isoformat() if span else "")
         more = {"nextPageToken": f"t{at + size}"} if at + size < len(issues) else {"isLast": True}
         return said({"issues": [_jira(each) for each in issues[at : at + size]], **more})
+    if path == "user/assignable/search":
+        asked_for = query_of(seen)["query"].lower()
+        return said([person_of(each) for each in self.people if asked_for in person_of(each)["displayName"].lower()])
     if path == "project/APP/versions":
         return said([{"name": "1.0", "released": True}, *({"name": each} for each in self.milestones)])
     if path == "issueLink":
@@ -262,8 +265,12 @@ def speak_jira(self: Tracker, seen: Seen) -> Answer:
     return Answer(b"", 204)
 
 
-def shown_name(issue: Issue) -> str:
-    return f"{issue.assignee.title()} Example"
+def shown_name(person: str) -> str:
+    return f"{person.title()} Example"
+
+
+def person_of(person: str) -> dict[str, str]:
+    return {"accountId": person, "displayName": shown_name(person)}
 
 
 def paragraph_of(text: str) -> dict[str, Any]:
@@ -285,7 +292,7 @@ def _jira(issue: Issue) -> dict[str, Any]:
         "components": [{"name": issue.component}] if issue.component else [],
         "labels": issue.labels,
         "status": {"name": "To Do", "statusCategory": {"key": "done" if issue.closed else "new"}},
-        "assignee": {"accountId": issue.assignee, "displayName": shown_name(issue)} if issue.assignee else None,
+        "assignee": person_of(issue.assignee) if issue.assignee else None,
         "fixVersions": [{"name": issue.milestone}] if issue.milestone else [],
         "created": BEGAN,
         "updated": issue.updated.isoformat(),
@@ -306,6 +313,9 @@ def speak_linear(self: Tracker, seen: Seen) -> Answer:
         nodes = [_linear(each) for each in issues[at : at + size]]
         more = {"hasNextPage": at + size < len(issues), "endCursor": str(at + size)}
         return said({"data": {"issues": {"nodes": nodes, "pageInfo": more}}})
+    if query.startswith("query Users"):
+        nodes = [{"id": each} for each in self.people if shown_name(each).lower() == given["name"].lower()]
+        return said({"data": {"users": {"nodes": nodes}}})
     if query.startswith("query Labels"):
         nodes = [
             {"id": f"l-{each}", "name": each, "team": None} for each in given["names"] if each in self.known_labels
@@ -346,7 +356,7 @@ def _linear(issue: Issue) -> dict[str, Any]:
         "updatedAt": issue.updated.isoformat(),
         "priorityLabel": issue.priority or "No priority",
         "creator": {"displayName": "octocat"},
-        "assignee": {"id": issue.assignee, "displayName": shown_name(issue)} if issue.assignee else None,
+        "assignee": {"id": issue.assignee, "displayName": shown_name(issue.assignee)} if issue.assignee else None,
         "state": {"type": "completed" if issue.closed else "unstarted"},
         "labels": {"nodes": [{"id": f"l-{each}", "name": each} for each in issue.labels]},
         "relations": {"nodes": [{"relatedIssue": {"identifier": f"APP-{each}"}} for each in issue.links]},
