@@ -23,7 +23,8 @@ class WordAnswers(Contract):
 
 
 class WordedAnswer(Contract):
-    """One answer that a model was asked to word. `text` empty: the baseline's stands, and `why` tells why.
+    """One answer that a model was asked to word. `text` empty: the baseline's stands, and `why` tells why;
+    else `why` is what to look at in it.
 
     `cites`: ids of the solved tickets that it stands on. `model`: who was asked.
     """

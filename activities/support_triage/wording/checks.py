@@ -5,6 +5,7 @@ it to fails by what it says, not by why it says it. What they can't tell is in d
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 
 from activities.changelog.grounding import invented, of_texts
@@ -14,17 +15,17 @@ from activities.support_triage.masking import KINDS, mask
 from activities.support_triage.reading import language
 from activities.support_triage.wording.promises import broken, numbers
 from activities.support_triage.wording.prompt import WORK, Answer, Asking
+from activities.support_triage.wording.strays import is_mixed, is_translated, strays
 from contracts import shown
 
 FEWEST, LEAST_MOST, MOST = 20, 600, 2_500  # characters
 TIMES = 3  # as long as the longest solution that it stands on
+TELLING = 60  # characters of a ticket from which on its language is told well enough to refuse another
 RUN = 8  # words in a row that are nobody's by chance
-COMMON = 0.25  # share of an answer's words that its solutions have, too, where both are of one language
-FEWEST_WORDS = 6
 
 _LINK = re.compile(
     r"\b[a-z][a-z0-9+.-]{1,15}:/{1,2}[^\s<>)\]]+|\bwww\.[^\s<>)\]]+|\b[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}\b(?:/\S*)?|"
-    r"(?<!\w)@\w[\w.-]+",
+    r"(?<!\w)@\w[\w.-]+|\b\w+[ (\[]{1,2}dot[ )\]]{1,2}\w+",
     re.IGNORECASE,
 )
 _AMOUNT = re.compile(
@@ -32,6 +33,7 @@ _AMOUNT = re.compile(
     r"per cent|prozent|pour ?cent|por ciento)\b)",
     re.IGNORECASE,
 )
+_CODE = re.compile(r"\b[A-Z]{4,}\b")  # such as of a voucher
 _LISTED = re.compile(r"^\s*(?:\d{1,2}[.)]|[-*•])\s", re.MULTILINE)
 _BLANK = re.compile(r"\[[^\]\n]{0,60}\]?|\{\{|<[^>\n]{1,40}>|_{3,}")
 _MARKUP = re.compile(r"</?[a-z!][^>\n]*>|\]\(|!\[|```|^#{1,6} |\*\*", re.IGNORECASE | re.MULTILINE)
@@ -56,6 +58,7 @@ def problems(answer: Answer, asking: Asking) -> list[str]:
         *_unfounded(text, asking, solutions),
         *broken(text, solutions),
         *_foreign(text, asking, solutions),
+        *(strays(text, asking.ticket, solutions) if not is_translated(text, solutions) else ()),
     ]
 
 
@@ -67,6 +70,8 @@ def _form(text: str, solutions: Sequence[str]) -> Iterator[str]:
         yield "It has markup: plain text only."
     if shown.spelt(text) != text:
         yield "It has invisible characters."
+    if any(is_mixed(each) for each in _WORD.findall(text)):
+        yield "It has words of letters that only look like others."
 
 
 def _private(text: str, asking: Asking, solutions: str) -> Iterator[str]:
@@ -84,7 +89,7 @@ def _private(text: str, asking: Asking, solutions: str) -> Iterator[str]:
 
 def _unfounded(text: str, asking: Asking, solutions: str) -> Iterator[str]:
     """Links, amounts and numbers that it has from nowhere, or from the customer alone."""
-    known, plain = of_texts([solutions]), _LISTED.sub("", text)
+    known, plain = of_texts([solutions]), _LISTED.sub("", unicodedata.normalize("NFKC", text).replace("。", "."))
     squeezed = re.sub(r"\s", "", solutions.casefold())
     links = [each for each in _LINK.findall(plain) if each.rstrip(".,:;").casefold() not in known]
     amounts = [each for each in _AMOUNT.findall(plain) if re.sub(r"\s", "", each.casefold()) not in squeezed]
@@ -92,6 +97,7 @@ def _unfounded(text: str, asking: Asking, solutions: str) -> Iterator[str]:
     # A long number is the customer's own order or invoice: it may be repeated. A short one is a deadline or a price.
     short -= {each for each in numbers(asking.ticket) if len(each) > 2}
     others = [each for each in invented(plain, of_texts([solutions, asking.ticket])) if each not in links]
+    others += [each for each in _CODE.findall(text) if each.casefold() not in known]
     others = [each for each in others if not each.isdecimal()]  # told in words there, perhaps: `short` has judged them
     if links:
         yield f"It has a link or an address that no ticket that it cites has: {links[0][:80]}."
@@ -105,8 +111,8 @@ def _unfounded(text: str, asking: Asking, solutions: str) -> Iterator[str]:
 
 def _foreign(text: str, asking: Asking, solutions: str) -> Iterator[str]:
     """Another language, or somebody else's words: the customer's, the rules', or none that solved anything."""
-    wanted, spoken, theirs = asking.item.triaged.language, language(text), language(solutions)
-    if wanted and spoken and spoken != wanted:
+    wanted, spoken = asking.item.triaged.language, language(text)
+    if wanted and spoken and spoken != wanted and len(asking.ticket) >= TELLING:
         yield f"It is in {spoken!r}, and the ticket in {wanted!r}."
     runs = _runs(text)
     if runs & (_runs(asking.ticket) - _runs(solutions)):
@@ -116,16 +122,8 @@ def _foreign(text: str, asking: Asking, solutions: str) -> Iterator[str]:
     spoken_to = [each for each in findings(text) if each.what not in (ACTING, REWORD)]
     if spoken_to and not findings(solutions):
         yield f"It speaks to a machine: {spoken_to[0].quote[:80]}"
-    words, known = _stems(text), _stems(solutions)
-    if spoken and spoken == theirs and len(words) >= FEWEST_WORDS and len(words & known) < COMMON * len(words):
-        yield "It says hardly anything that the tickets which it cites say."
 
 
 def _runs(text: str) -> set[tuple[str, ...]]:
     words = [each.casefold() for each in _WORD.findall(text)]
     return {tuple(words[place : place + RUN]) for place in range(len(words) - RUN + 1)}
-
-
-def _stems(text: str) -> set[str]:
-    """Beginnings of the words that say something."""
-    return {each.casefold()[:5] for each in _WORD.findall(text) if len(each) > 3}

@@ -51,5 +51,5 @@ def panels(case: Case, worded: WordedAnswers) -> tuple[Panel, ...]:
     note = "An answer that a model worded passed its checks. One that didn't is the baseline's, word for word."
     left = sum(bool(each.answer) for each in case.items) - len(rows)
     note += f" {counted(left, 'answer')} more than a run has worded." if left > 0 else ""
-    columns = ("ticket", "worded by", "the baseline's answer", "after", "why not by the model")
+    columns = ("ticket", "worded by", "the baseline's answer", "after", "what to know")
     return (TablePanel(title=TITLE, columns=columns, rows=rows, note=note, folded=True),)

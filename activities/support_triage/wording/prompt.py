@@ -89,7 +89,7 @@ def request_for(asking: Asking, words: Sequence[str] = (), problems: Sequence[st
     parts = [
         f"The customer's ticket, as JSON:\n\n{fence.around('TICKET', json.dumps(ticket, ensure_ascii=False))}",
         f"What solved like tickets, one JSON object each:\n\n{fence.around('SOLUTIONS', rows)}",
-        f"Write in the language with the ISO 639-1 code {said.language!r}." if said.language else "",
+        f"Its language seems to be {said.language!r} (ISO 639-1)." if said.language else "",
     ]
     if words:
         wanted = json.dumps([hidden(each, 500) for each in words], ensure_ascii=False)

@@ -17,6 +17,7 @@ from activities.progress import Progress, progress
 from activities.support_triage.heard import asked_for
 from activities.support_triage.wording.checks import problems
 from activities.support_triage.wording.prompt import Asking, answered, request_for
+from activities.support_triage.wording.strays import is_translated
 from activities.toolbox import Toolbox
 from contracts.answers import MOST_WORDED, WordAnswers, Worded, WordedAnswer, WordedAnswers
 from contracts.changelog import counted
@@ -32,6 +33,7 @@ from contracts.support import Case, Item
 CALL_TAG = "countersign/answer-call/v1"
 AT_ONCE = 4  # calls
 TRIES = 2  # of one answer: the second is told what was wrong with the first
+TRANSLATED = "In another language than what it stands on: only its facts and promises could be compared."
 FREE = Cost()
 LONGEST_PAUSE = 600.0  # seconds: a provider that asks for more is out of reach, and the baseline's draft is there
 
@@ -169,9 +171,10 @@ def judged(asking: Asking, chosen: Chosen, reply: ModelReply) -> tuple[Made, lis
     if wrong or answer is None:
         return stands(asking, chosen, model, f"The answer of {model} was refused. {wrong[0]}", cost), wrong
     passed = Tried(tier=chosen.tier, why=chosen.why, model=model, usd=reply.usd, outcome=PASSED)
-    made = WordedAnswer(
-        ticket=asking.item.ticket.id, text=answer.answer, cites=tuple(dict.fromkeys(answer.cites)), model=model
-    )
+    cites = tuple(dict.fromkeys(answer.cites))
+    solutions = "\n".join(each.solution for each in asking.sources if each.id in cites)
+    why = TRANSLATED if is_translated(answer.answer, solutions) else ""
+    made = WordedAnswer(ticket=asking.item.ticket.id, text=answer.answer, cites=cites, model=model, why=why)
     return Made(made, cost.model_copy(update={"tried": (passed,)})), []
 
 

