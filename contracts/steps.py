@@ -231,7 +231,13 @@ DEALS_RANK = Step(
     deals.RankDeals,
     deals.DealsRanked,
     timeout=timedelta(minutes=15),
-    heartbeat=timedelta(seconds=8),
+    heartbeat=timedelta(seconds=10),
     attempts=4,
 )
-DEALS_PROPOSE = Step("deals.propose", deals.ProposeDeals, runs.Sealed, timeout=timedelta(minutes=5))
+DEALS_PROPOSE = Step(
+    "deals.propose",
+    deals.ProposeDeals,
+    runs.Sealed,
+    timeout=timedelta(minutes=5),
+    heartbeat=timedelta(seconds=10),
+)

@@ -57,7 +57,7 @@ def book_of(
     """The source's book: of a folder, or of the service that it names."""
     service = service_of(source, services)
     if service is None:
-        return book_of_folder(source, methodology, today)
+        return book_of_folder(source, methodology, today, tell)
     reading = Reading(Booking(of_a_service(methodology), today), service.name, tell)
     # Each brings a client of its own that takes long to load.
     if service.kind == "salesforce":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.deal_scoring import booking
+from activities.deal_scoring import booking, folder
 from activities.deal_scoring.booking import Booking
 from activities.deal_scoring.folder import book_of_folder
 from activities.deal_scoring.methodology import methodology_at, read
@@ -163,6 +163,16 @@ def test_more_rows_than_fit_are_bounded_and_what_is_left_out_is_told(monkeypatch
     [left_out] = [each for each in made.flaws if "older ones" in each.says]
     assert left_out.rows == total - booking.MOST_CLOSED
     assert min(each.closed or TODAY for each in made.opportunities) > date(2025, 10, 1)
+
+
+def test_a_long_table_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder, "EVERY", 2)
+    book(tmp_path, HEADING + "1;Acme\n2;Beta\n3;Gamma\n", activities="deal,date\n" + "1,2026-11-01\n" * 4)
+    told = list[str]()
+    book_of_folder(str(tmp_path), METHODOLOGY, TODAY, told.append)
+    assert told == [f"reading {name}" for name in ("opportunities.csv: 2 rows", "activities.csv: 2 rows")] + [
+        "reading activities.csv: 4 rows"
+    ]
 
 
 @pytest.mark.parametrize(
