@@ -13,11 +13,15 @@ from contracts.base import Contract
 
 
 class Reason(Contract):
-    """What one column of a row adds to its log-odds, compared with the average row. `said`: what stands in it."""
+    """What one column of a row adds to its log-odds, compared with the average row. `said`: what stands in it.
+
+    `together`: other columns with what stands in them, where it is what they add together, beyond what each does alone.
+    """
 
     column: str
     said: str
     adds: float
+    together: tuple[tuple[str, str], ...] = ()
 
 
 class Score(Contract):

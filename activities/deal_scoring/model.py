@@ -38,12 +38,17 @@ def _scored(deal: str, score: Score) -> Scored:
 def _contributions(score: Score) -> Iterator[Contribution]:
     for reason in score.reasons:
         if abs(reason.adds) > LEAST:
-            yield Contribution(feature=reason.column, says=in_words(reason), log_odds=reason.adds)
+            feature = " and ".join((reason.column, *(column for column, _ in reason.together)))
+            yield Contribution(feature=feature, says=in_words(reason), log_odds=reason.adds)
 
 
 def in_words(reason: Reason) -> str:
-    """`last activity 4 days ago`; `source: referral`."""
-    column, said = reason.column, reason.said
+    """`last activity 4 days ago`; `source: referral`; `source: referral, together with last activity 4 days ago`."""
+    first, *others = (_in_words(*part) for part in ((reason.column, reason.said), *reason.together))
+    return first if not others else f"{first}, together with {' and '.join(others)}"
+
+
+def _in_words(column: str, said: str) -> str:
     name = column.replace("_", " ")
     if not said:
         return "no activity yet" if column == "days_since_activity" else f"{name}: not known"

@@ -1,4 +1,5 @@
-"""An additive model: a score is a sum of what each column says, so the reasons are exact and not a guess about it.
+"""An additive model: a score is a sum of what each column says, and a few pairs of them, so the reasons are exact and
+not a guess about it.
 
 It is tables of numbers and nothing else: read and written as JSON, evaluated with numpy. A few fits on all rows are
 averaged to the score. More are made on resamples of the rows: how far these differ is the interval, so it is wide where
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activities.scoring.columns import Codes, Columns, Row, cell
+from activities.scoring.pairs import Pair
 from contracts.base import Contract
 from contracts.scoring import Reason, Score
 
@@ -24,12 +26,14 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scored:
-    """Rows scored: probability, its interval, and what each column adds (rows by columns, in log-odds).
+    """Rows scored: probability, its interval, and what each column adds, then each pair (rows by these, in log-odds).
+
+    `columns` are the columns and then the pairs, each as the names of what it is of.
 
     Exact: `start + contributions.sum(axis=1)` is the log-odds of `probability`.
     """
 
-    columns: tuple[str, ...]
+    columns: tuple[tuple[str, ...], ...]
     probability: Vector
     low: Vector
     high: Vector
@@ -41,7 +45,7 @@ class Scored:
         for place, row in enumerate(rows):
             adds = self.contributions[place]
             order = np.argsort(-np.abs(adds), kind="stable")
-            reasons = (Reason(column=self.columns[j], said=cell(row, self.columns[j]), adds=adds[j]) for j in order)
+            reasons = (_reason(row, self.columns[j], adds[j]) for j in order)
             yield Score(
                 probability=self.probability[place],
                 low=self.low[place],
@@ -51,16 +55,28 @@ class Scored:
             )
 
 
+def _reason(row: Row, columns: tuple[str, ...], adds: float) -> Reason:
+    first, *others = ((name, cell(row, name)) for name in columns)
+    return Reason(column=first[0], said=first[1], adds=adds, together=tuple(others))
+
+
 class Shapes(Contract):
-    """The log-odds of the average row, and for each column what each of its codes adds."""
+    """The log-odds of the average row, for each column what each of its codes adds, and what pairs of columns do."""
 
     start: float
     adds: tuple[tuple[float, ...], ...]
+    pairs: tuple[Pair, ...] = ()
 
     def each(self, codes: Codes) -> Vector:
-        """Rows by columns."""
+        """Rows by columns and pairs."""
         found = [np.array(adds)[codes[:, place]] for place, adds in enumerate(self.adds)]
-        return np.array(found, float).reshape(len(self.adds), len(codes)).T
+        found += [pair.each(codes) for pair in self.pairs]
+        return np.array(found, float).reshape(len(found), len(codes)).T
+
+    def names(self, columns: Columns) -> tuple[tuple[str, ...], ...]:
+        """Of which columns each of them is."""
+        alone = tuple((name,) for name in columns.names)
+        return (*alone, *(tuple(columns.names[at] for at in pair.columns) for pair in self.pairs))
 
     def odds(self, codes: Codes) -> Vector:
         total: Vector = self.start + self.each(codes).sum(axis=1)
@@ -94,7 +110,8 @@ class Additive(Contract):
         start = self.slope * self.shapes.start + self.shift
         odds = start + added.sum(axis=1)
         low, high = self._spread(codes)
-        return Scored(self.columns.names, sigmoid(odds), sigmoid(odds + low), sigmoid(odds + high), added, start)
+        names = self.shapes.names(self.columns)
+        return Scored(names, sigmoid(odds), sigmoid(odds + low), sigmoid(odds + high), added, start)
 
     def _spread(self, codes: Codes) -> Vector:
         """How far the log-odds may be below and above (2 by rows)."""

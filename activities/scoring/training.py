@@ -19,16 +19,17 @@ from numpy.typing import NDArray
 
 from activities.kept import Kept
 from activities.scoring.additive import Additive, Shapes, sigmoid
-from activities.scoring.boosting import ROUNDS, averaged, boosted
+from activities.scoring.boosting import ROUNDS, Tables, averaged, boosted
 from activities.scoring.calibration import platt
 from activities.scoring.columns import Codes, Columns, Row
 from activities.scoring.judging import judge
+from activities.scoring.pairs import pairs
 from activities.scoring.sampling import MOST, sampled, says
 from contracts.base import Contract
 from contracts.errors import BadInput
 from contracts.scoring import Judged, Trained
 
-CODE = "additive-1"  # changes when the same rows would give another model
+CODE = "additive-2"  # changes when the same rows would give another model
 EARLY = (0.6, 0.8)  # shares of the history after which the rest was still to come: what calibrates and judges
 ROWS, EACH = 50, 10  # rows, and rows of either outcome, below which there is nothing to learn
 GROUPS = 30  # groups, below which their rows, however many, are too few pieces of evidence
@@ -257,7 +258,7 @@ def _fit(columns: Columns, history: _History, effort: Effort, say: Say, kept: Ke
 
     def resampled(drawn: NDArray[np.int64]) -> Shapes:
         tables = boosted(columns, codes[drawn], history.truth[drawn], 0, effort.rounds)
-        return Shapes(start=tables.start, adds=tables.adds)
+        return _paired(columns, codes[drawn], history.truth[drawn], tables)
 
     for again in range(effort.resamples):
         say(f"how sure it is ({again + 1} of {effort.resamples})")
@@ -269,7 +270,14 @@ def _fit(columns: Columns, history: _History, effort: Effort, say: Say, kept: Ke
 def _fitted(columns: Columns, history: _History, effort: Effort, codes: Codes | None = None) -> Shapes:
     codes = columns.codes(history.rows) if codes is None else codes
     tables = averaged([boosted(columns, codes, history.truth, seed, effort.rounds) for seed in range(effort.members)])
-    return Shapes(start=tables.start, adds=tables.adds)
+    return _paired(columns, codes, history.truth, tables)
+
+
+def _paired(columns: Columns, codes: Codes, truth: Outcomes, tables: Tables) -> Shapes:
+    """With what pairs of columns say beyond the tables."""
+    alone = Shapes(start=tables.start, adds=tables.adds)
+    middle, found = pairs(columns, codes, truth, alone.each(codes), alone.start)
+    return Shapes(start=alone.start + middle, adds=alone.adds, pairs=tuple(found))
 
 
 def _resample(random: np.random.Generator, truth: Outcomes) -> NDArray[np.int64]:
