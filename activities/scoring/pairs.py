@@ -93,5 +93,5 @@ def _slopes(cell: NDArray[np.int64], truth: Outcomes, odds: Vector) -> tuple[Vec
     """Of the log-likelihood in each cell: its slope, and how that bends."""
     chance = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
     size = (CELLS + 1) ** 2
-    above = np.bincount(cell, truth - chance, size)
-    return above, np.bincount(cell, chance * (1 - chance), size)
+    above = np.bincount(cell, truth - chance, size).astype(np.float64)
+    return above, np.bincount(cell, chance * (1 - chance), size).astype(np.float64)
