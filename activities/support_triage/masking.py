@@ -77,26 +77,39 @@ _STREETS = (
 )
 _LIKE_NAME = r"[\p{L}'’-]{2,30}(?:\s(?!and\b|i\b|my\b|but\b|from\b|with\b)[\p{L}'’-]{2,30})?"
 
-# Entity, pattern, and whether capitals count. What is behind may be of any length: Presidio runs the `regex` package.
-PATTERNS: tuple[tuple[str, str, bool], ...] = (
-    ("EMAIL", r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[\w-]{1,63}\.){1,8}\p{L}{2,63}", False),
+# Entity, pattern, whether capitals count, and what every find of it has in it or before it: a text without that is not
+# searched, which is most of the time that masking takes. What is behind may be of any length: Presidio runs the `regex`
+# package.
+PATTERNS: tuple[tuple[str, str, bool, str], ...] = (
+    ("EMAIL", r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[\w-]{1,63}\.){1,8}\p{L}{2,63}", False, "@"),
     (
         "EMAIL",
         r"[\w.+-]{1,64}\s?[(\[{]at[)\]}]\s?[\w-]{1,63}(?:\s?(?:\.|[(\[]dot[)\]]|\bdot\b)\s?[\w-]{1,63}){1,8}",
         False,
+        r"[(\[{]at",
     ),
-    ("PASSPORT", rf"(?<={_PAPER})\b(?=(?:[A-Z]*[0-9]){{3}})[A-Z0-9]{{6,14}}\b", False),
-    ("PASSPORT", r"\b\d{3}-\d{2}-\d{4}\b", False),
-    ("BIRTHDAY", r"(?<=(?:born|birth|birthday|dob|geboren)[^\n\d]{0,20})\d{1,4}[./-]\d{1,2}[./-]\d{1,4}", False),
-    ("SECRET", r"(?<=(?:password|passwort|passcode|pin|cvv|cvc)\s{0,3}(?:is|was|:|=)\s{0,3})[^\s,;]{3,64}", False),
-    ("LONG_NUMBER", r"(?<![\d.-])\d(?:[ -]?\d){10,18}(?![\d-])", False),
-    *(("ADDRESS", rf"{street}{_TOWN}", True) for street in _STREETS),
-    ("PERSON", rf"(?<={_GREETING}){_NO_NAME}{_NAME}", True),
-    ("PERSON", rf"(?<=\b(?:Mr|Mrs|Ms|Miss|Dr|Prof|Herr|Frau|Señor|Señora|Mme)\.?\s){_NAME}", True),
-    ("PERSON", rf"(?<={_I_AM}){_NO_NAME}{_NAME}", True),
-    ("PERSON", rf"(?<=\bmy name is\s{{1,2}}){_LIKE_NAME}", False),
-    ("PERSON", rf"(?<={_CLOSING}){_NO_NAME}{_NAME}(?=\s*(?:$|\n))", True),
-    ("PERSON", rf"(?<={_CLOSING_IN_LINE}){_NO_NAME}{_NAME}(?=\s*\.?\s*(?:$|\n))", True),
+    ("PASSPORT", rf"(?<={_PAPER})\b(?=(?:[A-Z]*[0-9]){{3}})[A-Z0-9]{{6,14}}\b", False, r"\d"),
+    ("PASSPORT", r"\b\d{3}-\d{2}-\d{4}\b", False, r"\d"),
+    ("BIRTHDAY", r"(?<=(?:born|birth|birthday|dob|geboren)[^\n\d]{0,20})\d{1,4}[./-]\d{1,2}[./-]\d{1,4}", False, r"\d"),
+    (
+        "SECRET",
+        r"(?<=(?:password|passwort|passcode|pin|cvv|cvc)\s{0,3}(?:is|was|:|=)\s{0,3})[^\s,;]{3,64}",
+        False,
+        "pass|pin|cv",
+    ),
+    ("LONG_NUMBER", r"(?<![\d.-])\d(?:[ -]?\d){10,18}(?![\d-])", False, r"\d"),
+    *(("ADDRESS", rf"{street}{_TOWN}", True, r"\d") for street in _STREETS),
+    ("PERSON", rf"(?<={_GREETING}){_NO_NAME}{_NAME}", True, r"\b(?:hi|hello|hey|dear|good)\b"),
+    (
+        "PERSON",
+        rf"(?<=\b(?:Mr|Mrs|Ms|Miss|Dr|Prof|Herr|Frau|Señor|Señora|Mme)\.?\s){_NAME}",
+        True,
+        r"\b(?:M[rs]|Miss|Dr|Prof|Herr|Frau|Señor|Mme)",
+    ),
+    ("PERSON", rf"(?<={_I_AM}){_NO_NAME}{_NAME}", True, r"name|this is|i am|i['’]m|signed|appelle|llamo"),
+    ("PERSON", rf"(?<=\bmy name is\s{{1,2}}){_LIKE_NAME}", False, "my name is"),
+    ("PERSON", rf"(?<={_CLOSING}){_NO_NAME}{_NAME}(?=\s*(?:$|\n))", True, "\n"),
+    ("PERSON", rf"(?<={_CLOSING_IN_LINE}){_NO_NAME}{_NAME}(?=\s*\.?\s*(?:$|\n))", True, ","),
 )
 
 _HIDDEN = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
@@ -128,7 +141,9 @@ def mask(text: str, people: Sequence[str] = ()) -> Masked:
 
 
 def _found(text: str) -> Iterator[tuple[int, int, str]]:
-    for recogniser in _recognisers():
+    for recogniser, needed in _recognisers():
+        if needed.search(text) is None:
+            continue
         for find in recogniser.analyze(text, recogniser.supported_entities, None):
             if find.score > 0:
                 yield find.start, find.end, KINDS[find.entity_type]
@@ -171,8 +186,8 @@ def _apart(found: Iterator[tuple[int, int, str]]) -> Iterator[tuple[int, int, st
 
 
 @cache
-def _recognisers() -> Sequence[Any]:
-    """Made once: they hold compiled patterns, and no state of a text."""
+def _recognisers() -> Sequence[tuple[Any, re.Pattern[str]]]:
+    """Each with what its finds need. Made once: they hold compiled patterns, and no state of a text."""
     from presidio_analyzer import Pattern, PatternRecognizer
     from presidio_analyzer.predefined_recognizers import (
         CreditCardRecognizer,
@@ -184,13 +199,23 @@ def _recognisers() -> Sequence[Any]:
     )
 
     ours = [
-        PatternRecognizer(
-            supported_entity=entity,
-            name=f"{entity.lower()}-{place}",
-            patterns=[Pattern(f"{entity.lower()}-{place}", pattern, 0.5)],
-            global_regex_flags=re.MULTILINE if is_cased else re.MULTILINE | re.IGNORECASE,
+        (
+            PatternRecognizer(
+                supported_entity=entity,
+                name=f"{entity.lower()}-{place}",
+                patterns=[Pattern(f"{entity.lower()}-{place}", pattern, 0.5)],
+                global_regex_flags=re.MULTILINE if is_cased else re.MULTILINE | re.IGNORECASE,
+            ),
+            needed,
         )
-        for place, (entity, pattern, is_cased) in enumerate(PATTERNS)
+        for place, (entity, pattern, is_cased, needed) in enumerate(PATTERNS)
     ]
-    theirs = [CreditCardRecognizer(), IbanRecognizer(), IpRecognizer(), MacAddressRecognizer(), CryptoRecognizer()]
-    return (*theirs, PhoneRecognizer(supported_regions=REGIONS), *ours)
+    theirs = [
+        (CreditCardRecognizer(), r"\d"),
+        (IbanRecognizer(), r"\d"),
+        (IpRecognizer(), r"[\d:]"),
+        (MacAddressRecognizer(), r"[:.-]"),
+        (CryptoRecognizer(), r"\w{20}"),
+        (PhoneRecognizer(supported_regions=REGIONS), r"\d"),
+    ]
+    return tuple((each, re.compile(needed, re.IGNORECASE)) for each, needed in (*theirs, *ours))
