@@ -65,18 +65,24 @@ async def test_a_schedule_is_known_by_its_own_name(here: Platform, tmp_path: Pat
         await schedules.handle(here.client, "ours")
 
 
-async def test_a_trigger_starts_a_run_that_parks_at_its_gate(here: Platform, tmp_path: Path) -> None:
-    repository = small_repository(tmp_path / "app")
-    await schedules.sync(here.client, [plan(repository, "now")], prune=False)
-    found = await schedules.handle(here.client, "changelog-now")
+async def started_by_trigger(here: Platform, planned: schedules.Planned, when: str) -> str:
+    """The run that the schedule starts when it is told to. It starts no other meanwhile."""
+    [said] = await schedules.sync(here.client, [planned], prune=False)
+    assert said == f"{planned.id}: created, {when}"
+    found = here.client.get_schedule_handle(planned.id)
+    await found.pause()
     await found.trigger()
-    run = ""
     for _ in range(1200):
         description = await found.describe()
         if description.info.recent_actions:
-            run = description.info.recent_actions[0].action.workflow_id  # type: ignore[union-attr]
-            break
+            return str(description.info.recent_actions[0].action.workflow_id)  # type: ignore[union-attr]
         await asyncio.sleep(0.1)
+    raise AssertionError(f"{planned.id} started nothing")
+
+
+async def test_a_trigger_starts_a_run_that_parks_at_its_gate(here: Platform, tmp_path: Path) -> None:
+    repository = small_repository(tmp_path / "app")
+    run = await started_by_trigger(here, plan(repository, "now"), "0 9 * * MON UTC")
     proposal = await here.waiting(run)
     assert proposal.run == run
     assert proposal.started_by == StartedBy(kind="schedule", name="countersign-changelog-now")

@@ -12,7 +12,7 @@ from tests.support.services.wire import Trouble, path_of, query_of, said
 from tests.support.tls_host import Answer, Host, Seen, serving
 
 TOKEN = "sentinel-desk-4455"
-GROUPS = {1: "Billing", 2: "Shipping"}
+GROUPS = {1: "Billing", 2: "Shipping", 3: "Accounts"}
 
 
 @dataclass
