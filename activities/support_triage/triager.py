@@ -24,10 +24,11 @@ from activities.support_triage.words import Labels, Terms
 from contracts.errors import BadInput
 from contracts.support import Certified, Guess
 
-CODE = "triager-2"  # changes when the same texts would give another model
+CODE = "triager-3"  # changes when the same texts would give another model
 PRECISION = 0.97  # of what is answered rather than handed over
 FEWEST = 20  # texts with an intent below which there is nothing to learn
-MOST = 30_000  # texts that a model is fitted on: the newest of each intent
+MOST = 20_000  # texts that a model is fitted on: the newest of each intent
+MOST_CROSSED = 12_000  # of these that weights, probabilities and the threshold are told from
 MOST_LEARNT = 20_000  # examples that are taken in between two fits
 LATER = 0.2  # share of the history that came last, on which it is judged
 SAFELY = 2.0  # standard errors by which the precision has to be kept on held-out tickets, so that it is on others
@@ -86,10 +87,11 @@ class Triager:
         kept_texts = [texts[place] for place in kept]
         terms = Terms.of(kept_texts)
         read = Read(terms.of_texts(kept_texts), encoder.encode(kept_texts, say))
-        said = cross_fitted(read, labels, len(names), say)
-        mixture = Mixture.fit(said, labels)
-        certified = _certified(mixture, said, labels, precision).model_copy(
-            update={"data": data, "encoder": encoder.name, "rows": len(texts)}
+        some = np.array(_newest(range(len(kept)), [names[label] for label in labels], MOST_CROSSED), np.int64)
+        said = cross_fitted(read.part(some), labels[some], len(names), say)
+        mixture = Mixture.fit(said, labels[some])
+        certified = _certified(mixture, said, labels[some], precision).model_copy(
+            update={"data": data, "encoder": encoder.name, "rows": len(texts), "used": len(labels)}
         )
         if times and len({times[place] for place in kept}) > 1:
             certified = _judged(certified, read, labels, mixture, say)
@@ -212,17 +214,19 @@ def _kept(texts: Sequence[str], intents: Sequence[str], times: Sequence[float]) 
             subject="history",
             way_out=f"It takes {FEWEST} solved tickets that have words and an intent or queue, and two different ones.",
         )
-    return _newest(places, intents) if len(places) > MOST else places
+    return _newest(places, intents, MOST)
 
 
-def _newest(places: Sequence[int], intents: Sequence[str]) -> list[int]:
+def _newest(places: Sequence[int], intents: Sequence[str], most: int) -> list[int]:
     """The newest of each intent: as many of each as fit, so that a rare one keeps all it has."""
+    if len(places) <= most:
+        return list(places)
     counts: dict[str, int] = {}
     ranks = []
     for place in reversed(places):
         counts[intents[place]] = counts.get(intents[place], 0) + 1
         ranks.append((counts[intents[place]], place))
-    chosen = sorted(ranks)[:MOST]
+    chosen = sorted(ranks)[:most]
     inside = {place for _, place in chosen}
     return [place for place in places if place in inside]
 

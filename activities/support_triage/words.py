@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from activities.support_triage.encoders import MOST_CHARACTERS, Matrix
 
 Labels = NDArray[np.int64]
+MOST_TERMS = 100_000  # the commonest of each kind: every label has a weight for each of them
 SHARPNESS = 4.0  # what a distance to a line is multiplied by, to be a log-odds; the mixture's weights do the rest
 
 
@@ -32,7 +33,7 @@ class Terms:
         fewest = 2 if len(texts) > 50 else 1  # a term that came once says nothing, but of a small history
         parts = []
         for how in HOW:
-            made = _vectorizer(how, min_df=fewest).fit(_cut(texts))
+            made = _vectorizer(how, min_df=fewest, max_features=MOST_TERMS).fit(_cut(texts))
             parts.append(([str(term) for term in made.get_feature_names_out()], made.idf_.astype(np.float32)))
         return cls(parts)
 
