@@ -12,7 +12,7 @@ from workers.demo.chapters import ended, follow, leave, newest, open_proposals, 
 from workers.demo.stage import Narrator, Stage, fresh, open_stage, settings_for
 from workers.demo.tickets import history, new, write
 
-MOST_CASES = 5
+MOST_CASES = 12
 PATIENCE = 60.0
 
 
@@ -23,8 +23,10 @@ async def demo_support(folder: Path, screen: Console, *, attended: bool) -> None
     narrator = Narrator(screen, folder / "processes.log")
     settings = settings_for(folder)
     narrator.chapter("Tickets of a shop that doesn't exist")
-    solved, tickets = write(folder / "solved.jsonl", history(200)), write(folder / "tickets.jsonl", new(12))
-    narrator.tell(f"{solved}: 200 solved ones\n{tickets}: 14 that wait\nGenerated for this demo: nobody wrote them.")
+    waiting = new(24, burst=7)
+    solved, tickets = write(folder / "solved.jsonl", history(200)), write(folder / "tickets.jsonl", waiting)
+    narrator.tell(f"{solved}: 200 solved ones\n{tickets}: {len(waiting)} that wait, 7 of them of one morning's outage")
+    narrator.tell("Generated for this demo: nobody wrote them.")
     narrator.chapter("Starting a Temporal server, two workers and the console")
     try:
         async with open_stage(settings, narrator, attended) as stage:
