@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +12,6 @@ from contracts.bug_triage import Reproduction
 from contracts.bugs import Issue
 from contracts.policy import SandboxPolicy
 from sandboxes import choose
-from sandboxes.docker.engine import IMAGE
 from sandboxes.protocol import Result, Sandbox
 from tests.activities.bug_triage.test_round import TRACE, issue
 from workflows.bug_triage import trial
@@ -180,16 +178,6 @@ async def test_what_is_not_in_the_image_is_named(box: Sandbox, monkeypatch: pyte
     monkeypatch.setattr("activities.bug_triage.trying.WHERE", "exit 1")
     found = await made(box, fenced("ruby", "puts 1"))
     assert (found.state, found.says) == ("could not", "7: a snippet in Ruby; there is no ruby in the sandbox image")
-
-
-async def test_a_snippet_is_tried_in_the_image_of_its_language(docker_engine: None, tmp_path: Path) -> None:
-    provider = choose(tmp_path)
-    async with await provider.create(trial("python", IMAGE), owner="test") as sandbox:
-        await sandbox.write("repository/README", b"")
-        found = await made(sandbox, fenced("python", "raise KeyError(1)", "KeyError"))
-        assert found.state == "reproduced"
-        assert "no node in the sandbox image" in (await made(sandbox, fenced("js", "x"))).says
-    await provider.close()
 
 
 async def test_output_is_bounded_and_an_order_in_it_is_only_text(box: Sandbox) -> None:
