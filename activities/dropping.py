@@ -24,13 +24,15 @@ def without(proposal: Proposal, request: DropEffects, tools: Toolbox) -> tuple[P
     kept = _kept(proposal, request.drop)
     effects, panels = changed(kept, proposal.panels, request.change, proposal.revision + 1)
     now = datetime.now(UTC)
+    # A proposal that ends before its gate does has a reason to, such as a bank's cut-off: an edit does not put it off.
+    cut_short = proposal.expires_at < proposal.created_at + request.gate.expire_after
     changes = {
         "revision": proposal.revision + 1,
         "edited_by": request.person,
         "effects": effects,
         "panels": (*_said(proposal, request), *panels),
         "created_at": now,
-        "expires_at": now + request.gate.expire_after,
+        "expires_at": proposal.expires_at if cut_short else now + request.gate.expire_after,
         "needs": (),
         "escalations": (),
         "digest": "",

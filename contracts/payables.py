@@ -93,6 +93,8 @@ class CashAccount(Contract):
     capital_percent: Decimal = Field(default=NOTHING, ge=0, description="what money that stays a year longer is worth")
     country: str = Field(default="", description="ISO 3166, for the bank's holidays; empty: weekends only")
     subdivision: str = ""
+    closed: tuple[date, ...] = Field(default=(), description="days on which the bank doesn't work besides those")
+    opened: tuple[date, ...] = Field(default=(), description="days on which it does all the same: a holiday was moved")
     timezone: str = "UTC"
     cut_off: time = Field(default=time(15), description="the bank takes orders until then, on a bank day")
     arrival_days: int = Field(default=1, ge=0, le=30, description="bank days from leaving here to being there")

@@ -27,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
 
 ROLES = ("approver", "reviewer")
 
+TOO_LATE = "Nobody decided in time, before the bank's cut-off or the next morning. Nothing was done; start it anew."
 NO_TEXT = "There is no text to edit here. Drop single files, or ask for changes in words."
 
 
@@ -112,7 +113,7 @@ class Payables:
             sealed = await self.propose(plan)
             decided = await self.gate.decision(sealed, reseal=no_text(NO_TEXT))
             if decided is None:
-                return await self.close("expired", "Nobody decided in time. Nothing was done.", sealed)
+                return await self.close("expired", TOO_LATE, sealed)
             sealed, decision = decided
             if decision.statement.verdict == "approve":
                 return await carry_out(self.policy, self.gate, sealed, decision)

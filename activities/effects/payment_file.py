@@ -12,7 +12,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from activities.effects.kinds import EffectContext, Facts
 from activities.effects.payment_params import KIND, PaymentFileParams
 from activities.faults import fault
 from activities.payables.pain001 import document, table
-from contracts.errors import AccessRefused, BadInput, DestinationMoved, DiskFull, NotSigned
+from contracts.errors import AccessRefused, BadInput, DestinationMoved, DiskFull, Expired, NotSigned
 from contracts.gate import Touches
 from ledger import Ledger
 
@@ -56,6 +56,7 @@ class PaymentFile:
         """Make both files, check that they are what was signed, and move them in."""
         wanted = self.wanted(params)
         await asyncio.to_thread(_require_not_paid, wanted, context)
+        await asyncio.to_thread(_require_in_time, wanted, _outbox(context))
         return await asyncio.to_thread(_written, wanted, _outbox(context))
 
     def wanted(self, params: Mapping[str, JsonValue]) -> PaymentFileParams:
@@ -111,6 +112,21 @@ def _require_not_paid(wanted: PaymentFileParams, context: EffectContext) -> None
                 subject=line.vendor,
                 way_out="A changed account is signed by two people, in a file of its own. Start the run again.",
             )
+
+
+def _require_in_time(wanted: PaymentFileParams, outbox: Path) -> None:
+    """A file whose day the bank takes no orders for any more is not written; one of which a part is out is ended."""
+    _, staged, note = _places(wanted, outbox, CSV)
+    begun = note.exists() and not staged.exists()
+    if wanted.send_by is None or datetime.now(UTC) <= wanted.send_by or begun:
+        return
+    first = min(line.day for line in wanted.lines)
+    raise Expired(
+        f"The bank took orders for {first} until {wanted.send_by:%Y-%m-%d %H:%M} UTC, and the file pays then: it was "
+        "not written.",
+        subject=wanted.name,
+        way_out="Start the run again: it plans with the days that can still be reached, and asks anew.",
+    )
 
 
 def _asked(wanted: PaymentFileParams, outbox: Path) -> Facts | None:

@@ -52,6 +52,9 @@ class PaymentFileParams(Contract):
     total: Decimal
     usd: Decimal | None = None
     alone: Alone = ""
+    send_by: AwareDatetime | None = Field(
+        default=None, description="the bank's cut-off for the first day in it; later the file is not written"
+    )
     xml_sha256: str
     csv_sha256: str
 

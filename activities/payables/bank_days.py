@@ -7,7 +7,7 @@ its name there (`ECB` for euro payments between banks, `FED` for dollars). Witho
 from bisect import bisect_left, bisect_right
 from collections.abc import Container
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -36,7 +36,8 @@ class BankDays:
         begin, end = today - PAST, min(max(until, today), today + FARTHEST) + SLACK
         free = _holidays(account.country, account.subdivision, tuple(range(begin.year, end.year + 1)))
         span = (begin + timedelta(days=i) for i in range((end - begin).days + 1))
-        days = tuple(day for day in span if day.weekday() < 5 and day not in free)
+        usual = (day for day in span if day in account.opened or (day.weekday() < 5 and day not in free))
+        days = tuple(day for day in usual if day not in account.closed)
         return cls(days, bisect_left(days, first), account.arrival_days)
 
     def day(self, place: int) -> date:
@@ -63,6 +64,11 @@ class BankDays:
     def last_for(self, limit: date) -> int:
         """The last place from which money is there by then. It may have passed."""
         return min(self.before(limit), len(self.days) - 1 - self.start) - self.arrival
+
+
+def cut_off(account: CashAccount, day: date) -> datetime:
+    """Until when the account's bank takes orders for that day, in UTC."""
+    return datetime.combine(day, account.cut_off, _zone(account.timezone)).astimezone(UTC)
 
 
 def local_day(account: CashAccount, now: datetime) -> date:

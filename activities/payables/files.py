@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from activities.effects.payment_params import KIND, MOST, Alone, PaymentFileParams, PaymentLine
+from activities.payables.bank_days import cut_off
 from activities.payables.pain001 import document, plain, table
 from contracts.payables import rounded
 from contracts.paying import Books, OwnAccount, Vendor
@@ -101,6 +102,7 @@ def _params(
         total=total,
         usd=None if rate is None else rounded(total * rate, "USD"),
         alone=alone,
+        send_by=cut_off(account, min(line.day for line in lines)),
         xml_sha256="",
         csv_sha256="",
     )

@@ -64,8 +64,14 @@ def unsealed(plan: Plan, books: Books, request: ProposePayments, realm: str, now
         checks=tuple(_checks(effects, plan, books)),
         role=request.role,
         created_at=now,
-        expires_at=now + timedelta(seconds=request.expire_seconds),
+        expires_at=_until(effects, now + timedelta(seconds=request.expire_seconds)),
     )
+
+
+def _until(effects: tuple[Effect, ...], usual: datetime) -> datetime:
+    """Nobody can sign longer than the bank takes orders for the first day that is paid on."""
+    ends = [PaymentFileParams.model_validate(each.params).send_by for each in effects]
+    return min([usual, *(end for end in ends if end is not None)])
 
 
 def _effects(plan: Plan, books: Books, request: ProposePayments, now: datetime) -> Iterator[Effect]:

@@ -4,7 +4,7 @@ import csv
 import io
 import os
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import xmlschema
 from activities.effects.payment_params import KIND, Alone, PaymentFileParams, PaymentLine
 from activities.payables.files import end_to_end, payment_effects, payment_line, remittance
 from activities.payables.pain001 import document, not_supported, plain, table
-from contracts.errors import AccessRefused, BadInput, DestinationMoved, NotSigned
+from contracts.errors import AccessRefused, BadInput, DestinationMoved, Expired, NotSigned
 from contracts.paying import BankDetails, OwnAccount, Vendor
 from contracts.proposal import Effect
 from tests.activities.effect_world import World, act
@@ -24,6 +24,7 @@ from tests.activities.payables.books import DUTCH, FRENCH, OTHERS, OURS, books, 
 from tests.support import forked
 
 NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
+DAY = date(2099, 3, 3)  # on which payments leave: the bank still takes orders for it
 PAYING = ("payment.after_stage", "payment.after_note", "payment.after_csv", "payment.after_xml")
 POINTS_OF_IT = (
     *("effect.before_intent", "effect.after_intent", "effect.after_ask", "effect.begun"),
@@ -39,7 +40,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def line(number: str = "R-1", amount: str = "12.50", to: Vendor | None = None, **changes: Any) -> PaymentLine:
-    fields = {"amount": Decimal(amount), "currency": "EUR", "day": date(2026, 3, 3), "refs": [number]}
+    fields = {"amount": Decimal(amount), "currency": "EUR", "day": DAY, "refs": [number]}
     return payment_line("folder:/books", to or vendor(), invoices=[f"v1/{number}"], **(fields | changes))
 
 
@@ -60,7 +61,7 @@ def read(data: bytes, tag: str) -> list[str | None]:
 
 @pytest.mark.parametrize("format", ["pain.001.001.09", "pain.001.001.03"])
 def test_the_file_is_valid_and_adds_up(format: str) -> None:
-    made = params(effect(line(), line("R-2", "1000", day=date(2026, 3, 4)), format=format))
+    made = params(effect(line(), line("R-2", "1000", day=DAY + timedelta(days=1)), format=format))
     data = document(made)
     assert read(data, "CtrlSum") == ["1012.50", "12.50", "1000.00"]
     assert read(data, "NbOfTxs") == ["2", "1", "1"]
@@ -209,6 +210,31 @@ async def test_an_invoice_is_in_one_file_only(world: World) -> None:
     again = effect(line("R-2", "1000"), line("R-9"))
     with pytest.raises(DestinationMoved, match="'v1/R-2' of Paper Mill GmbH is in"):
         await world.carry_out(world.request(again, run="run-2"))
+
+
+async def test_after_the_banks_cut_off_nothing_is_written_and_the_way_out_is_a_new_run(world: World) -> None:
+    """Signed in time, and carried out too late: stopped effects, a worker that was away, a second person the next day."""
+    today = datetime.now(UTC).date()
+    passed = {"cut_off": time(0), "timezone": "Etc/GMT-14"}  # that midnight has passed wherever this runs
+    with pytest.raises(Expired, match=r"took orders for .* until .* UTC") as refused:
+        await world.carry_out(world.request(effect(line(day=today), line("R-2", day=DAY), **passed)))
+    assert "Start the run again" in refused.value.way_out
+    assert not list((world.folder / "outbox").rglob("*.*"))
+    assert (await world.carry_out(world.request(effect(line(day=today + timedelta(days=2))), run="run-2"))).facts["count"]
+
+
+async def test_a_file_that_is_half_out_at_the_cut_off_is_ended(world: World) -> None:
+    made, outbox = effect(line(day=date(2026, 3, 3))), world.folder / "outbox"
+    (outbox / ".countersign").mkdir(parents=True)
+    (outbox / ".countersign" / f"{params(made).name}.note").write_text(params(made).xml_sha256)
+    (outbox / ".countersign" / f"{params(made).name}.xml").write_bytes(document(params(made)))
+    done = await world.carry_out(world.request(made))
+    assert Path(str(done.facts["file"])).read_bytes() == document(params(made))
+
+
+def test_the_cut_off_is_of_the_first_day_at_the_banks_clock() -> None:
+    made = params(effect(line("R-2", day=DAY + timedelta(days=1)), line(), cut_off=time(15), timezone="Europe/Berlin"))
+    assert made.send_by == datetime(2099, 3, 3, 14, tzinfo=UTC)
 
 
 async def test_another_account_than_the_last_needs_a_file_that_says_so(world: World) -> None:

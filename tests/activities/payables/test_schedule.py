@@ -100,6 +100,20 @@ def test_a_country_has_holidays_of_its_own() -> None:
     assert only(make_schedule(given(payable(**day), now=now, accounts=(berlin,)))).day == date(2026, 1, 6)
 
 
+def test_a_bank_may_close_on_more_days_and_work_on_a_holiday_that_was_moved() -> None:
+    """A government moves a holiday after the calendar was made; and the calendar itself knows of earlier moves."""
+    due = payable(days=32, terms=Terms())  # 3 April 2026, Good Friday
+    usual = only(make_schedule(given(due)))
+    assert usual.arrives == date(2026, 4, 2)
+    moved = account(closed=(date(2026, 4, 2),), opened=(date(2026, 4, 3),))
+    payment = only(make_schedule(given(due, accounts=(moved,))))
+    assert (payment.day, payment.arrives) == (date(2026, 4, 1), date(2026, 4, 3))
+    coronation = account(country="GB", subdivision="ENG", arrival_days=0)
+    early_may = payable(invoice_date=date(2020, 5, 1), days=7, terms=Terms())  # Early May Bank Holiday was moved from the 4th to the 8th
+    may = given(early_may, accounts=(coronation,), now=datetime(2020, 5, 1, 9, tzinfo=UTC))
+    assert only(make_schedule(may)).day == date(2020, 5, 7)
+
+
 @pytest.mark.parametrize(
     ("clock", "approval", "first"),
     [
