@@ -119,11 +119,19 @@ class ReceiptBand(Contract):
     high: Decimal = Field(ge=0)
 
 
+class ReceiptPath(Contract):
+    """One way in which customers may pay, all as likely: what will have come in until the evening of each day."""
+
+    currency: Currency
+    sums: tuple[float, ...] = Field(description="until tomorrow, the day after, and so on; they never fall")
+
+
 class ScheduleInput(Contract):
     """All that a schedule is made of.
 
     What is decided now leaves in the first `firm_days` bank days that can be reached: there the floor has to hold with
-    the low receipts. Later days are planned with the expected ones, since each of them is decided again.
+    the low receipts. Which payables those are is decided over all `paths` of receipts, where there are any. Later days
+    are planned with the expected ones, since each of them is decided again.
     """
 
     now: AwareDatetime
@@ -131,6 +139,7 @@ class ScheduleInput(Contract):
     accounts: tuple[CashAccount, ...] = ()
     flows: tuple[CashFlow, ...] = ()
     receipts: tuple[ReceiptBand, ...] = ()
+    paths: tuple[ReceiptPath, ...] = ()
     horizon_days: int = Field(default=60, ge=1, le=400)
     approval_days: int = Field(default=1, ge=0, le=30, description="bank days a person has to sign")
     firm_days: int = Field(default=1, ge=1)
@@ -138,6 +147,9 @@ class ScheduleInput(Contract):
     rates: dict[Currency, Decimal] = Field(default={}, description="one unit of it in the reporting currency")
     gap: float = Field(default=1e-4, ge=0, description="of the costs: an answer this close to the optimum is enough")
     seconds: float = Field(default=8.0, gt=0, description="for each account, then the best one found is taken")
+    nodes: int = Field(
+        default=5_000, ge=1, description="of the solver's tree, for each of its stages: work ends the same on any host"
+    )
 
 
 class Payment(Contract):
@@ -219,7 +231,10 @@ class AccountPlan(Contract):
     limit: Decimal = Field(description="of the credit line")
     curve: tuple[CashPoint, ...]
     costs: Costs
-    gap: float = Field(description="proved: the costs are at most this part above the least possible")
+    gap: float = Field(
+        description="proved: the costs are at most this part above the least possible with what is paid now"
+    )
+    weighed: bool = Field(default=False, description="what is paid now was chosen over several ways of receipts")
     proved: bool = Field(description="the gap is what was asked for, or less")
 
 
@@ -298,3 +313,4 @@ class ReceiptsReport(Contract):
     columns: tuple[str, ...] = Field(default=(), description="what it looks at")
     left_out: dict[str, str] = Field(default={}, description="columns it doesn't look at, and why")
     sha256: str = Field(default="", description="of the rows it was learnt from")
+    learnt: date | None = Field(default=None, description="on which day; None: for this plan")

@@ -41,7 +41,7 @@ class Account:
         mine = [flow for flow in given.flows if flow.currency == account.currency and flow.day >= today]
         bands = sorted((b for b in given.receipts if b.currency == account.currency), key=lambda b: b.day)
         low, expected, high = (
-            _receipts([(b.day, getattr(b, name)) for b in bands], bank, end, today)
+            receipts([(b.day, getattr(b, name)) for b in bands], bank, end, today)
             for name in ("low", "expected", "high")
         )
         return cls(
@@ -84,7 +84,7 @@ class Account:
             spare=float(spare),
         )
 
-    def run(self, options: Sequence[Option], receipts: Money) -> "Run":
+    def run(self, options: Sequence[Option], came: Money) -> "Run":
         """Day by day, drawing only what the floor needs, be it more than the limit."""
         paid = [Decimal(0)] * self.end
         for option in options:
@@ -95,7 +95,7 @@ class Account:
         gone = Decimal(0)
         for place in range(self.end):
             gone += paid[place] + self._interest(drawn[place - 1] if place else Decimal(0), place)
-            own.append(self.given.opening - self.line.drawn + self.flows[place] + receipts[place] - gone)
+            own.append(self.given.opening - self.line.drawn + self.flows[place] + came[place] - gone)
             needs = max(Decimal(0), self.given.floor - own[place])
             drawn.append(needs.quantize(rounded(Decimal(0), self.given.currency), rounding=ROUND_UP))
         return Run(tuple(paid), tuple(own), tuple(drawn))
@@ -132,7 +132,7 @@ def _flows(flows: Sequence[CashFlow], bank: BankDays, end: int) -> Money:
     return tuple(sums)
 
 
-def _receipts(bands: Sequence[tuple[date, Decimal]], bank: BankDays, end: int, today: date) -> Money:
+def receipts(bands: Sequence[tuple[date, Decimal]], bank: BankDays, end: int, today: date) -> Money:
     """Of each morning, the receipts until the evening of the bank day before."""
     sums, at, total = [], 0, Decimal(0)
     for place in range(end):

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Callable
 from itertools import islice
+from pathlib import Path
 
 from temporalio import activity
 
 from activities.effects.payment_file import earlier
+from activities.payables.keeping import Kept
 from activities.payables.planning import make_plan
 from activities.payables.remembering import dropped, plans_before
 from activities.payables.sources.choosing import read_books
@@ -61,7 +63,15 @@ class PayablesActivities:
         before, out = self._before(request.run, books.source)
         known = earlier(tools.ledger, books.source)
         plan = make_plan(
-            books, request.books, request.now, earlier=known, before=before, dropped=out, asked=request.asked, say=say
+            books,
+            request.books,
+            request.now,
+            earlier=known,
+            before=before,
+            dropped=out,
+            asked=request.asked,
+            say=say,
+            learn=Kept(Path(tools.state), books.source).learn,
         )
         found = planned(plan, tools.artifacts.put_model(plan))
         other = self._under_review(request.run, books.source) if found.proposes else ""

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from activities.payables.receipts import QUANTILES, Foreteller
-from contracts.payables import ReceiptBand, ReceiptsReport, Receivable, rounded
+from contracts.payables import ReceiptBand, ReceiptPath, ReceiptsReport, Receivable, rounded
 from contracts.paying import Books
 
 SEED = 7
 DRAWS = 400
+PATHS, SOON = 16, 21  # draws that the schedule looks at, chosen by what they bring in so many days
 LEAST = 8  # settled invoices that a customer's own habit needs
 NEWEST = 400  # of a customer, and of all where one has no habit
 OPEN = 20_000  # receivables that are foretold one by one
@@ -29,6 +30,7 @@ LOW, HIGH = 2.5, 97.5
 Days = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Say = Callable[[str], None]
+Learn = Callable[[Sequence[Receivable], date], Foreteller]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +40,29 @@ class Forecast:
     bands: tuple[ReceiptBand, ...]
     says: str
     report: ReceiptsReport | None = None
+    paths: tuple[ReceiptPath, ...] = ()
 
 
-def expected(books: Books, say: Say = lambda _: None) -> Forecast:
+def expected(books: Books, say: Say = lambda _: None, learn: Learn = Foreteller.learn) -> Forecast:
     """Of the books' receivables. No bands where nothing was ever settled, or nothing is open. `say`: how far it is."""
     settled = [each for each in books.receivables if each.settled is not None and each.settled <= books.today]
     waiting = [each for each in books.receivables if each.settled is None or each.settled > books.today]
     if not settled or not waiting:
         return Forecast((), "No receipts are expected: nothing is open, or nothing was ever settled.")
     say(f"learning when customers pay from {len(settled):,} settled invoices")
-    teller = Foreteller.learn(books.receivables, books.today)
+    teller = learn(books.receivables, books.today)
     drawing = _Drawing(teller, _habits(settled), books.today)
     counted = sorted(waiting, key=lambda each: each.amount)[-OPEN:]
     bands: list[ReceiptBand] = []
+    paths: list[ReceiptPath] = []
     for currency in _currencies(books, counted):
         say(f"foretelling when {len(counted):,} open invoices are paid")
-        bands += drawing.bands([each for each in counted if each.currency == currency], currency, books)
+        drawn = drawing.sums([each for each in counted if each.currency == currency], books.settings.horizon_days)
+        bands += drawing.bands(drawn, currency)
+        paths += likely_paths(drawn, currency)
     left = len(waiting) - len(counted)
     more = f" {left:,} smaller ones are not counted on." if left else ""
-    return Forecast(tuple(bands), f"{told(teller.report)}{more}", teller.report)
+    return Forecast(tuple(bands), f"{told(teller.report)}{more}", teller.report, tuple(paths))
 
 
 def told(report: ReceiptsReport) -> str:
@@ -103,20 +109,23 @@ class _Drawing:
     habits: dict[str, Days]
     today: date
 
-    def bands(self, waiting: Sequence[Receivable], currency: str, books: Books) -> Iterator[ReceiptBand]:
-        """Cumulative receipts of each day."""
-        horizon = books.settings.horizon_days
+    def sums(self, waiting: Sequence[Receivable], horizon: int) -> Floats:
+        """Receipts until the evening of each day from today, in each draw."""
         chance = np.random.default_rng(SEED)
-        sums = np.zeros((DRAWS, horizon + 1))
+        came = np.zeros((DRAWS, horizon + 1))
         rows = np.arange(DRAWS)
         for each in waiting:
             if each.amount > 0:
                 wait = self._wait(each, chance)
                 within = wait <= horizon
-                np.add.at(sums, (rows[within], wait[within]), float(each.amount))
-        total = sums.cumsum(axis=1)
+                np.add.at(came, (rows[within], wait[within]), float(each.amount))
+        total: Floats = came.cumsum(axis=1)
+        return total
+
+    def bands(self, total: Floats, currency: str) -> Iterator[ReceiptBand]:
+        """Of each day from tomorrow."""
         low, high = np.percentile(total, [LOW, HIGH], axis=0)
-        for at in range(1, horizon + 1):
+        for at in range(1, total.shape[1]):
             values = [
                 rounded(Decimal(str(round(value, 4))), currency) for value in (low[at], total[:, at].mean(), high[at])
             ]
@@ -131,6 +140,15 @@ class _Drawing:
             if age < days[-1]:
                 return np.maximum(np.rint(_drawn(days, age, chance)).astype(np.int64) - age, 1)
         return chance.choice(_left(self.habits.get(each.customer, self.habits[""]), age), DRAWS) - age
+
+
+def likely_paths(total: Floats, currency: str) -> Iterator[ReceiptPath]:
+    """A few of the draws that stand for all: from those that bring least soon to those that bring most."""
+    soon = total[:, : SOON + 1].sum(axis=1)
+    order = np.argsort(soon, kind="stable")
+    for at in range(PATHS):
+        sums = total[order[(2 * at + 1) * len(order) // (2 * PATHS)], 1:]
+        yield ReceiptPath(currency=currency, sums=tuple(np.round(sums, 2).tolist()))
 
 
 def _drawn(days: Floats, age: int, chance: np.random.Generator) -> Floats:

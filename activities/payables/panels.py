@@ -167,7 +167,8 @@ class _Desk:
             rows.append(("Late or not, told in order", f"AUC {report.late_auc:.2f}"))
         rows.append(("Looks at", ", ".join(("customer", "weekend", *(name[:40] for name in report.columns)))))
         rows += [(f"Leaves out {name[:40]}", why) for name, why in report.left_out.items()]
-        rows.append(("Version", f"sha256 {report.sha256[:16]} of {report.rows:,} settled invoices"))
+        on = f", learnt on {_day(report.learnt)}" if report.learnt else ""
+        rows.append(("Version", f"sha256 {report.sha256[:16]} of {report.rows:,} settled invoices{on}"))
         return _rows("How receipts were foretold", ("", ""), rows, note=self.plan.receipts, folded=True)
 
     def credited(self) -> Panel | None:

@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from activities.effects.payment_file import Earlier
-from activities.payables.expecting import Say, expected
+from activities.payables.expecting import Learn, Say, expected
 from activities.payables.holds import find_holds
 from activities.payables.netting import netted
 from activities.payables.pain001 import not_supported
+from activities.payables.receipts import Foreteller
 from activities.payables.remembering import newest, remember
 from activities.payables.schedule import make_schedule
 from contracts.payables import CashFlow, Payable, ScheduleInput
@@ -27,9 +28,10 @@ def make_plan(
     dropped: Sequence[Dropped] = (),
     asked: Sequence[Asked] = (),
     say: Say = lambda _: None,
+    learn: Learn = Foreteller.learn,
 ) -> Plan:
     """When to pay what. `earlier`: what was signed and written before; `before`: the plan of the run before this one.
-    `say` is told how far it is.
+    `say` is told how far it is; `learn` gives what foretells receipts.
 
     PayablesUnusable names what in the books can't be scheduled.
     """
@@ -42,7 +44,7 @@ def make_plan(
     stopped = {hold.invoice: hold.says for hold in holds if not hold.alone}
     amounts, credits = netted(books.invoices, stopped)
     payees = {each.id: _payable(each, books, amounts, stopped) for each in books.invoices if each.amount > 0}
-    foretold = expected(books, say)
+    foretold = expected(books, say, learn)
     say(f"scheduling {len(payees):,} invoices")
     given = ScheduleInput(
         now=now,
@@ -52,6 +54,7 @@ def make_plan(
         accounts=books.settings.accounts,
         flows=(*books.flows, *_leaving(earlier, books)),
         receipts=foretold.bands,
+        paths=foretold.paths,
         horizon_days=books.settings.horizon_days,
         approval_days=books.settings.approval_days,
         firm_days=books.settings.firm_days,

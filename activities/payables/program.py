@@ -71,11 +71,14 @@ class Rows:
 class Program:
     """Columns: how many of each group take each option, own money, drawn money, and what is lacking.
 
-    An elastic program makes least what the `floor` or the `line` lacks from place `since` on, and nothing else.
+    An elastic program makes least what the `floor` or the `line` lacks from place `since` on, and nothing else; with a
+    `price` for each unit of it, that and the costs.
     """
 
-    def __init__(self, choices: Sequence[Choice], cash: Cash, *, elastic: str = "", since: int = 0) -> None:
-        self.choices, self.cash, self.elastic, self.since = choices, cash, elastic, since
+    def __init__(
+        self, choices: Sequence[Choice], cash: Cash, *, elastic: str = "", since: int = 0, price: float = 0.0
+    ) -> None:
+        self.choices, self.cash, self.elastic, self.since, self.price = choices, cash, elastic, since, price
         self.groups = groups(choices)
         self.flat = [(g, option) for g, group in enumerate(self.groups) for option in group.options]
         self.places = len(cash.came)
@@ -131,11 +134,11 @@ class Program:
 
     def costs(self) -> Floats:
         """In units."""
-        if self.elastic:
+        if self.elastic and not self.price:
             return np.concatenate([np.zeros(self.columns - 1), [1.0]])
         cost = np.array([option.cost for _, option in self.flat]) / self.unit
         drawn = max(self.cash.premium, DRAW) * self.cash.days
-        return np.concatenate([cost, np.zeros(self.places), drawn, [0.0]])
+        return np.concatenate([cost, np.zeros(self.places), drawn, [self.price]])
 
     def read(self, x: Floats) -> tuple[tuple[Option, ...], Floats, float]:
         """Of a solution: the options in the order of the choices, what is drawn each day, and what is lacking."""

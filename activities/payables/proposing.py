@@ -122,7 +122,9 @@ def _checks(effects: tuple[Effect, ...], plan: Plan, books: Books) -> Iterator[C
     for each in plan.schedule.accounts:
         low = min((point.low for point in each.curve), default=Decimal(0))
         ways = "kept" if low >= each.floor else "kept on the days that are decided now, and at risk later"
-        yield Check(name="Cash floor", passed=True, says=f"{each.currency}: {ways} ({each.floor:,}; lowest {low:,})")
+        over = "; what is paid now was weighed over several ways in which customers may pay" if each.weighed else ""
+        says = f"{each.currency}: {ways} ({each.floor:,}; lowest {low:,}){over}"
+        yield Check(name="Cash floor", passed=True, says=says)
 
 
 def title(effects: tuple[Effect, ...], plan: Plan, part: str) -> str:

@@ -144,6 +144,12 @@ def _grown(settled: list[Receivable], today: date) -> list[Receivable]:
     return grown if len(grown) >= LEAST else settled
 
 
+def learnt_from(rows: Sequence[Receivable], today: date) -> list[Receivable]:
+    """What was settled by today and is old enough to teach, in order of dates; the newest 20,000."""
+    settled = sorted((r for r in rows if r.settled and r.settled <= today), key=lambda r: (r.invoice_date, r.id))
+    return _grown(settled, today)[-NEWEST:]
+
+
 def lateness(each: Receivable) -> float:
     """Days from due to settled."""
     assert each.settled is not None
@@ -202,8 +208,7 @@ class Foreteller:
     @classmethod
     def learn(cls, rows: Sequence[Receivable], today: date) -> "Foreteller":
         """From what was settled by today. The newest quarter judges what the rest teaches; the model may lose."""
-        settled = sorted((r for r in rows if r.settled and r.settled <= today), key=lambda r: (r.invoice_date, r.id))
-        settled = _grown(settled, today)[-NEWEST:]
+        settled = learnt_from(rows, today)
         waiting = [r for r in rows if not r.settled or r.settled > today][-NEWEST:]
         later = settled[len(settled) * 3 // 4 :] if len(settled) >= LEAST else []
         before = [r for r in settled if later and r.settled and r.settled < later[0].invoice_date]

@@ -18,6 +18,7 @@ from activities.payables.account import Account, Run
 from activities.payables.bank_days import BankDays, local_day
 from activities.payables.options import Choice, Window, choice
 from activities.payables.program import Program
+from activities.payables.scenarios import decided_now, narrowed
 from activities.payables.solve import Solved, solve
 from contracts.errors import PayablesUnusable
 from contracts.payables import (
@@ -103,14 +104,19 @@ def _account(given: ScheduleInput, account: CashAccount, payables: Sequence[Paya
     window = Window(bank, money.first, money.end, account.capital_percent)
     choices = [choice(payable, window) for payable in payables]
     left = max(until - time.monotonic(), 0.2)
-    found = _solved(money, choices, gap=given.gap, seconds=left * PART)
+    now = decided_now(given, account, bank, today, payables, left * PART / 2)
+    found = _solved(money, narrowed(choices, now, money.firm), given, left * PART) if now else None
+    weighed = found is not None
+    found = found or _solved(money, choices, given, left * PART)
     if found is None:
         return _Part(infeasible=explain.why(money, window, choices, seconds=left * (1 - PART)))
     solved, run = found
-    return _told(given, money, choices, solved, run)
+    return _told(given, money, choices, solved, run, weighed=weighed)
 
 
-def _solved(money: Account, choices: Sequence[Choice], *, gap: float, seconds: float) -> tuple[Solved, Run] | None:
+def _solved(
+    money: Account, choices: Sequence[Choice], given: ScheduleInput, seconds: float
+) -> tuple[Solved, Run] | None:
     """A schedule that holds when counted exactly. One that only holds for the solver is made again, with some spare."""
     if not money.end:
         # The horizon ends before a bank works again, so each payable has one option: later.
@@ -118,7 +124,7 @@ def _solved(money: Account, choices: Sequence[Choice], *, gap: float, seconds: f
         return Solved(waiting, np.zeros(0), 0.0), money.run(waiting, money.planned)
     spare, limit = Decimal(0), money.line.limit
     for _ in range(AGAIN):
-        solved = solve(Program(choices, money.cash(spare=spare)), gap=gap, seconds=seconds)
+        solved = solve(Program(choices, money.cash(spare=spare)), gap=given.gap, seconds=seconds, nodes=given.nodes)
         if solved is None:
             return None
         run = money.run(solved.options, money.planned)
@@ -129,7 +135,9 @@ def _solved(money: Account, choices: Sequence[Choice], *, gap: float, seconds: f
     return None
 
 
-def _told(given: ScheduleInput, money: Account, choices: Sequence[Choice], solved: Solved, run: Run) -> _Part:
+def _told(
+    given: ScheduleInput, money: Account, choices: Sequence[Choice], solved: Solved, run: Run, *, weighed: bool
+) -> _Part:
     pairs = list(zip(choices, solved.options, strict=True))
     plan = AccountPlan(
         currency=money.given.currency,
@@ -140,6 +148,7 @@ def _told(given: ScheduleInput, money: Account, choices: Sequence[Choice], solve
         costs=_costs(money, choices, solved, run),
         gap=solved.gap,
         proved=solved.gap <= given.gap,
+        weighed=weighed,
     )
     inside = [(each, option) for each, option in pairs if option.place < money.end]
     return _Part(

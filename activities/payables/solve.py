@@ -26,7 +26,17 @@ WHOLE = 1e-6  # what counts as nothing in a relaxation
 LEAST = 1.0  # of 100,000: costs below this are compared with this, so that none is divided by nothing
 UNFOUND, PATIENCE, ROUGH = 0.5, 20.0, 0.05  # while there is no schedule: seconds for a stage, for the last, and its gap
 NO_SUCH = 2  # what HiGHS says of a program that has no solution
+NODES, MANY = 5_000, 10**9  # of the solver's tree, for a stage; and for the last, while there is no schedule
 SMALL = 300  # options of a program that needs no stages
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """When a stage ends: this close to the bound, after so long, or with so much of the tree looked at."""
+
+    gap: float
+    seconds: float
+    nodes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,7 @@ class _Best:
         return max(0.0, self.cost - self.bound) / max(abs(self.cost), LEAST)
 
 
-def solve(program: Program, *, gap: float, seconds: float) -> Solved | None:
+def solve(program: Program, *, gap: float, seconds: float, nodes: int = NODES) -> Solved | None:
     """The best schedule found. None: there is none, or none was found long after `seconds`."""
     until = time.monotonic() + seconds
     with threadpool_limits(1):
@@ -75,10 +85,11 @@ def solve(program: Program, *, gap: float, seconds: float) -> Solved | None:
             if best.gap <= gap or (left <= 0 and best.x is not None):
                 break
             least = 0.05 if best.x is not None else UNFOUND
-            none = _stage(program, allowed, best, gap=gap / 2, seconds=max(left * share, least), exact=exact)
+            limits = _Limits(gap / 2, max(left * share, least), nodes)
+            none = _stage(program, allowed, best, limits, exact=exact)
         if best.x is None and not none:
             # A busy machine must not make a schedule that there is look like none.
-            _stage(program, allowed, best, gap=ROUGH, seconds=max(PATIENCE, seconds), exact=exact)
+            _stage(program, allowed, best, _Limits(ROUGH, max(PATIENCE, seconds), MANY), exact=exact)
     if best.x is None:
         return None
     options, drawn, lacking = program.read(best.x)
@@ -114,7 +125,7 @@ def _stages(program: Program, relaxed: _Relaxed, best: _Best) -> Iterator[tuple[
     yield took | (relaxed.reduced <= best.cost - relaxed.cost + WHOLE), True, 1.0
 
 
-def _stage(program: Program, allowed: Chosen, best: _Best, *, gap: float, seconds: float, exact: bool) -> bool:
+def _stage(program: Program, allowed: Chosen, best: _Best, limits: "_Limits", *, exact: bool) -> bool:
     """Makes the best better, if it can. Whether it is proved that nothing of what is allowed is a schedule."""
     rows, bounds = program.rows(), program.bounds()
     upper = np.asarray(bounds.ub, dtype=float)
@@ -127,7 +138,7 @@ def _stage(program: Program, allowed: Chosen, best: _Best, *, gap: float, second
             LinearConstraint(rows.equal, rows.equals, rows.equals),
             LinearConstraint(rows.most, -np.inf, rows.below),
         ],
-        options={"mip_rel_gap": gap, "time_limit": seconds},
+        options={"mip_rel_gap": limits.gap, "time_limit": limits.seconds, "node_limit": limits.nodes},
     )
     if exact and found.mip_dual_bound is not None and not np.isnan(found.mip_dual_bound):
         # What was left out costs at least as much as the best, so the bound holds for all.

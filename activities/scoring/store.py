@@ -65,18 +65,8 @@ class ModelStore:
     def put(self, stored: Stored) -> Stored:
         """Write it whole or not at all. A folder that can't be written keeps nothing: it is learnt again next time."""
         path = self._path(stored.trained.data, stored.trained.code)
-        body = stored.model_dump_json().encode()
         with contextlib.suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            beside = path.with_name(f".{secrets.token_hex(6)}")
-            try:
-                with beside.open("xb") as file:
-                    file.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
-                    file.flush()
-                    os.fsync(file.fileno())
-                beside.replace(path)
-            finally:
-                beside.unlink(missing_ok=True)
+            write_whole(path, stored.model_dump_json().encode())
             self._thin()
         return stored
 
@@ -94,12 +84,31 @@ class ModelStore:
         return self._folder / f"{data}-{code}.json"
 
 
-def _read(path: Path) -> Stored:
-    """ValueError where its own hash doesn't hold, or it is of another shape."""
+def write_whole(path: Path, body: bytes) -> None:
+    """With its own hash before it, whole or not at all. OSError where it can't be written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{secrets.token_hex(6)}")
+    try:
+        with beside.open("xb") as file:
+            file.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read_whole(path: Path) -> bytes:
+    """What was written so. ValueError where its own hash doesn't hold."""
     said, _, body = path.read_bytes().partition(b"\n")
     if hashlib.sha256(body).hexdigest().encode() != said:
         raise ValueError(f"{path.name} was cut off or changed")
+    return body
+
+
+def _read(path: Path) -> Stored:
+    """ValueError where its own hash doesn't hold, or it is of another shape."""
     try:
-        return Stored.model_validate_json(body)
+        return Stored.model_validate_json(read_whole(path))
     except ValidationError as error:
         raise ValueError(f"{path.name} is of another release") from error

@@ -3,7 +3,11 @@
 import random
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 
+import pytest
+
+from activities.payables.keeping import Kept
 from activities.payables.receipts import QUANTILES, Columns, Foreteller, Model
 from contracts.payables import Receivable
 
@@ -73,3 +77,30 @@ def test_a_date_counts_only_once_it_has_come() -> None:
     assert ("fact", "went paperless came=False") in list(columns.keys(bill))
     later = bill.model_copy(update={"invoice_date": date(2025, 4, 1)})
     assert ("fact", "went paperless came=True") in list(columns.keys(later))
+
+
+def test_what_was_learnt_is_kept_for_a_week_and_for_the_same_rows_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, today, rows = Kept(tmp_path, "folder:/books"), date(2026, 6, 1), history()
+    first = kept.learn(rows, today)
+    bill = rows[9].model_copy(update={"settled": None})
+    learn, learnt = Foreteller.learn.__func__, []  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        Foreteller, "learn", classmethod(lambda cls, *given: (learnt.append(given[1]), learn(cls, *given))[1])
+    )
+
+    def days(on: date, given: list[Receivable] = rows) -> float:
+        return kept.learn(given, on).expect(bill).days
+
+    assert days(today + timedelta(days=30)) == first.expect(bill).days, "the same rows"
+    more = [*rows, *(each.model_copy(update={"id": f"n{each.id}"}) for each in rows[:20])]
+    assert days(today + timedelta(days=6), more) == first.expect(bill).days, "a few more, in its week"
+    assert not learnt
+    assert kept.learn(more, today + timedelta(days=7)).report.learnt == today + timedelta(days=7)
+    days(today + timedelta(days=8), rows[:400])  # books that were corrected
+    Kept(tmp_path, "folder:/others").learn(rows, today)
+    [file] = [each for each in tmp_path.rglob("*.json") if b'"rows":400' in each.read_bytes()]
+    file.write_bytes(file.read_bytes()[:-3])
+    days(today + timedelta(days=9), rows[:400])
+    assert [on - today for on in learnt] == [timedelta(days=each) for each in (7, 8, 0, 9)]

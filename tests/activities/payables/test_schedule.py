@@ -9,6 +9,7 @@ from decimal import Decimal as D
 
 import pytest
 
+from activities.payables import scenarios
 from activities.payables.account import Account
 from activities.payables.bank_days import BankDays
 from activities.payables.options import Window, choice
@@ -25,6 +26,7 @@ from contracts.payables import (
     Payable,
     Payment,
     ReceiptBand,
+    ReceiptPath,
     Schedule,
     ScheduleInput,
     Terms,
@@ -109,7 +111,9 @@ def test_a_bank_may_close_on_more_days_and_work_on_a_holiday_that_was_moved() ->
     payment = only(make_schedule(given(due, accounts=(moved,))))
     assert (payment.day, payment.arrives) == (date(2026, 4, 1), date(2026, 4, 3))
     coronation = account(country="GB", subdivision="ENG", arrival_days=0)
-    early_may = payable(invoice_date=date(2020, 5, 1), days=7, terms=Terms())  # Early May Bank Holiday was moved from the 4th to the 8th
+    early_may = payable(
+        invoice_date=date(2020, 5, 1), days=7, terms=Terms()
+    )  # Early May Bank Holiday was moved from the 4th to the 8th
     may = given(early_may, accounts=(coronation,), now=datetime(2020, 5, 1, 9, tzinfo=UTC))
     assert only(make_schedule(may)).day == date(2020, 5, 7)
 
@@ -253,6 +257,44 @@ def test_only_low_receipts_are_counted_on_for_what_is_decided_now() -> None:
     assert late.kind == "late"
     sure = (unsure[0].model_copy(update={"low": D(2000)}),)
     assert only(make_schedule(given(bill, accounts=(account("0"),), receipts=sure))).kind == "on time"
+
+
+def gambled(*, late: int) -> ScheduleInput:
+    """A discount ends today, a bill with a large late fee is due in two days, and there is cash for one of both. In
+    `late` of eight ways customers pay too late for the bill; they are expected in time."""
+    discount = Terms(discounts=(Discount(percent=D(2), days=1),))
+    fee = Terms(late=LateFee(flat=D(500)))
+    soon, later = [0.0, 1200.0] + [1200.0] * 58, [0.0] * 20 + [1200.0] * 40
+    return given(
+        payable("discount", days=60, terms=discount),
+        payable("fee", "900", days=4, terms=fee),
+        accounts=(account("1000", arrival_days=1),),
+        approval_days=0,
+        receipts=tuple(
+            ReceiptBand(currency="EUR", day=MONDAY + timedelta(days=at), low=D(0), expected=D(come), high=D(come))
+            for at, come in enumerate(soon, 1)
+        ),
+        paths=[ReceiptPath(currency="EUR", sums=tuple(soon if way >= late else later)) for way in range(8)],
+    )
+
+
+@pytest.mark.parametrize(("late", "paid_now"), [(0, ["discount"]), (4, [])])
+def test_cash_is_kept_where_receipts_may_come_too_late(late: int, paid_now: list[str]) -> None:
+    """What is expected is the same: only how sure it is differs."""
+    made = make_schedule(gambled(late=late))
+    assert [each.payable for each in made.payments if each.firm] == paid_now
+    assert made.accounts[0].weighed
+    assert made == make_schedule(gambled(late=late)), "the same each time"
+    plain = make_schedule(gambled(late=late).model_copy(update={"paths": ()}))
+    assert [each.payable for each in plain.payments if each.firm] == ["discount"]
+    assert not plain.accounts[0].weighed
+
+
+def test_more_than_can_be_weighed_is_decided_by_what_is_expected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scenarios, "MOST", 5)
+    made = make_schedule(gambled(late=4))
+    assert [each.payable for each in made.payments if each.firm] == ["discount"]
+    assert not made.accounts[0].weighed
 
 
 def test_wages_come_first() -> None:
