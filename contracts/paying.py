@@ -46,6 +46,7 @@ class Vendor(Contract):
     id: str
     name: str
     bank: BankDetails = BankDetails()
+    others: tuple[str, ...] = Field(default=(), description="other accounts that the list of vendors has for it")
     country: str = ""
     terms: Terms | None = None
 
@@ -62,6 +63,7 @@ class Invoice(Contract):
     due_date: date | None = None
     terms: Terms | None = None
     not_before: date | None = None
+    account: str = Field(default="", description="where the invoice itself wants its money; empty: it doesn't say")
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ class Accounts:
         if why := wrong(vendor.bank):
             shown = (Evidence(what="Account", this=vendor.bank.says),)
             yield _hold(invoice, "bank details", f"{why}: nobody can be paid there", shown)
+        yield from _doubtful(invoice, vendor)
         for other in self._owners.get(vendor.bank.known_as, ()):
             if other.id != vendor.id and not alike(other.name, vendor.name):
                 says = f"Its account is that of {other.name}, too"
@@ -60,6 +61,19 @@ class Accounts:
         earlier = ", an earlier account of theirs" if vendor.bank.known_as in paid else ""
         says = f"The account was changed from {before} to {vendor.bank.says}{earlier}"
         yield _hold(invoice, "changed bank details", says, tuple(shown))
+
+
+def _doubtful(invoice: Invoice, vendor: Vendor) -> Iterator[Hold]:
+    """The list of vendors has two accounts for it, or the invoice names another one: nobody chooses for a person."""
+    here = vendor.bank.says
+    if vendor.others:
+        others = ", ".join(BankDetails(iban=each).says for each in vendor.others)
+        says = f"The list of vendors has two accounts for it, {here} and {others}: keep the row that is right"
+        yield _hold(invoice, "bank details", says, (Evidence(what="Account", this=here, other=others),))
+    if invoice.account and invoice.account != vendor.bank.known_as:
+        there = BankDetails(iban=invoice.account[:50]).says
+        says = f"It asks for its money at {there}, and the list of vendors has {here}"
+        yield _hold(invoice, "bank details", says, (Evidence(what="Account", this=there, other=here),))
 
 
 def wrong(bank: BankDetails) -> str:

@@ -12,6 +12,7 @@ INVOICES: Names = {
     "due_date": ("due", "due_on"),
     "terms": ("payment_terms",),
     "not_before_date": ("not_before",),
+    "account": ("iban", "bank_account", "account_number"),
 }
 VENDORS: Names = {
     "id": ("vendor", "vendor_id", "supplier", "supplier_id"),

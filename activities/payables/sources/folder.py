@@ -79,7 +79,7 @@ class _Folder:
         self.currencies = [each.currency for each in settings.accounts]
 
     def books(self) -> Books:
-        vendors = {each.id: each for each in self._all("vendors", VENDORS, ("id", "name"), self._vendor, needed=True)}
+        vendors = by_id(self._all("vendors", VENDORS, ("id", "name"), self._vendor, needed=True))
         make = lambda row, where: self._invoice(row, where, vendors)  # noqa: E731
         needed = ("vendor", "number", "amount", "invoice_date")
         invoices = self._all("invoices", INVOICES, needed, make, needed=True)
@@ -210,6 +210,7 @@ class _Folder:
             due_date=due,
             terms=said or usual,
             not_before=at.day(row, "not_before_date"),
+            account=_compact(row.get("account", "")),
         )
 
     def _paid(self, row: Row, at: "_At") -> Paid:
@@ -239,6 +240,17 @@ class _Folder:
         if on is None:
             raise Unreadable("there is no date")
         return CashFlow(day=on, amount=at.amount(row), currency=self._currency(row), what=row.get("what", ""))
+
+
+def by_id(vendors: Iterable[Vendor]) -> dict[str, Vendor]:
+    """One that is there twice is the last of its rows, and known to have the accounts of the others as well."""
+    found = dict[str, Vendor]()
+    for each in vendors:
+        before = found.get(each.id)
+        known = {before.bank.known_as, *before.others} if before else set[str]()
+        others = tuple(sorted(known - {each.bank.known_as, ""}))
+        found[each.id] = each.model_copy(update={"others": others}) if others else each
+    return found
 
 
 def numbered(invoices: Iterable[Invoice]) -> Iterator[Invoice]:

@@ -143,6 +143,14 @@ def test_a_cell_of_five_megabytes_is_cut_and_obeyed_by_nobody(write: Write) -> N
     assert len(made.model_dump_json()) < 20_000
 
 
+def test_a_vendor_that_is_listed_with_two_accounts_and_an_invoice_that_names_one(write: Write) -> None:
+    twice = f"{VENDORS}v1,Paper Mill GmbH,FR1420041010050500013M02606,\nv2,شركة النور,,\n"
+    rows = INVOICES.replace("due_date\n", "due_date,IBAN\n").replace("03-22\n", "03-22,de02 1203 0000 0000 2020 51\n")
+    made = read(write(vendors_csv=twice, invoices_csv=rows))
+    assert [each.others for each in made.vendors] == [("DE02120300000000202051",), ()]
+    assert made.invoices[0].account == "DE02120300000000202051"
+
+
 def test_json_lines_are_read_like_a_table(write: Write) -> None:
     rows = [{"supplier": "v1", "bill_no": 7, "total": 12.5, "bill_date": "2026-02-01"}, ["no row"], {"a": None}]
     folder = write(invoices_csv="", invoices_jsonl="".join(json.dumps(each) + "\n" for each in rows) + "{broken\n")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from activities.payables.holds import find_holds
+from activities.payables.holds import find_holds, releasable
 from activities.payables.names import alike, plain_number
 from contracts.paying import Books, Hold, Known, Memory, Remembered
 from tests.activities.payables.books import DUTCH, FRENCH, OTHERS, OURS, TODAY, books, invoice, paid, vendor
@@ -108,6 +108,17 @@ def test_what_was_signed_here_counts_as_paid_to_and_the_newest_counts() -> None:
 def test_a_vendor_that_was_never_paid_is_paid_alone() -> None:
     assert only(books(invoice(), paid=())).kind == "first payment"
     assert only(books(invoice(), paid=())).alone
+
+
+def test_two_accounts_of_one_vendor_or_another_one_on_the_invoice_are_held_for_good() -> None:
+    for made, says in (
+        (books(invoice(), vendors=(vendor(others=(FRENCH,)),)), "two accounts"),
+        (books(invoice(account=FRENCH)), "asks for its money at FR14 2004"),
+    ):
+        hold = only(made)
+        assert (hold.kind, says in hold.says) == ("bank details", True)
+        assert not releasable(hold)
+    assert find_holds(books(invoice(account=OTHERS)), Known()) == ()
 
 
 def test_two_vendors_with_one_account_are_held() -> None:
