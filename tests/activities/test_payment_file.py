@@ -213,14 +213,16 @@ async def test_an_invoice_is_in_one_file_only(world: World) -> None:
 
 
 async def test_after_the_banks_cut_off_nothing_is_written_and_the_way_out_is_a_new_run(world: World) -> None:
-    """Signed in time, and carried out too late: stopped effects, a worker that was away, a second person the next day."""
+    """Signed in time, and carried out too late: effects were stopped, a worker was away, a second person was slow."""
     today = datetime.now(UTC).date()
     passed = {"cut_off": time(0), "timezone": "Etc/GMT-14"}  # that midnight has passed wherever this runs
     with pytest.raises(Expired, match=r"took orders for .* until .* UTC") as refused:
         await world.carry_out(world.request(effect(line(day=today), line("R-2", day=DAY), **passed)))
     assert "Start the run again" in refused.value.way_out
     assert not list((world.folder / "outbox").rglob("*.*"))
-    assert (await world.carry_out(world.request(effect(line(day=today + timedelta(days=2))), run="run-2"))).facts["count"]
+    assert (await world.carry_out(world.request(effect(line(day=today + timedelta(days=2))), run="run-2"))).facts[
+        "count"
+    ]
 
 
 async def test_a_file_that_is_half_out_at_the_cut_off_is_ended(world: World) -> None:
