@@ -8,7 +8,7 @@ from activities.effects.payment_file import Earlier
 from activities.payables.expecting import Learn, Say, expected
 from activities.payables.holds import find_holds
 from activities.payables.netting import netted
-from activities.payables.pain001 import not_supported
+from activities.payables.pain001 import not_supported, plain
 from activities.payables.receipts import Foreteller
 from activities.payables.remembering import newest, remember
 from activities.payables.schedule import make_schedule
@@ -95,6 +95,8 @@ def _unable(books: Books) -> Iterator[Hold]:
         account, vendor = own.get(each.currency), vendors.get(each.vendor)
         if account and vendor and each.amount > 0:
             why = not_supported(each.currency, account.iban, vendor.bank.iban, vendor.bank.bic)
+            if not plain(vendor.name, 70):
+                why = f"Its name {vendor.name[:40]!r} has no letter that a bank takes: write it in Latin ones"
             if why:
                 yield Hold(invoice=each.id, vendor=each.vendor, kind="bank details", says=why)
 

@@ -68,6 +68,8 @@ async def test_from_books_to_a_payment_file_and_the_next_morning(here: Platform,
     assert foretold.startswith("Receipts are foretold")
     assert "later ones" in foretold, "with how far off it was"
     assert proposal.needs[0].needs == 1
+    ends = datetime.fromisoformat(str(proposal.effects[0].params["send_by"]))
+    assert proposal.expires_at == min(ends, proposal.created_at + timedelta(hours=20)), "nobody signs after the cut-off"
     assert written(here) == before, "nothing happens before a signature"
     with out.capture():
         print_proposal(out, proposal)
@@ -91,6 +93,7 @@ async def test_from_books_to_a_payment_file_and_the_next_morning(here: Platform,
     assert "Call the vendor by a number that you knew before" in panel(two, "Why two people").note
     new = next(each for each in two.effects if each.params["alone"] == "first payment")
     two = here.ledger.proposal((await revise(here.command, two, drop=(new.key,))).digest)
+    assert two.expires_at <= datetime.fromisoformat(str(two.effects[0].params["send_by"])), "dropping puts nothing off"
     assert await team.told(other, team.sign("ana", two)) == ""
     assert here.ledger.proposal_record(two.digest).state == "open", "one is not enough"
     assert await team.told(other, team.sign("pat", two)) == ""
