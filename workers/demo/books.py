@@ -60,7 +60,7 @@ def make_books(
     vendors: int = 24,
     opening: int = 62_000,
     floor: int = 15_000,
-    cut_off: str = "15:00:00",
+    cut_off: str = "23:59:00",
 ) -> Path:
     """Write a folder of books. Among them are a duplicate, an amount out of the pattern, an account that was changed, a
     vendor that was never paid, a credit note, and discounts worth having."""
