@@ -119,7 +119,8 @@ def test_a_second_currency_has_its_own_account_and_one_without_bic_is_held() -> 
 
 
 def test_a_name_of_which_the_banks_letters_leave_nothing_is_held_and_arabic_ones_are_paid() -> None:
-    made = books(due("1"), due("2", "90.00", vendor="v2"), vendors=(vendor(name="🧾🧾"), vendor("v2", "شركة النور", DUTCH)))
+    two = (vendor(name="🧾🧾"), vendor("v2", "شركة النور", DUTCH))
+    made = books(due("1"), due("2", "90.00", vendor="v2"), vendors=two)
     found = plan(made.model_copy(update={"paid": (*made.paid, *paid("88", vendor="v2", account=DUTCH))}))
     assert [(hold.invoice, "no letter" in hold.says) for hold in found.holds] == [("v1/1", True)]
     assert [each.vendor for each in found.schedule.payments] == ["v2"]
