@@ -17,7 +17,7 @@ from activities.payables import schedule as product
 from activities.payables.account import Account
 from activities.payables.bank_days import BankDays
 from activities.payables.expecting import likely_paths
-from activities.payables.options import Option, Window, _Case, _option, choice
+from activities.payables.options import Choice, Option, Window, _Case, _option, choice
 from activities.payables.receipts import QUANTILES, Foreteller
 from activities.payables.solve import Solved
 from contracts.payables import CashAccount, CreditLine, Payable, ReceiptBand, Receivable, ScheduleInput
@@ -101,7 +101,7 @@ def regret(
     }
 
 
-def _largest(choices: Sequence[product.Choice]) -> D:
+def _largest(choices: Sequence[Choice]) -> D:
     """All discounts that can be had: what is missed of them is among the costs."""
     return sum((max((off.amount for off in each.discounts), default=D(0)) for each in choices), D(0))
 
