@@ -18,7 +18,7 @@ from contracts.records import ProposalRecord, RunRecord, StoredEntry
 
 router = APIRouter(include_in_schema=False)
 RECENT = 8
-LOOK = "The run shows the step that failed, and its history in Temporal every detail. Start it again then."
+LOOK = "Correct what it names, and start it again. The run shows the step that failed, Temporal's history every detail."
 FAILED_SHOWN = timedelta(days=7)
 
 

@@ -1,6 +1,7 @@
 """A run followed in the terminal: what it did, line by line, and what it is at right now."""
 
 import asyncio
+import textwrap
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -28,6 +29,7 @@ MARKS = {
 }
 PARKED = ("waiting",)
 ENDS = ("run.closed", "run.close")  # entries that say what the state says right after them
+MOST_SAID = 600  # characters of how a run ended
 LOOK_EVERY = 0.5  # seconds between two looks at what is under way
 SAY_EVERY = 5.0  # where lines can't be taken back: in a file, a pipe, the log of a CI job
 
@@ -191,7 +193,8 @@ def print_state(here: Platform, record: RunRecord) -> None:
             out.print(f"  here: countersign show {short_id}, then countersign approve {short_id}")
         return
     colour = "green" if record.state in ("done", "nothing to do") else "red"
-    out.print(f"[{colour}]{record.state.capitalize()}[/{colour}]: {escape(one_line(record.says))}")
+    said = textwrap.shorten(one_line(record.says), MOST_SAID, placeholder=" …")  # of many effects each had its line
+    out.print(f"[{colour}]{record.state.capitalize()}[/{colour}]: {escape(said)}")
 
 
 def temporal_link(settings: Settings, run: str) -> str:
