@@ -2,13 +2,15 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from html.parser import HTMLParser
 from typing import Any
 
 from activities.services.service import Service
-from activities.services.web import Reply, Web
+from activities.services.web import Reply, TooLarge, Web
 from contracts.errors import AccessRefused, BadInput, CountersignError, DestinationMoved, NotFound, StrangeReply
+
+FEWER = 10  # times, where a page is larger than is read
 
 
 def headers(service: Service, secret: str) -> dict[str, str]:
@@ -39,6 +41,17 @@ async def asked(
     if not isinstance(found, dict):
         raise StrangeReply(f"{web.service.name} answers with something else than asked for.", subject=subject)
     return found
+
+
+async def asked_for_fewer(ask: Callable[[int], Awaitable[dict[str, Any]]], most: int) -> dict[str, Any]:
+    """A page of at most so many, of fewer where that is more than is read at once. TooLarge where one alone is."""
+    while True:
+        try:
+            return await ask(most)
+        except TooLarge:
+            if most <= 1:
+                raise
+            most = max(1, most // FEWER)
 
 
 def _read(reply: Reply) -> Any:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from activities.services.web import Web
-from activities.support_triage.asking import asked, plain_html
+from activities.support_triage.asking import asked, asked_for_fewer, plain_html
 from activities.support_triage.sources import rows
 from activities.support_triage.sources.protocol import Page
 from activities.support_triage.sources.zendesk import number
@@ -31,12 +31,16 @@ class Intercom:
 
     async def page(self, cursor: str, most: int) -> Page:
         since, after, newest = _place(cursor)
-        body = {
+        wanted = {
             "query": {"field": "updated_at", "operator": ">", "value": since},
             "sort": {"field": "updated_at", "order": "ascending"},
-            "pagination": {"per_page": min(most, MOST_OF_A_PAGE), **({"starting_after": after} if after else {})},
         }
-        found = await asked(self.web, "POST", "/conversations/search", self.name, body)
+
+        async def ask(count: int) -> dict[str, Any]:
+            page = {"per_page": count, **({"starting_after": after} if after else {})}
+            return await asked(self.web, "POST", "/conversations/search", self.name, {**wanted, "pagination": page})
+
+        found = await asked_for_fewer(ask, min(most, MOST_OF_A_PAGE))
         said = found.get("conversations")
         if not isinstance(said, list):
             raise StrangeReply(f"{self.web.service.name} answers without conversations.", subject=self.name)

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from activities.services.web import Web
-from activities.support_triage.asking import asked
+from activities.support_triage.asking import asked, asked_for_fewer
 from activities.support_triage.sources import rows
 from activities.support_triage.sources.protocol import Page
 from activities.tickets.bounds import listed, text, under
@@ -35,9 +35,13 @@ class Zendesk:
         self._groups: dict[int, str] | None = None
 
     async def page(self, cursor: str, most: int) -> Page:
-        query: dict[str, str | int] = {"per_page": most}
-        query |= {"cursor": cursor} if cursor else {"start_time": FROM_THE_START}
-        found = await asked(self.web, "GET", f"/api/v2/incremental/tickets/cursor.json?{urlencode(query)}", self.name)
+        place = {"cursor": cursor} if cursor else {"start_time": str(FROM_THE_START)}
+
+        async def ask(count: int) -> dict[str, Any]:
+            query = urlencode({"per_page": count, **place})
+            return await asked(self.web, "GET", f"/api/v2/incremental/tickets/cursor.json?{query}", self.name)
+
+        found = await asked_for_fewer(ask, most)
         tickets, after = found.get("tickets"), found.get("after_cursor")
         if not isinstance(tickets, list) or not (after is None or isinstance(after, str)):
             raise StrangeReply(f"{self.web.service.name} answers without tickets.", subject=self.name)
