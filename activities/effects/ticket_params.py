@@ -117,8 +117,25 @@ def panels(all_of_them: Sequence[TicketParams]) -> tuple[Panel, ...]:
 
 
 def retold(shown_before: tuple[Panel, ...], before: TicketParams, after: TicketParams) -> tuple[Panel, ...]:
-    """The same panels, with one update told anew."""
-    return tuple(_retold(panel, before, after) for panel in shown_before)
+    """The same panels, with one update told anew. An answer where there was none is added to the others."""
+    told = tuple(_retold(panel, before, after) for panel in shown_before)
+    return told if before.answer or not after.answer else _with_answer(told, claim(after))
+
+
+def _with_answer(told: tuple[Panel, ...], answer: Claim) -> tuple[Panel, ...]:
+    if not any(_is_answers(each) for each in told):
+        at = next((place for place, each in enumerate(told, 1) if each.title == UPDATES), 0)
+        told = (*told[:at], ClaimsPanel(title=ANSWERS, claims=()), *told[at:])
+    return tuple(
+        each.model_copy(update={"claims": (*each.claims, answer)})
+        if isinstance(each, ClaimsPanel) and _is_answers(each)
+        else each
+        for each in told
+    )
+
+
+def _is_answers(panel: Panel) -> bool:
+    return isinstance(panel, ClaimsPanel) and panel.title == ANSWERS
 
 
 def _retold(panel: Panel, before: TicketParams, after: TicketParams) -> Panel:

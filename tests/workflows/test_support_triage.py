@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -12,6 +12,8 @@ from contracts.runs import Outcome, Sealed
 from contracts.support import SupportRequest
 from tests.support.platform import Platform
 from workers.demo.tickets import INSTRUCTION, history, new, write
+
+WRAPPED = "We wrap it with a ribbon. Tick the box under Orders."
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +72,7 @@ async def test_from_new_tickets_to_signed_updates(here: Platform, tmp_path: Path
     assert here.ledger.verify().ok
 
 
-async def test_a_reviewer_moves_some_and_the_next_look_has_learnt_a_new_intent(
+async def test_a_reviewer_moves_some_and_the_next_look_has_learnt_a_new_intent_and_its_answer(
     here: Platform, tmp_path: Path, solved: Path
 ) -> None:
     ways = ["Please gift-wrap it with a ribbon", "gift-wrap for my order", "can you gift-wrap the lamp with a ribbon?"]
@@ -83,7 +85,7 @@ async def test_a_reviewer_moves_some_and_the_next_look_has_learnt_a_new_intent(
         changes = [
             ParamChange(effect=each.key, param=param, value=value)
             for each in first.effects
-            for param, value in (("queue", "Gifts"), ("intent", "gift wrap"))
+            for param, value in (("queue", "Gifts"), ("intent", "gift wrap"), ("answer", WRAPPED))
         ]
         second = await changed(here, first, changes)
         assert "Gifts" in second.button()
@@ -97,6 +99,8 @@ async def test_a_reviewer_moves_some_and_the_next_look_has_learnt_a_new_intent(
     run, _ = await looked(here, tickets, solved)
     proposal = await proposed(here, run, 1)
     assert proposal.effects[0].params["queue"] == "Gifts"
+    assert proposal.effects[0].params["answer"] == WRAPPED, "what a reviewer wrote comes back for the next one like it"
+    assert set(cast(list[str], proposal.effects[0].params["cites"])) < {f"G{number}" for number in range(5)}
     await here.client.get_workflow_handle(proposal.run).cancel()
 
 
