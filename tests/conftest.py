@@ -20,6 +20,9 @@ for name in list(os.environ):
     ):
         del os.environ[name]
 
+# What isn't a terminal has no width: a process of xdist's is given one.
+os.environ.pop("COLUMNS", None)
+
 # Tests read tickets with word vectors, whatever this machine has: quicker, and the same everywhere.
 os.environ["COUNTERSIGN_EMBEDDINGS"] = os.devnull
 
