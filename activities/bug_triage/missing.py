@@ -52,7 +52,7 @@ SHOWS: dict[Part, re.Pattern[str]] = {
         re.I,
     ),
     "log": re.compile(
-        r"^Traceback |^\s+at [\w$.]+\(|\b\w+(?:Error|Exception)\b.*:|^\S*\s?(?:ERROR|FATAL|WARN)\b|panicked at|"
+        r"^Traceback |^[^\S\n]+at [\w$.]+\(|\b\w+(?:Error|Exception)\b.*:|^\S*\s?(?:ERROR|FATAL|WARN)\b|panicked at|"
         r"segmentation fault|core dumped|exit (?:code|status) \d",
         re.I | re.M,
     ),

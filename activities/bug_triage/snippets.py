@@ -63,11 +63,11 @@ _PROGRAM = re.compile(rf"^(?:{'|'.join(PROGRAMS)})$|^\./[\w][\w./-]{{0,100}}$")
 _BESIDE = ("npm install", "npm i", "npm ci", "go get", "go install", "python -m pip", "python3 -m pip")
 _OPERATOR = re.compile(r"^[();<>|&]+$")
 
-_FENCE = re.compile(r"(?:```|~~~)[ \t]*([\w+#-]*)[^\n]*\n(.*?)\n\s*(?:```|~~~)", re.DOTALL)
+_FENCE = re.compile(r"(?:```|~~~)[ \t]*([\w+#-]*)[^\n]{0,300}\n(.*?)\n\s*(?:```|~~~)", re.DOTALL)
 _PYTHONIC = re.compile(r"^(?:from \w|import \w|def \w|class \w|print\(|assert |\w+ = |\w[\w.]*\()", re.M)
 _PROMPT = re.compile(r"^\s{0,8}\$ (.{1,400})$", re.M)
 _STEP = re.compile(r"^\s{0,6}(?:\d{1,2}[.)]|[-*])\s+[^\n`]{0,200}`([^`\n]{1,400})`", re.M)
-_TESTS = re.compile(r"^\s*(?:async )?def test_\w*\(", re.M)
+_TESTS = re.compile(r"^[ \t]*(?:async )?def test_\w*\(", re.M)
 _TRACE = ("Traceback (most recent call last)", "goroutine 1 [", "\n    at ", "\n\tat ")
 
 

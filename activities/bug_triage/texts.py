@@ -25,11 +25,11 @@ _TAG = re.compile(r"</?[a-zA-Z][^<>\n]{0,300}>")
 _LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\([^()\n]{0,1000}\)")
 _URL = re.compile(r"https?://[^\s<>\"')\]|]+")
 _FRAME = re.compile(
-    r"^\s*(?:at\s+(?P<java>[\w$.<>/]+)\(|File \"(?P<file>[^\"\n]{1,300})\", line \d+, in (?P<function>[\w<>]+)"
+    r"^[^\S\n]*(?:at\s+(?P<java>[\w$.<>/]+)\(|File \"(?P<file>[^\"\n]{1,300})\", line \d+, in (?P<function>[\w<>]+)"
     r"|#\d+\s+(?:0x[0-9a-f]+ in )?(?P<native>[\w:~<>.]+)\s*\(|at (?P<script>[\w$.<>]+) \()",
     re.MULTILINE,
 )
-_EXCEPTION = re.compile(r"\b(?:[a-z_]\w*\.)*([A-Z]\w*(?:Exception|Error|Failure|Warning|Panic))\b")
+_EXCEPTION = re.compile(r"\b([A-Z]\w*(?:Exception|Error|Failure|Warning|Panic))\b")
 _IDENTIFIER = re.compile(
     r"\b(?:[A-Za-z_]\w*(?:(?:\.|::|#|->)[A-Za-z_]\w*)+|[a-z]+(?:[A-Z][a-z0-9]+)+\w*|[A-Z][a-z0-9]+(?:[A-Z]\w*)+"
     r"|[A-Za-z]+_\w+|[A-Z]{2,}[-_]\d+)\b"
