@@ -34,6 +34,13 @@ def test_what_a_run_made_is_kept_once_and_found_newest_first(ledger: Ledger, clo
         ledger.backtest("nothing")
 
 
+def test_one_whose_body_was_erased_says_so(ledger: Ledger) -> None:
+    made(ledger, "first", "one")
+    ledger.artifacts.erase(ledger.backtests()[0].body)
+    with pytest.raises(NotFound, match="was erased"):
+        ledger.backtest("first")
+
+
 def test_a_run_leads_to_the_newest_of_its_own_source_and_team(ledger: Ledger) -> None:
     made(ledger, "first", "one")
     made(ledger, "theirs", "two", team="west")
