@@ -94,7 +94,8 @@ class SupportLooking:
     async def _new(self, source: Source, request: LookRequest, told: Progress) -> New:
         """What runs gave back, then what came since the cursor, until there is enough."""
         found = New()
-        for key in await asyncio.to_thread(self.ledger.owed, source.name, request.most):
+        # Half of a look at most: what was left must not keep a burst among the newest from being seen.
+        for key in await asyncio.to_thread(self.ledger.owed, source.name, -(-request.most // 2)):
             try:
                 ticket = await source.one(key.rpartition("#")[2])
             except NotFound as error:

@@ -105,7 +105,7 @@ class Triager:
 
     def decide(self, texts: Sequence[str]) -> list[Decision]:
         """A decision for each."""
-        return self.decide_read(self.read(texts))
+        return self.decide_read(self.read(texts)) if texts else []
 
     def decide_read(self, read: Read) -> list[Decision]:
         """As `decide`, of texts that were read already."""

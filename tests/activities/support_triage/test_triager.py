@@ -24,6 +24,7 @@ def right(triager: Triager, texts: Sequence[str], intents: Sequence[str]) -> flo
 
 
 def test_known_intents_are_told_apart_and_answered(fitted: Triager) -> None:
+    assert fitted.decide([]) == []
     texts, intents = tickets(60, seed=1)
     assert right(fitted, texts, intents) > 0.95
     assert fitted.certified.serves
