@@ -70,7 +70,7 @@ def _doubtful(invoice: Invoice, vendor: Vendor) -> Iterator[Hold]:
         others = ", ".join(BankDetails(iban=each).says for each in vendor.others)
         says = f"The list of vendors has two accounts for it, {here} and {others}: keep the row that is right"
         yield _hold(invoice, "bank details", says, (Evidence(what="Account", this=here, other=others),))
-    if invoice.account and invoice.account != vendor.bank.known_as:
+    if invoice.account and invoice.account != "".join(vendor.bank.known_as.upper().split()):
         there = BankDetails(iban=invoice.account[:50]).says
         says = f"It asks for its money at {there}, and the list of vendors has {here}"
         yield _hold(invoice, "bank details", says, (Evidence(what="Account", this=there, other=here),))

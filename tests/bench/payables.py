@@ -40,7 +40,7 @@ NAMES = {"invoiceNumber", "customerID", "InvoiceDate", "DueDate", "InvoiceAmount
 OUTCOMES = {"DaysToSettle", "DaysLate"}  # filled in when it was settled
 EVERY = timedelta(days=7)
 TODAY = date(2026, 3, 2)
-SEEDS = (1, 2, 3)
+SEEDS = 3
 AHEAD = (2, 5, 10, 20, 40)  # days
 
 
@@ -49,6 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.payables", description=__doc__)
     for name in ("--data", "--train", "--test"):
         parser.add_argument(name, type=Path)
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="of the bills, for the regret")
     options = parser.parse_args()
     began = time.perf_counter()
     path = found(options.test or options.data)
@@ -61,16 +62,16 @@ def main() -> None:
     past = read(train) if train else []
     figures = foretold(rows, past) | covered(rows, past)
     figures |= scheduled([each.amount for each in rows if each.amount > 0])
-    figures |= rolled(rows, past, figures.pop("floor_broken"))
+    figures |= rolled(rows, past, options.seeds, figures.pop("floor_broken"))
     ctypes.CDLL(None).fflush(None)  # HiGHS may have words of its own waiting, which would come last
     print(json.dumps({**figures, "seconds": round(time.perf_counter() - began, 1)}), flush=True)
 
 
-def rolled(rows: Sequence[Receivable], past: Sequence[Receivable], broken: float) -> dict[str, float]:
+def rolled(rows: Sequence[Receivable], past: Sequence[Receivable], seeds: int, broken: float) -> dict[str, float]:
     """The mean and the worst over seeds, where the credit line is seldom reached and where it always is."""
     figures: dict[str, float] = {}
     for name, tight in (("", False), ("_tight", True)):
-        runs = [regret(rows, bill, tight=tight, seed=seed, past=past) for seed in SEEDS]
+        runs = [regret(rows, bill, tight=tight, seed=seed, past=past) for seed in range(1, seeds + 1)]
         for what in ("regret", "regret_avoidable"):
             figures[f"{what}{name}"] = round(float(np.mean([run[what] for run in runs])), 5)
             figures[f"{what}{name}_worst"] = max(run[what] for run in runs)
