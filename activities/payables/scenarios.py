@@ -30,7 +30,7 @@ from contracts.payables import CashAccount, Payable, ScheduleInput
 AHEAD = 32  # days that are looked at: what is decided now hardly hangs on later ones
 PRICE = 0.03  # of what is lacking at worst
 GAP = 2e-3  # of the costs
-MOST, FEWEST = 150_000, 4  # options in all ways together, and ways below which what is expected has to do
+MOST, FEWEST = 60_000, 4  # options in all ways together, and ways below which what is expected has to do
 Now = dict[str, int | None]  # by payable: the place at which it is paid now, None: later
 
 
