@@ -31,7 +31,7 @@ async def test_killed_at_each_step_no_ticket_is_lost_or_done_twice(temporal_bina
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(DevServer(tmp_path / "temporal", binary=temporal_binary, say=print))
         here = await Installation(server, tmp_path / "state").open(stack)
-        workers = Workers(here, tmp_path, workflows=("support_triage",), part=40)
+        workers = Workers(here, tmp_path, workflows=("support_triage",), noticed=3.0, part=40)
         stack.callback(workers.stop)
         workers.order.mkdir()
         for point in DIES_AT:
