@@ -4,6 +4,8 @@ is, keeps what it has, and goes on there after a death."""
 import asyncio
 import hashlib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from temporalio import activity
 
@@ -19,7 +21,11 @@ from contracts.digests import canonical_json
 from contracts.runs import run_of
 from contracts.steps import BUGS_ASSESS
 
+if TYPE_CHECKING:
+    from activities.bug_triage.sentences import Sentences
+
 CHUNK = 250
+MOST_BY_MODEL = 2_000  # new issues that the sentence model reads in one run: some 20 s of a processor, idle
 SURE = 0.8  # how probable a kind is that needs nobody's second look
 SAME = 0.6  # and a duplicate that is linked; a lesser one is only shown
 SAME_BY_FRAMES = 0.5  # where probabilities are not measured, of one that has an exception or a frame in common
@@ -47,8 +53,9 @@ class BugAssessing:
             known = await asyncio.to_thread(learned, self._tools.ledger, request.workflow, backlog.source, run)
             history = taught(backlog.issues, known)
             new = _wanted(history, request.key, known, backlog.source)
-            version = await asyncio.to_thread(version_of, history)
-            judgements, standing = await self._judged(history, new, version, told)
+            sentences = await asyncio.to_thread(_sentences, self._tools.embeddings, len(new))
+            version = await asyncio.to_thread(version_of, history, sentences.name)
+            judgements, standing = await self._judged(history, new, version, sentences, told)
             told.says = "choosing what to propose"
             found = await asyncio.to_thread(
                 self._taken,
@@ -98,14 +105,19 @@ class BugAssessing:
         )
 
     async def _judged(
-        self, history: Sequence[Issue], new: Sequence[Issue], version: str, told: Progress
+        self,
+        history: Sequence[Issue],
+        new: Sequence[Issue],
+        version: str,
+        sentences: "Sentences",
+        told: Progress,
     ) -> tuple[list[Judgement], tuple[Standing, ...]]:
         from activities.bug_triage.judge import Judge  # takes a second to load, which other workers need not spend
 
         told.says = f"learning from {len(history):,} issues"
         kept = told.kept[1:] if told.kept[:1] == (version,) else ()
         told.kept = (version, *kept)
-        judge = await asyncio.to_thread(Judge.fit, history)
+        judge = await asyncio.to_thread(Judge.fit, history, sentences)
         found: list[Judgement] = []
         for ref in kept:
             found += (await asyncio.to_thread(self._tools.artifacts.get_model, Judged, ref)).judgements
@@ -119,6 +131,13 @@ class BugAssessing:
         return found, judge.standings
 
 
+def _sentences(folder: Path | None, new: int) -> "Sentences":
+    """How issues are read. Thousands at once are read by word vectors, which take a hundredth of the time."""
+    from activities.bug_triage.sentences import Sentences
+
+    return Sentences.of(folder if new <= MOST_BY_MODEL else None)
+
+
 def _wanted(history: Sequence[Issue], key: str, known: Learned, source: str) -> list[Issue]:
     """The one issue that was asked for, whatever is known of it; else all new ones."""
     if key:
@@ -126,9 +145,9 @@ def _wanted(history: Sequence[Issue], key: str, known: Learned, source: str) -> 
     return chosen(history, known, tracker=source.partition(":")[0])
 
 
-def version_of(issues: Iterable[Issue]) -> str:
-    """The hash of what a model learns from: the same history, the same model."""
-    digest = hashlib.sha256()
+def version_of(issues: Iterable[Issue], encoder: str = "") -> str:
+    """The hash of what a model learns from, and of what it reads with: the same history, the same model."""
+    digest = hashlib.sha256(encoder.encode())
     for issue in issues:
         digest.update(canonical_json(issue.model_dump(mode="json")))
     return digest.hexdigest()[:16]

@@ -54,26 +54,39 @@ BLOCKS: tuple[Block, ...] = (
     ("marks", 1.0, lambda row: row.marks, {"analyzer": _itself}),
     ("code", 0.4, lambda row: row.text.code[:2_000], {}),
 )
+# Single words beside pairs, and the body as it stands, whose templates and logs tell as much as what people write.
+KIND_BLOCKS: tuple[Block, ...] = (
+    ("title", 0.85, lambda row: row.text.title, {"ngram_range": (1, 2)}),
+    ("prose", 1.0, lambda row: row.text.prose, {"ngram_range": (1, 2)}),
+    ("words", 1.2, lambda row: row.text.prose, {}),
+    ("body", 1.2, lambda row: row.issue.body[:3_000], {"ngram_range": (1, 2)}),
+    ("marks", 1.0, lambda row: row.marks, {"analyzer": _itself}),
+    ("code", 0.6, lambda row: row.text.code[:2_000], {}),
+)
 
 
 class Features:
     """Columns fitted on rows of the past."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self._blocks = list(_fitted(rows))
+    def __init__(self, rows: Sequence[Row], blocks: tuple[Block, ...] = BLOCKS) -> None:
+        self._blocks = list(_fitted(rows, blocks))
         self._words = _often(rows)
         counts = Counter(row.issue.project for row in rows)
         self.projects = [name for name, count in counts.most_common(MOST_OWN) if name and count >= LEAST_OF_OWN]
 
     def of(self, rows: Sequence[Row]) -> Any:
         """A sparse row for each of `rows`: what all share, and a copy for each project, empty but for its own rows."""
-        parts = [block.transform(list(map(take, rows))) * weight for weight, take, block in self._blocks]
-        shared = sp.hstack([*parts, sp.csr_matrix((len(rows), 0))]).tocsr()
+        shared = self.shared(rows)
         if len(self.projects) < 2:
             return shared
         is_of = [np.array([row.issue.project == name for row in rows], np.float32) for name in self.projects]
         own = [sp.hstack([sp.csr_matrix(each[:, None]), sp.diags(each) @ shared]) for each in is_of]
         return sp.hstack([shared, *own]).tocsr()
+
+    def shared(self, rows: Sequence[Row]) -> Any:
+        """`of` without the copies."""
+        parts = [block.transform(list(map(take, rows))) * weight for weight, take, block in self._blocks]
+        return sp.hstack([*parts, sp.csr_matrix(np.zeros((len(rows), 0), np.float32))]).tocsr()
 
     def known(self, rows: Sequence[Row]) -> NDArray[np.float64]:
         """How far each of `rows` is of the kind that was learnt from, 0 to 1: one in a strange tongue isn't at all."""
@@ -92,9 +105,9 @@ def _often(rows: Sequence[Row]) -> set[str]:
     return {word for word, count in counts.items() if count > 1}
 
 
-def _fitted(rows: Sequence[Row]) -> Iterator[tuple[float, Callable[[Row], Any], Any]]:
+def _fitted(rows: Sequence[Row], blocks: tuple[Block, ...]) -> Iterator[tuple[float, Callable[[Row], Any], Any]]:
     """The blocks that have words at all."""
-    for _, weight, take, options in BLOCKS:
+    for _, weight, take, options in blocks:
         block = TfidfVectorizer(
             sublinear_tf=True,
             min_df=2 if len(rows) > 100 else 1,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from activities.bug_triage.features import Row
 from activities.bug_triage.labels import Labels
 from activities.bug_triage.like import Index
+from activities.bug_triage.sentences import Sentences
 from activities.bug_triage.urgency import Urgency
 from contracts.bugs import TARGETS, Alike, Guess, Issue, Judgement, Standing, Target
 
@@ -23,11 +24,12 @@ class Judge:
         self._urgency = urgency
 
     @classmethod
-    def fit(cls, history: Iterable[Issue]) -> "Judge":
-        """Learn from the issues of the past, in any order. An empty history gives a judge that refuses all targets."""
+    def fit(cls, history: Iterable[Issue], sentences: Sentences | None = None) -> "Judge":
+        """Learn from the issues of the past, in any order. An empty history gives a judge that refuses all targets.
+        Without `sentences`, by word vectors."""
         issues = sorted(history, key=lambda each: (each.created is None, str(each.created or ""), each.key))
         rows = [Row.of(each) for each in issues]
-        return cls({target: Labels.fit(target, rows) for target in TARGETS}, Index.of(issues), Urgency(rows))
+        return cls({target: Labels.fit(target, rows, sentences) for target in TARGETS}, Index.of(issues), Urgency(rows))
 
     @property
     def standings(self) -> tuple[Standing, ...]:
@@ -50,8 +52,9 @@ class Judge:
 
     def learn(self, issue: Issue) -> None:
         """Take in one more issue with what people said of it, without fitting everything again."""
+        row = Row.of(issue)
         for labels in self._labels.values():
-            labels.learn(Row.of(issue))
+            labels.learn(row)
         self._index.add(issue)
 
     def judge(self, issues: Sequence[Issue], k: int = MAX_ALIKE) -> list[Judgement]:

@@ -6,7 +6,7 @@ is reported twice is mostly reported twice within weeks. How probable a duplicat
 that people have named.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,10 +59,10 @@ class Index:
         if not self.standing.serves:
             return [[] for _ in issues]
         found = list[list[Alike]]()
-        for issue, scores in zip(issues, self._scores(issues, later=later), strict=True):
-            places = [int(at) for at in np.argsort(-scores, kind="stable")[:k] if np.isfinite(scores[at])]
-            text, words = self._text_of(issue), set(self._as_words([issue]).indices)
-            found.append([self._alike(issue, text, words, at, float(scores[at])) for at in places])
+        read = self._read(issues, self._words, self._as_words)
+        for number, (issue, scores) in enumerate(zip(issues, self._scores(issues, later=later), strict=True)):
+            text, words = self._text_of(issue), set(read[number].indices)
+            found.append([self._alike(issue, text, words, at, float(scores[at])) for at in _first(scores, k)])
         return found
 
     def add(self, issue: Issue) -> None:
@@ -100,10 +100,21 @@ class Index:
     def _as_words(self, issues: Sequence[Issue]) -> Any:
         return self._of_words.transform(map(_whole, issues))
 
-    def _text_of(self, issue: Issue) -> Text:
+    def _read(self, issues: Sequence[Issue], known: Any, read: Callable[[Sequence[Issue]], Any]) -> Any:
+        """A row for each of `issues`: of those that are known as they are, the one that was read before."""
+        places = [self._place_of(each) for each in issues]
+        new = [each for each, place in zip(issues, places, strict=True) if place is None]
+        table = sp.vstack([known, read(new)]).tocsr() if new else known
+        fresh = iter(range(known.shape[0], table.shape[0]))
+        return table[[next(fresh) if place is None else place for place in places]]
+
+    def _place_of(self, issue: Issue) -> int | None:
         place = self._places.get(issue.key)
-        known = place is not None and place < len(self._texts) and self._issues[place] is issue
-        return self._texts[place] if known and place is not None else read(issue)
+        return place if place is not None and self._issues[place] is issue else None
+
+    def _text_of(self, issue: Issue) -> Text:
+        place = self._place_of(issue)
+        return read(issue) if place is None or place >= len(self._texts) else self._texts[place]
 
     def _scores(self, issues: Sequence[Issue], *, later: bool) -> Iterator[Vector]:
         """For each issue its likeness to all that are known: minus infinity where that one is not asked for."""
@@ -111,7 +122,8 @@ class Index:
         pieces, words = self._pieces.T.tocsr(), self._words.T.tocsr()
         for start in range(0, len(issues), AT_ONCE):
             part = issues[start : start + AT_ONCE]
-            table = (self._as_pieces(part) @ pieces).toarray() + (self._as_words(part) @ words).toarray()
+            table = (self._read(part, self._pieces, self._as_pieces) @ pieces).toarray()
+            table += (self._read(part, self._words, self._as_words) @ words).toarray()
             for issue, scores in zip(part, table, strict=True):
                 apart = np.abs(days - _day(issue))
                 scores -= FAR * np.log1p(np.where(np.isnan(apart), np.nanmedian([*apart, 0.0]), apart))
@@ -138,7 +150,7 @@ class Index:
         asked = [*told, *taken]
         likeness, same, weights, found = list[float](), list[bool](), list[float](), 0
         for at, scores in zip(asked, self._scores([self._issues[at] for at in asked], later=False), strict=True):
-            best = [place for place in np.argsort(-scores, kind="stable")[:TOLD] if np.isfinite(scores[place])]
+            best = _first(scores, TOLD)
             are = [self._issues[place].key in told.get(at, ()) for place in best]
             found += any(are)
             likeness += [float(scores[place]) for place in best]
@@ -176,6 +188,13 @@ class Index:
             days=abs((issue.created - other.created).days) if issue.created and other.created else None,
             same_component=bool(issue.component) and issue.component == other.component,
         )
+
+
+def _first(scores: Vector, k: int) -> list[int]:
+    """The places of the `k` largest finite scores, the largest first and the earlier of two that are equal."""
+    least = np.partition(scores, -k)[-k] if 0 < k < len(scores) else -np.inf
+    places = np.flatnonzero((scores >= least) & np.isfinite(scores))
+    return [int(each) for each in places[np.argsort(-scores[places], kind="stable")][:k]]
 
 
 def _day(issue: Issue) -> float:

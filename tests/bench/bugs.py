@@ -5,7 +5,8 @@ in five parts, each held out once; with A and B, fitted on A and measured on B. 
 rows were sampled by label. `duplicate_recall_at_*`: for each row of the pairs, among all other issues, both ways;
 `earlier_recall_at_*`: among earlier ones, as the product looks. `auc`: Critical and Blocker, fitted on the first three
 quarters. `--stream`: guess, then see; over the second half of each repository. `seconds_10k`: a night of 10,000
-generated issues, which `--no-scale` leaves out.
+generated issues, which `--no-scale` leaves out. The encoder is the sentence model where deploy/bin/embeddings has
+fetched it, in the folder `--models`, else word vectors.
 """
 
 import argparse
@@ -22,15 +23,15 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import f1_score
 from sklearn.model_selection import StratifiedKFold
-from threadpoolctl import threadpool_limits
 
 from activities.bug_triage.features import Row
 from activities.bug_triage.labels import Labels
 from activities.bug_triage.like import Index
 from activities.bug_triage.members import Members
+from activities.bug_triage.sentences import Sentences
 from activities.bug_triage.urgency import Urgency
 from contracts.bugs import Issue
-from tests.bench.bug_night import night
+from tests.bench.bug_night import MODELS, night
 
 JIRA = "%d/%b/%y %H:%M"
 
@@ -74,13 +75,12 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def kinds(test: Sequence[Issue], train: Sequence[Issue] | None) -> dict[str, float]:
+def kinds(test: Sequence[Issue], train: Sequence[Issue] | None, sentences: Sentences) -> dict[str, float]:
     rows, truth = [Row.of(each) for each in test], np.array([each.kind for each in test])
     said = np.empty(len(rows), object)
     for before, after in _parts(test, train):
-        with threadpool_limits(1):
-            members = Members(before or [], [row.issue.kind for row in before])
-            table = members.table([rows[at] for at in after])
+        members = Members(before, [row.issue.kind for row in before], sentences)
+        table = members.table([rows[at] for at in after])
         said[after] = np.array(members.classes)[table.argmax(1)]
     of = np.array([each.project for each in test])
     each = [f1_score(truth[of == name], said[of == name].astype(str), average="macro") for name in sorted(set(of))]
@@ -114,8 +114,8 @@ def duplicates(issues: Sequence[Issue]) -> dict[str, float]:
     return figures
 
 
-def streamed(issues: Sequence[Issue]) -> float:
-    labels, right = Labels("kind"), dict[str, list[bool]]()
+def streamed(issues: Sequence[Issue], sentences: Sentences) -> float:
+    labels, right = Labels("kind", sentences), dict[str, list[bool]]()
     for issue in sorted(issues, key=lambda each: each.created or datetime.min):
         row = Row.of(issue)
         guess = labels.guess([Row(issue.model_copy(update={"kind": ""}), row.text, row.marks)])[0]
@@ -124,22 +124,24 @@ def streamed(issues: Sequence[Issue]) -> float:
     return round(float(np.mean([hit for each in right.values() for hit in each[-min(300, len(each) // 2) :]])), 4)
 
 
-def ten_thousand(new: int = 10_000, past: int = 4_000) -> dict[str, float]:
+def ten_thousand(models: Path, new: int = 10_000, past: int = 4_000) -> dict[str, float]:
     """A night over generated reports, as tests.bench.bug_night has it."""
     with tempfile.TemporaryDirectory() as folder:
-        told = asyncio.run(night(Path(folder), new, past))
+        told = asyncio.run(night(Path(folder), new, past, models))
     return {"seconds_10k": float(str(told["seconds"])), "cpu_seconds_10k": float(str(told["cpu_seconds"]))}
 
 
-def measure(test: Path, train: Path | None, *, stream: bool, scale: bool) -> dict[str, Any]:
+def measure(test: Path, train: Path | None, models: Path, *, stream: bool, scale: bool) -> dict[str, Any]:
+    sentences = Sentences.of(models)
     issues, reports = labelled(test), reported(test)
     earlier = labelled(train) if train else None
     auc = Urgency([Row.of(each) for each in reports]).auc
-    figures = {**kinds(issues, earlier), **duplicates(reports), "auc": round(auc or 0.0, 4)}
+    figures = {"encoder": sentences.name, **kinds(issues, earlier, sentences), **duplicates(reports)}
+    figures["auc"] = round(auc or 0.0, 4)
     if stream:
-        figures["streaming_accuracy"] = streamed([*(earlier or []), *issues])
+        figures["streaming_accuracy"] = streamed([*(earlier or []), *issues], sentences)
     if scale:
-        figures |= ten_thousand()
+        figures |= ten_thousand(models)
     return figures
 
 
@@ -148,6 +150,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--train", type=Path)
     parser.add_argument("--test", type=Path)
+    parser.add_argument("--models", type=Path, default=MODELS)
     parser.add_argument("--stream", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--scale", action=argparse.BooleanOptionalAction, default=True)
     options = parser.parse_args()
@@ -156,7 +159,8 @@ def main() -> None:
     if not test or None in places:
         print(json.dumps({"skipped": f"no issues.csv and hadoop.csv at {test or '--data PATH'}"}))
         return
-    figures = measure(places[0], places[1] if len(places) > 1 else None, stream=options.stream, scale=options.scale)  # type: ignore[arg-type]
+    train = places[1] if len(places) > 1 else None
+    figures = measure(places[0], train, options.models, stream=options.stream, scale=options.scale)  # type: ignore[arg-type]
     print(json.dumps({**figures, "seconds": round(time.perf_counter() - began, 1)}))
 
 
