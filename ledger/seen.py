@@ -79,6 +79,14 @@ class Seen(Part):
         with self.store.read() as connection:
             return tuple(connection.scalars(_free(source).order_by(seen.c.seen_at, seen.c.key).limit(most)))
 
+    def under_review(self, source: str) -> int:
+        """Runs that were handed something of this source and have not ended: each waits for a person, or soon will."""
+        held = seen.join(runs, runs.c.run == seen.c.run)
+        query = sa.select(sa.func.count(sa.distinct(seen.c.run))).select_from(held)
+        open_ones = sa.and_(seen.c.source == source, seen.c.body != "", runs.c.state.in_(("running", "waiting")))
+        with self.store.read() as connection:
+            return int(connection.scalar(query.where(open_ones)) or 0)
+
     def recent(self, source: str, most: int) -> tuple[str, ...]:
         """The bodies of what was taken last, newest first, each once."""
         newest = sa.func.max(seen.c.seen_at)

@@ -12,6 +12,7 @@ from contracts.support import Case, Item, SupportTicket
 
 BATCH = 40  # tickets of a proposal
 DOUBTFUL = 20  # proposals of one look; what is beyond is left for the next
+UNDECIDED = 60  # proposals of a source, from which on no doubtful one is added: nobody reads more of them in a morning
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,9 @@ class Sorting:
     left: tuple[str, ...]
 
 
-def sort(items: Sequence[Item], before: Sequence[Case], desk: Desk) -> Sorting:
-    """Every item in one case. `before`: cases of the days before, whose tickets a burst may belong to."""
+def sort(items: Sequence[Item], before: Sequence[Case], desk: Desk, room: int = DOUBTFUL) -> Sorting:
+    """Every item in one case. `before`: cases of the days before, whose tickets a burst may belong to. `room`: doubtful
+    cases that the inbox has room for; a batch and an incident always find some, since they spare it many."""
     incidents = _incidents(items, before, desk)
     incidents += _known(items, incidents, before)
     taken = {each.ticket.key for case in incidents for each in case.items}
@@ -33,9 +35,14 @@ def sort(items: Sequence[Item], before: Sequence[Case], desk: Desk) -> Sorting:
     batches = [
         Case(kind="batch", items=tuple(confident[start : start + BATCH])) for start in range(0, len(confident), BATCH)
     ]
-    single = [Case(kind="doubtful", items=(each,)) for each in doubtful[:DOUBTFUL]]
-    left = tuple(each.ticket.key for each in doubtful[DOUBTFUL:])
+    single = [Case(kind="doubtful", items=(each,)) for each in doubtful[:room]]
+    left = tuple(each.ticket.key for each in doubtful[room:])
     return Sorting((*incidents, *batches, *single), left)
+
+
+def room_beside(undecided: int) -> int:
+    """Doubtful cases that may be added where so many of the source wait for a decision."""
+    return min(DOUBTFUL, max(0, UNDECIDED - undecided))
 
 
 def _incidents(items: Sequence[Item], before: Sequence[Case], desk: Desk) -> list[Case]:

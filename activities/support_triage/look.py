@@ -14,7 +14,7 @@ from temporalio import activity
 from activities.faults import fault
 from activities.progress import Progress, progress
 from activities.support_triage import learned
-from activities.support_triage.cases import sort
+from activities.support_triage.cases import DOUBTFUL, Sorting, room_beside, sort
 from activities.support_triage.desk import Desk
 from activities.support_triage.drafting import Drafting
 from activities.support_triage.masking import mask
@@ -81,8 +81,9 @@ class SupportLooking:
             items, before = await asyncio.to_thread(self._triaged, request.source, new.tickets, desk)
             drafting = Drafting(source)
             items = [await drafting.answered(each) for each in items]
-        sorting = await asyncio.to_thread(sort, items, before, desk)
-        return await asyncio.to_thread(self._keep, request, new, sorting.cases, sorting.left)
+        undecided = 0 if request.ticket else await asyncio.to_thread(self.ledger.under_review, request.source)
+        sorting = await asyncio.to_thread(sort, items, before, desk, room_beside(undecided))
+        return await asyncio.to_thread(self._keep, request, new, sorting, undecided)
 
     async def _named(self, source: Source, request: LookRequest) -> New:
         """One ticket, unless another run has it."""
@@ -142,9 +143,9 @@ class SupportLooking:
         except CountersignError:  # erased since
             return None
 
-    def _keep(self, request: LookRequest, new: New, cases: Sequence[Case], left: Sequence[str]) -> Kept:
-        found = []
-        for number, case in enumerate(cases, 1):
+    def _keep(self, request: LookRequest, new: New, sorting: Sorting, undecided: int) -> Kept:
+        found, left = [], sorting.left
+        for number, case in enumerate(sorting.cases, 1):
             ref = self.tools.artifacts.put_model(case)
             run = request.run if request.ticket else f"{request.run}-{number}"
             keys = [each.ticket.key for each in case.items]
@@ -156,7 +157,7 @@ class SupportLooking:
             tickets=len(new.tickets) - len(left),
             cases=tuple(found),
             more=new.more or bool(left),
-            says=told_of(found, len(left), new.notes),
+            says=told_of(found, len(left), new.notes, undecided),
             notes=tuple(new.notes),
         )
         kept = Kept(looked=looked, cursor=new.cursor)
@@ -197,10 +198,13 @@ def nothing(request: LookRequest, new: New) -> Looked:
     return Looked(tickets=0, more=new.more, says=says[:500], notes=tuple(new.notes))
 
 
-def told_of(found: Sequence[Found], left: int, notes: Sequence[str]) -> str:
-    """What a look found, in a sentence."""
+def told_of(found: Sequence[Found], left: int, notes: Sequence[str], undecided: int = 0) -> str:
+    """What a look found, in a sentence. `left`: doubtful tickets, for which so many others left no room."""
     counts = {kind: sum(each.tickets for each in found if each.kind == kind) for kind in KINDS}
     parts = [f"{count:,} {KINDS[kind]}" for kind, count in counts.items() if count]
     says = f"{counted(sum(counts.values()), 'new ticket')}: {', '.join(parts)}."
-    says += f" {counted(left, 'doubtful one')} left for the next look." if left else ""
+    if left:
+        waits = f"until some of the {undecided:,} that wait for a decision are decided"
+        until = waits if room_beside(undecided) < DOUBTFUL else "for the next look"
+        says += f" {counted(left, 'doubtful one')} left {until}."
     return says + (f" Not read: {'; '.join(notes)}." if notes else "")

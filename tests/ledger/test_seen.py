@@ -90,3 +90,15 @@ def test_what_a_run_gives_back_is_owed_to_the_next(ledger: Ledger) -> None:
     assert ledger.owed("s", 10) == ("b",)
     assert ledger.take("s", ["a", "b"], second) == {"b"}
     assert ledger.owed("s", 10) == ()
+
+
+def test_under_review_are_the_runs_that_were_handed_something_and_have_not_ended(ledger: Ledger) -> None:
+    look, waits, begins, over = (started(ledger, name) for name in ("look", "waits", "begins", "over"))
+    ledger.take("s", KEYS[:5], look)
+    assert ledger.under_review("s") == 0, "what a look holds itself waits for nobody"
+    for run, keys in ((waits, KEYS[:2]), (begins, KEYS[2:3]), (over, KEYS[3:4])):
+        ledger.hand_over("s", keys, run, BODY)
+    ledger.update_run(waits, state="waiting", says="Waiting for review")
+    ledger.update_run(over, state="done", says="All done.")
+    assert ledger.under_review("s") == 2
+    assert ledger.under_review("another source") == 0

@@ -5,11 +5,11 @@ from typing import Any, cast
 
 import pytest
 
-from activities.support_triage.cases import sort
+from activities.support_triage.cases import DOUBTFUL, UNDECIDED, room_beside, sort
 from activities.support_triage.desk import Desk
 from activities.support_triage.drafting import Drafting
 from activities.support_triage.history import example
-from activities.support_triage.look import item
+from activities.support_triage.look import item, told_of
 from activities.support_triage.propose import summary, title
 from activities.support_triage.sources import Source, rows
 from contracts.support import Case, Item, SimilarTicket, SupportTicket, Triaged
@@ -41,6 +41,22 @@ def test_each_ticket_is_in_one_case_and_a_later_look_links_to_the_incident(desk:
     later = sort(items[-2:], first, desk).cases
     assert [(case.kind, len(case.items)) for case in later] == [("incident", 2)]
     assert later[0].known == first[0].items[0].ticket.id
+
+
+def test_a_full_inbox_gets_no_more_doubtful_ones_and_none_of_them_is_lost(desk: Desk) -> None:
+    items = triaged(desk, [ticket(row) for row in new(6, doubtful=4, burst=8)])
+    full = sort(items, [], desk, room_beside(UNDECIDED + 3))
+    assert [case.kind for case in full.cases] == ["incident", "batch"], "what spares a person many always finds room"
+    held = [each.ticket.key for case in full.cases for each in case.items]
+    assert len(full.left) == 4
+    assert sorted([*held, *full.left]) == sorted(each.ticket.key for each in items)
+    assert len(sort(items, [], desk, room_beside(UNDECIDED - 1)).left) == 3
+    assert room_beside(0) == DOUBTFUL
+
+
+def test_a_look_says_what_left_no_room() -> None:
+    assert "2 doubtful ones left until some of the 59 that wait" in told_of([], 2, [], 59)
+    assert "1 doubtful one left for the next look." in told_of([], 1, [], 0)
 
 
 def test_what_repeats_a_known_incident_hours_later_is_linked_to_it_and_a_doubtful_repeat_says_so(desk: Desk) -> None:
