@@ -31,7 +31,8 @@ async def test_many_writers_share_transactions_and_lose_nothing(ledger: Ledger) 
     ledger.insert_rows = counted  # type: ignore[method-assign]
     await asyncio.gather(*(ledger.write(entry(str(number % 900))) for number in range(1000)))
     assert len(ledger.entries(limit=2000)) == 900
-    assert sum(batches) in (1000 - FEW, 1000)  # on SQLite the first few are written at once, each alone
+    # On SQLite the first few are written at once, each alone; fewer where the thread has begun and holds the lock.
+    assert 1000 - FEW <= sum(batches) <= 1000
     assert len(batches) < 100
 
 
