@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,8 +37,18 @@ class Usage(Part):
             for name, count in connection.execute(done.group_by(runs.c.workflow)):
                 found[name]["effects"] = count
             for name, usd, count in connection.execute(spent.group_by(runs.c.workflow, runs.c.cost_usd)):
-                if usd is None:
-                    found[name]["unpriced"] = count
+                price = _price(usd)
+                if price is None:
+                    found[name]["unpriced"] = found[name].get("unpriced", 0) + count
                 else:
-                    found[name]["usd"] = found[name].get("usd", Decimal(0)) + Decimal(usd) * count
+                    found[name]["usd"] = found[name].get("usd", Decimal(0)) + price * count
         return {name: Used.model_validate(values) for name, values in found.items()}
+
+
+def _price(usd: str | None) -> Decimal | None:
+    """None where nobody knows it, also where what a run wrote of it is no number: a page must not end with that."""
+    try:
+        price = Decimal(usd or "")
+    except InvalidOperation:
+        return None
+    return price if price.is_finite() else None
