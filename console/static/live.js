@@ -39,10 +39,16 @@ function replace(old, now) {
   window.scrollTo(0, scroll);
 }
 
+let asked = 0;
+let shown = 0;
+
 export async function refresh() {
+  const turn = ++asked;
   const response = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
   if (!response?.ok) return; // away or signed out: what is shown stays, and a decision says why it can't be
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (turn < shown) return; // overtaken by an answer that was asked for later
+  shown = turn;
   for (const old of regions()) {
     const now = page.getElementById(old.id);
     if (!now || !differs(old, now)) continue;
@@ -87,7 +93,7 @@ function listen() {
   let mark = null;
   source = new EventSource(region?.dataset.events ?? "/events");
   source.addEventListener("mark", (event) => {
-    if (mark !== null && mark !== event.data) changed();
+    if (mark !== event.data) changed(); // the first one, too: what happened since the page was made, nobody told
     mark = event.data;
   });
   source.addEventListener("changed", (event) => {

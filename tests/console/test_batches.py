@@ -1,5 +1,6 @@
 """Several proposals approved by one signature: chosen in the inbox, read as a list, all or none."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -140,6 +141,46 @@ async def test_what_was_ticked_stays_ticked_when_something_new_comes(desk: Desk)
     await expect(box).to_be_checked()
     await expect(box).to_be_focused()
     await expect(desk.page.locator("#ticked")).to_contain_text("1 ticked")
+
+
+@browsers
+async def test_what_happened_before_the_page_listened_is_shown_and_an_overtaken_answer_is_not(desk: Desk) -> None:
+    titled(desk.ledger, "harbor")
+    await desk.enter()
+    listens, held, old = asyncio.Event(), asyncio.Event(), list[str]()
+
+    async def later(route: Any) -> None:
+        await listens.wait()
+        await route.continue_()
+
+    async def once_held(route: Any) -> None:
+        if route.request.resource_type != "fetch" or old:
+            await route.continue_()
+            return
+        old.append("")
+        answer = await route.fetch()
+        old[0] = await answer.text()
+        await held.wait()
+        await route.fulfill(response=answer)
+
+    await desk.page.route("**/events", later)
+    await desk.page.goto(desk.url)
+    await expect(desk.page.locator("h1")).to_contain_text("1 proposal")
+    titled(desk.ledger, "atlas")
+    listens.set()
+    await expect(desk.page.locator("h1")).to_contain_text("2 proposals")
+
+    await desk.page.route(f"{desk.url}/", once_held)
+    titled(desk.ledger, "quay")
+    while not (old and old[0]):
+        await asyncio.sleep(0.05)
+    titled(desk.ledger, "pier")
+    await expect(desk.page.locator("h1")).to_contain_text("4 proposals")
+    async with desk.page.expect_event("requestfinished"):
+        held.set()
+    await desk.page.evaluate("new Promise((done) => setTimeout(done, 200))")
+    assert "3 proposals" in old[0]
+    await expect(desk.page.locator("h1")).to_contain_text("4 proposals")
 
 
 # By the API -----------------------------------------------------------------------------------------------------------
