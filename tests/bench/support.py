@@ -84,7 +84,11 @@ def fetched(folder: Path) -> Path:
 
 
 def _file(path: Path) -> Path:
-    return path / "banking77_train.csv" if path.is_dir() else path
+    """The file itself, or that of a folder or of the folder `support` in it."""
+    if not path.is_dir():
+        return path
+    places = (path / "banking77_train.csv", path / "support" / "banking77_train.csv", *sorted(path.glob("*77*.csv")))
+    return next((place for place in places if place.is_file()), places[0])
 
 
 def read(path: Path) -> Rows:
