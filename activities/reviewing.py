@@ -7,9 +7,9 @@ from activities.effects import KINDS
 from activities.toolbox import Toolbox
 from contracts.errors import BadInput, KindNotAllowed
 from contracts.gate import Apart, Gate, Touches
-from contracts.proposal import Effect, Proposal
+from contracts.proposal import Cost, Effect, Proposal
 from contracts.requirements import Barred, Escalated, StartedBy, resolve
-from contracts.runs import Alarm, Review
+from contracts.runs import Alarm, Review, Sealed
 
 NOBODY = "nobody"  # the owner of a credential that is no person's, as the settings say it
 EDITED = "edited this text"
@@ -34,6 +34,28 @@ def reviewed(
     made = proposal.model_copy(update={"started_by": review.started_by, "team": review.team})
     made = asked(review.gate, made, tools, (*review.credentials, *credentials))
     return made.seal(), alarms(review.gate, made, made.escalations)
+
+
+def kept_for_review(
+    draft: Proposal,
+    review: Review | None,
+    tools: Toolbox,
+    told: Mapping[str, str | None],
+    credentials: Iterable[str] = (),
+) -> Sealed:
+    """Seal a revision, store it, and say of its run that it waits; `told`: what is said beside, such as its subject.
+
+    Raises as `reviewed` does. The same draft gives the same digest, however often an attempt is repeated.
+    """
+    proposal, alarms = reviewed(draft, review, tools, credentials)
+    tools.ledger.store_proposal(proposal)
+    tools.ledger.update_run(proposal.run, state="waiting", **told)
+    return Sealed.of(proposal, alarms)
+
+
+def paid(cost: Cost) -> str | None:
+    """What a run is said to have cost, in US dollars; None where nobody knows."""
+    return None if cost.usd is None else str(cost.usd)
 
 
 def asked(gate: Gate, proposal: Proposal, tools: Toolbox, credentials: Iterable[str]) -> Proposal:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from activities.reviewing import reviewed
+from activities.reviewing import kept_for_review
 from activities.toolbox import Toolbox
 from contracts.proposal import Check, Claim, ClaimsPanel, Editable, MarkdownPanel, Panel, Proposal
 from contracts.runs import Sealed
@@ -23,12 +23,8 @@ class TextActivities:
     async def propose(self, request: TextProposal) -> Sealed:
         """Seal and store one revision. The same request gives the same digest, at every attempt."""
         draft = unsealed(request, self.ledger.realm)
-        proposal, alarms = await asyncio.to_thread(reviewed, draft, request.review, self.toolbox)
-        await asyncio.to_thread(self.ledger.store_proposal, proposal)
-        await asyncio.to_thread(
-            self.ledger.update_run, request.run, state="waiting", says=proposal.title, subject=proposal.title
-        )
-        return Sealed.of(proposal, alarms)
+        told = {"says": draft.title, "subject": draft.title}
+        return await asyncio.to_thread(kept_for_review, draft, request.review, self.toolbox, told)
 
 
 def unsealed(request: TextProposal, realm: str) -> Proposal:

@@ -15,7 +15,7 @@ from activities.bug_triage.words import Asked, names, person, understood
 from activities.changelog.render import plain
 from activities.effects import issue_effect, start_effect
 from activities.progress import progress
-from activities.reviewing import reviewed
+from activities.reviewing import kept_for_review
 from activities.toolbox import Toolbox
 from contracts.bug_triage import Assessment, Backlog, Code, ProposeTriage
 from contracts.changelog import counted
@@ -37,11 +37,9 @@ class BugProposing:
             return await asyncio.to_thread(self._propose, request, activity.info().scheduled_time)
 
     def _propose(self, request: ProposeTriage, now: datetime) -> Sealed:
-        proposal, alarms = reviewed(self.unsealed(request, now), request.review, self._tools)
-        ledger = self._tools.ledger
-        ledger.store_proposal(proposal)
-        ledger.update_run(request.run, state="waiting", subject=subject(request), says=proposal.summary)
-        return Sealed.of(proposal, alarms)
+        draft = self.unsealed(request, now)
+        told = {"subject": subject(request), "says": draft.summary}
+        return kept_for_review(draft, request.review, self._tools, told)
 
     def unsealed(self, request: ProposeTriage, now: datetime) -> Proposal:
         """The proposal of a request, made at `now`."""

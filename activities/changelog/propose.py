@@ -14,7 +14,7 @@ from activities.changelog.panels import panels
 from activities.changelog.render import plain
 from activities.effects import git_commit_effect
 from activities.progress import progress
-from activities.reviewing import reviewed
+from activities.reviewing import kept_for_review, paid
 from activities.toolbox import Toolbox
 from contracts.changelog import ChangelogDraft, History, ProposeRequest
 from contracts.errors import BadInput
@@ -37,18 +37,9 @@ class ChangelogProposing:
 
     def _propose(self, request: ProposeRequest, now: datetime) -> Sealed:
         history = self._toolbox.artifacts.get_model(History, request.history)
-        proposal, alarms = reviewed(self.unsealed(request, history, now), request.review, self._toolbox)
-        ledger = self._toolbox.ledger
-        ledger.store_proposal(proposal)
-        usd = proposal.cost.usd
-        ledger.update_run(
-            request.run,
-            state="waiting",
-            subject=subject(history),
-            says=proposal.summary,
-            cost_usd=None if usd is None else str(usd),
-        )
-        return Sealed.of(proposal, alarms)
+        draft = self.unsealed(request, history, now)
+        told = {"subject": subject(history), "says": draft.summary, "cost_usd": paid(draft.cost)}
+        return kept_for_review(draft, request.review, self._toolbox, told)
 
     def unsealed(self, request: ProposeRequest, history: History, now: datetime) -> Proposal:
         """The proposal of a request, made at `now`. BadInput for an edit that can't be used."""

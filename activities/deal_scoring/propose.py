@@ -13,7 +13,7 @@ from activities.deal_scoring.money import money
 from activities.deal_scoring.panels import chance, panels
 from activities.effects import FieldParams, PostParams, TaskParams, field_effect, post_effect, task_effect
 from activities.progress import progress
-from activities.reviewing import reviewed
+from activities.reviewing import kept_for_review
 from activities.toolbox import Toolbox
 from contracts import shown
 from contracts.backtest import Backtest
@@ -64,10 +64,8 @@ class DealsProposing:
             created_at=now,
             expires_at=now + timedelta(seconds=request.expire_seconds),
         )
-        proposal, alarms = reviewed(draft, request.review, self._toolbox)
-        ledger.store_proposal(proposal)
-        ledger.update_run(request.run, state="waiting", subject=made.source[-200:], says=proposal.summary[:500])
-        return Sealed.of(proposal, alarms)
+        told = {"subject": made.source[-200:], "says": draft.summary[:500]}
+        return kept_for_review(draft, request.review, self._toolbox, told)
 
     def _of_the_model(self, request: ProposeDeals, report: Trained | None) -> tuple[Panel, ...]:
         artifacts, trained = self._toolbox.artifacts, request.trained

@@ -11,7 +11,7 @@ from activities.effects.payment_params import Alone, PaymentFileParams, PaymentL
 from activities.payables.files import payment_effects, payment_line
 from activities.payables.panels import panels
 from activities.progress import progress
-from activities.reviewing import reviewed
+from activities.reviewing import kept_for_review
 from activities.toolbox import Toolbox
 from contracts.changelog import counted
 from contracts.payables import Payment
@@ -39,12 +39,8 @@ class PayablesProposing:
         artifacts, ledger = self._toolbox.artifacts, self._toolbox.ledger
         plan = artifacts.get_model(Plan, request.plan)
         made = unsealed(plan, artifacts.get_model(Books, plan.books), request, ledger.realm, now)
-        proposal, alarms = reviewed(made, request.review, self._toolbox)
-        ledger.store_proposal(proposal)
-        ledger.update_run(
-            request.run, state="waiting", subject=f"payments of {plan.today}", says=made.summary, cost_usd="0"
-        )
-        return Sealed.of(proposal, alarms)
+        told = {"subject": f"payments of {plan.today}", "says": made.summary, "cost_usd": "0"}
+        return kept_for_review(made, request.review, self._toolbox, told)
 
 
 def unsealed(plan: Plan, books: Books, request: ProposePayments, realm: str, now: datetime) -> Proposal:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from temporalio import activity
 
 from activities.effects.ticket_params import UPDATE, TicketParams, panels, ticket_effect, ticket_params
-from activities.reviewing import reviewed
+from activities.reviewing import kept_for_review, paid
 from activities.support_triage.evidence import evidence
 from activities.support_triage.heard import asked_for, not_understood
 from activities.support_triage.masking import mask
@@ -64,12 +64,8 @@ class SupportProposing:
             created_at=created,
             expires_at=created + timedelta(seconds=request.expire_seconds),
         )
-        proposal, alarms = reviewed(draft, request.review, self.tools)
-        self.ledger.store_proposal(proposal)
-        paid = None if proposal.cost.usd is None else str(proposal.cost.usd)
-        said = proposal.title
-        self.ledger.update_run(request.run, state="waiting", says=said, subject=said[:200], cost_usd=paid)
-        return Sealed.of(proposal, alarms)
+        of_run = {"says": draft.title, "subject": draft.title[:200], "cost_usd": paid(draft.cost)}
+        return kept_for_review(draft, request.review, self.tools, of_run)
 
     def _worded(self, ref: str) -> WordedAnswers:
         return self.tools.artifacts.get_model(WordedAnswers, ref) if ref else WordedAnswers()

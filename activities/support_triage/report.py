@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from activities.reviewing import reviewed
+from activities.reviewing import kept_for_review
 from activities.toolbox import Toolbox
 from contracts import shown
 from contracts.changelog import counted
@@ -45,10 +45,8 @@ class SupportReporting:
             created_at=created,
             expires_at=created + timedelta(seconds=request.expire_seconds),
         )
-        proposal, alarms = reviewed(draft, request.review, self.tools)
-        self.ledger.store_proposal(proposal)
-        self.ledger.update_run(request.run, state="waiting", says=proposal.title, subject=proposal.title[:200])
-        return Sealed.of(proposal, alarms)
+        told = {"says": draft.title, "subject": draft.title[:200]}
+        return kept_for_review(draft, request.review, self.tools, told)
 
 
 def title(found: BackfillReport) -> str:

@@ -8,7 +8,7 @@ from temporalio import activity
 from activities.changelog.render import plain
 from activities.effects import FileChange, git_change_effect, pull_effect, pull_panel
 from activities.progress import progress
-from activities.reviewing import reviewed
+from activities.reviewing import kept_for_review, paid
 from activities.services.repository import github_repository
 from activities.ticket_to_pr import pull
 from activities.ticket_to_pr.panels import panels
@@ -48,17 +48,8 @@ class TicketProposing:
     def _propose(self, request: ProposeFix, now: datetime, into: str) -> Sealed:
         self._still_claimed(request)
         draft = self.unsealed(request, now, into)
-        proposal, alarms = reviewed(draft, request.review, self._toolbox, self._credentials(request))
-        ledger, usd = self._toolbox.ledger, proposal.cost.usd
-        ledger.store_proposal(proposal)
-        ledger.update_run(
-            request.run,
-            state="waiting",
-            subject=proposal.title,
-            says=proposal.summary,
-            cost_usd=None if usd is None else str(usd),
-        )
-        return Sealed.of(proposal, alarms)
+        told = {"subject": draft.title, "says": draft.summary, "cost_usd": paid(draft.cost)}
+        return kept_for_review(draft, request.review, self._toolbox, told, self._credentials(request))
 
     def _credentials(self, request: ProposeFix) -> tuple[str, ...]:
         """The one that the ticket was read with, by its name."""
