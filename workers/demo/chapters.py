@@ -90,16 +90,32 @@ async def follow(stage: Stage, run: str, *, leaving: bool = False, after: int | 
 
 async def decided(stage: Stage, run: str, record: RunRecord) -> EffectRecord | None:
     """Have each proposal of a run reviewed, to its end. Its effect; None when nobody approved."""
+    over = await to_its_end(stage, run, record)
+    if over is None:
+        stage.narrator.tell(f"Nobody decided in {PATIENCE // 60} minutes, so nothing was committed.")
+        return None
+    return only_effect(stage, run) if over.state == "done" else None
+
+
+async def to_its_end(stage: Stage, run: str, record: RunRecord) -> RunRecord | None:
+    """Have each proposal of a run reviewed, and say how it ended; None when nobody decided."""
     while record.state == "waiting":
-        after = newest(stage, run)
-        if not await review(stage, waiting(stage, run)):
-            stage.narrator.tell(f"Nobody decided in {PATIENCE // 60} minutes, so nothing was committed.")
+        moved = await moved_on(stage, waiting(stage, run))
+        if moved is None:
             return None
-        record = await follow(stage, run, leaving=True, after=after)
+        record = moved
     if record.state == "failed":
         raise CountersignError(f"The run failed: {record.says}", subject=run)
     ended(stage, record)
-    return only_effect(stage, run) if record.state == "done" else None
+    return record
+
+
+async def moved_on(stage: Stage, proposal: Proposal) -> RunRecord | None:
+    """Have a proposal reviewed, and follow its run until it waits again or has ended; None when nobody decided."""
+    after = newest(stage, proposal.run)
+    if not await review(stage, proposal):
+        return None
+    return await follow(stage, proposal.run, leaving=True, after=after)
 
 
 def ended(stage: Stage, record: RunRecord) -> None:

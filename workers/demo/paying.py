@@ -8,13 +8,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from contracts.errors import CountersignError
 from contracts.paying import APART, PayablesRequest
 from contracts.proposal import Proposal
 from workers import keys, statements
 from workers.cli import decisions
 from workers.demo.books import make_books
-from workers.demo.chapters import decided, ended, follow, leave, newest, open_proposals, review, start, verify
+from workers.demo.chapters import decided, ended, follow, leave, open_proposals, review, start, to_its_end, verify
 from workers.demo.stage import Narrator, Stage, fresh, open_stage, settings_for
 
 COLLEAGUE = "colleague"
@@ -59,15 +58,7 @@ async def decided_on(stage: Stage, run: str, state: str) -> None:
     if state == "waiting" and len(open_proposals(stage, run)[-1].effects) == 1:
         await decided(stage, run, record)
         return
-    while state == "waiting":  # several files, or none
-        after = newest(stage, run)
-        if not await review(stage, open_proposals(stage, run)[-1]):
-            return
-        record = await follow(stage, run, leaving=True, after=after)
-        state = record.state
-    if state == "failed":
-        raise CountersignError(f"The run failed: {record.says}", subject=run)
-    ended(stage, record)
+    await to_its_end(stage, run, record)  # several files, or none
 
 
 async def apart(stage: Stage, run: str) -> None:

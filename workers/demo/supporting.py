@@ -8,7 +8,7 @@ from rich.console import Console
 
 from contracts.proposal import Proposal
 from contracts.support import SupportRequest
-from workers.demo.chapters import ended, follow, leave, newest, open_proposals, review, start, verify
+from workers.demo.chapters import ended, follow, leave, moved_on, open_proposals, start, verify
 from workers.demo.stage import Narrator, Stage, fresh, open_stage, settings_for
 from workers.demo.tickets import history, new, write
 
@@ -53,10 +53,10 @@ async def demo_support(folder: Path, screen: Console, *, attended: bool) -> None
 async def case(stage: Stage, proposal: Proposal) -> bool:
     """One case to its end; False when nobody decided."""
     stage.narrator.chapter(proposal.title)
-    after = newest(stage, proposal.run)
-    if not await review(stage, proposal):
+    record = await moved_on(stage, proposal)
+    if record is None:
         return False
-    ended(stage, await follow(stage, proposal.run, leaving=True, after=after))
+    ended(stage, record)
     return True
 
 

@@ -7,9 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from contracts.bug_triage import DOUBTFUL, BugTriageRequest
-from contracts.errors import CountersignError
-from contracts.records import RunRecord
-from workers.demo.chapters import ended, follow, leave, newest, review, start, verify, waiting
+from workers.demo.chapters import follow, leave, start, to_its_end, verify
 from workers.demo.reports import Reports, made
 from workers.demo.stage import Narrator, Stage, fresh, open_stage, settings_for
 
@@ -58,18 +56,6 @@ def tell_of(narrator: Narrator, reports: Reports) -> None:
         "Generated for this demo: no person, report or package in them is real. One of them gives the agent orders:"
     )
     narrator.quote(next(row["body"] for row in new if "Ignore all previous" in row["body"]))
-
-
-async def to_its_end(stage: Stage, run: str, record: RunRecord) -> None:
-    """Have each proposal of a run decided."""
-    while record.state == "waiting":
-        after = newest(stage, run)
-        if not await review(stage, waiting(stage, run)):
-            return
-        record = await follow(stage, run, leaving=True, after=after)
-    if record.state == "failed":
-        raise CountersignError(f"The run failed: {record.says}", subject=run)
-    ended(stage, record)
 
 
 async def in_doubt(stage: Stage, run: str) -> None:
