@@ -80,9 +80,8 @@ class PayablesActivities:
     def _under_review(self, run: str, source: str) -> str:
         """The other run whose plan of these books is open; empty: this one's may be. What it proposes would be proposed
         twice. One that was signed is taken into account, and one that was not is planned anew."""
-        kept, key = self._toolbox.ledger, "plan"
-        held = kept.take(f"{WORKFLOW}:{source}", [key], run, also=("done", "rejected", "nothing to do"))
-        return "" if held else kept.holder(f"{WORKFLOW}:{source}", key)
+        holder = self._toolbox.ledger.claim(f"{WORKFLOW}/{source}", run)
+        return "" if holder == run else holder
 
     def _before(self, run: str, source: str) -> tuple[Plan | None, tuple[Dropped, ...]]:
         """The last plan of these books that can still be read, and what people dropped in the last few mornings."""
