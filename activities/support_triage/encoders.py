@@ -9,7 +9,7 @@ fitted with one of them can't read with the other, so it carries the encoder's n
 import hashlib
 import zipfile
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -153,4 +153,10 @@ def _installed(package: str) -> Path:
 def best(folder: Path | None) -> Encoder:
     """The sentence model where `folder` has its file, else word vectors."""
     path = folder / FILE if folder else None
-    return SmallModel(path) if path and path.is_file() else WordVectors()
+    return _one(path if path and path.is_file() else None)
+
+
+@cache
+def _one(path: Path | None) -> Encoder:
+    """One of each for a process: their files are read, and checked, when the first text is."""
+    return SmallModel(path) if path else WordVectors()
