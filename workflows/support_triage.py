@@ -4,22 +4,16 @@ from datetime import timedelta
 from decimal import Decimal
 
 from temporalio import workflow
-from temporalio.exceptions import (
-    ActivityError,
-    ApplicationError,
-    WorkflowAlreadyStartedError,
-    is_cancelled_exception,
-)
+from temporalio.exceptions import ActivityError, WorkflowAlreadyStartedError, is_cancelled_exception
 
 from workflows.ending import carry_out, close, rejection
-from workflows.gate import ReviewGate, review
+from workflows.gate import ReviewGate, no_text, review
 from workflows.steps import show, step
 
 with workflow.unsafe.imports_passed_through():
     # Types only, see workflows/steps.py.
     from contracts.answers import WordAnswers, Worded
     from contracts.budgets import Spender
-    from contracts.decision import Revision
     from contracts.policy import Budget, Gate, Policy, Schedule
     from contracts.runs import Outcome, Sealed
     from contracts.steps import (
@@ -44,6 +38,7 @@ with workflow.unsafe.imports_passed_through():
     )
 
 WORDED = "worded-answers"
+NO_TEXT = "There is no text to edit: change single updates instead."
 
 
 @workflow.defn(name="support_triage", failure_exception_types=[ValueError, TypeError, LookupError])
@@ -104,7 +99,7 @@ class SupportTriage:
         if not made.report:
             return await self.close("done", made.says)
         sealed = await self.propose(made.report, Worded(), SUPPORT_REPORT)
-        decided = await self.gate.decision(sealed, reseal=self.reseal)
+        decided = await self.gate.decision(sealed, reseal=no_text(NO_TEXT))
         if decided is None:
             return await self.close("expired", "Nobody read the report in time. What it found is kept.", sealed)
         sealed, decision = decided
@@ -145,7 +140,7 @@ class SupportTriage:
         for _ in range(self.policy.gate.rounds):
             worded = await self.word(case)
             sealed = await self.propose(case, worded)
-            decided = await self.gate.decision(sealed, reseal=self.reseal)
+            decided = await self.gate.decision(sealed, reseal=no_text(NO_TEXT))
             if decided is None:
                 return await self.close("expired", "Nobody decided in time. The tickets are looked at again.", sealed)
             sealed, decision = decided
@@ -193,9 +188,6 @@ class SupportTriage:
         says = f"Waiting for review: {sealed.title}."
         show(self.policy, state="waiting for review", subject=sealed.title, cost=sealed.cost, says=says)
         return sealed
-
-    async def reseal(self, _: Revision) -> Sealed:
-        raise ApplicationError("There is no text to edit: change single updates instead.", type="BadInput")
 
     async def close(self, state: str, says: str, sealed: Sealed | None = None) -> Outcome:
         return await close(self.policy, self.gate, state, says, sealed)
