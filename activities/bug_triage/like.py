@@ -114,7 +114,7 @@ class Index:
 
     def _text_of(self, issue: Issue) -> Text:
         place = self._place_of(issue)
-        return read(issue) if place is None or place >= len(self._texts) else self._texts[place]
+        return read(issue) if place is None else self._texts[place]
 
     def _scores(self, issues: Sequence[Issue], *, later: bool) -> Iterator[Vector]:
         """For each issue its likeness to all that are known: minus infinity where that one is not asked for."""

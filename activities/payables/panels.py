@@ -20,9 +20,8 @@ def panels(plan: Plan, books: Books, part: str) -> tuple[Panel, ...]:
     if part == "alone":
         return tuple(filter(None, (desk.evidence(), desk.paid_now(alone=True))))
     first = (*desk.infeasible(), desk.answered(), desk.paid_now(alone=False), desk.held(), desk.apart())
-    rest = (desk.changed(), *desk.curves(), desk.early(), desk.calendar(), desk.later(), desk.foretold())
-    rest = (*rest, desk.credited(), desk.unread())
-    return tuple(filter(None, (*first, *rest)))
+    rest = (desk.changed(), *desk.curves(), desk.early(), desk.calendar(), desk.later())
+    return tuple(filter(None, (*first, *rest, desk.foretold(), desk.credited(), desk.unread())))
 
 
 class _Desk:

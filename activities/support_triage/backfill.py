@@ -130,7 +130,7 @@ class SupportBackfill:
             parts=tuple(each[0] for each in done),
             report=report,
             notes=plan.notes,
-            says=f"{says(plan, triaged, sure)}",
+            says=says(plan, triaged, sure),
         )
 
 

@@ -92,14 +92,13 @@ function listen() {
   const region = document.querySelector("[data-events]");
   let mark = null;
   source = new EventSource(region?.dataset.events ?? "/events");
-  source.addEventListener("mark", (event) => {
-    if (mark !== event.data) changed(); // the first one, too: what happened since the page was made, nobody told
-    mark = event.data;
-  });
-  source.addEventListener("changed", (event) => {
-    mark = event.data;
-    changed();
-  });
+  // The first mark counts, too: what happened since the page was made, nobody told.
+  const heard = ({ data }) => {
+    if (mark !== data) changed();
+    mark = data;
+  };
+  source.addEventListener("mark", heard);
+  source.addEventListener("changed", heard);
 }
 
 document.addEventListener("visibilitychange", () => {
